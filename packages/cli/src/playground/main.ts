@@ -1,0 +1,3 @@
+// Entry point of `npm run playground`.
+
+process.stdout.write('redrover playground: not here yet\n');
