@@ -3,22 +3,18 @@
 // JavaScript without dependencies, for any Node >= 20.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  linkSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { findNode24, repositoryRoot, runInForeground, toolEnvironment } from './node24.mjs';
+import {
+  findInstalledNode24,
+  repositoryRoot,
+  runInForeground,
+  toolEnvironment,
+} from './node24.mjs';
 
 const COMMANDS = ['test', 'playground', 'check', 'build', 'generate'];
 
-const stampFile = join(repositoryRoot, 'node_modules', '.redrover-install');
 const lockFile = join(repositoryRoot, '.redrover-install.lock');
 
 // A cold install takes about a minute; a machine with a slow registry gets ten times that.
@@ -27,17 +23,23 @@ const LOCK_POLL_MS = 200;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What the installed tree must match: the lock file, and the platform of the native binaries. */
-function wantedStamp() {
-  const hash = createHash('sha256');
-  hash.update(readFileSync(join(repositoryRoot, 'package-lock.json')));
-  hash.update(`${process.platform}-${process.arch}`);
-  return hash.digest('hex');
+function readPackages(file) {
+  return JSON.parse(readFileSync(join(repositoryRoot, file), 'utf8')).packages;
 }
 
+/**
+ * Whether every package of package-lock.json is installed in that version. npm writes its own list
+ * of what is installed at the very end of an install, so an interrupted one is not taken for done.
+ */
 function isInstalled() {
-  if (!existsSync(stampFile) || findNode24() === undefined) return false;
-  return readFileSync(stampFile, 'utf8') === wantedStamp();
+  if (findInstalledNode24() === undefined) return false;
+  if (!existsSync(join(repositoryRoot, 'node_modules', '.package-lock.json'))) return false;
+  const installed = readPackages('node_modules/.package-lock.json');
+  return Object.entries(readPackages('package-lock.json')).every(([path, wanted]) => {
+    if (!path.includes('node_modules/') || wanted.link) return true;
+    // The binaries for other platforms are optional, and rightly absent.
+    return installed[path] ? installed[path].version === wanted.version : wanted.optional;
+  });
 }
 
 function install() {
@@ -51,10 +53,11 @@ function install() {
   });
   if (result.error) throw result.error;
   if (result.status !== 0) throw new Error(`npm ci failed with exit code ${result.status}`);
-  if (findNode24() === undefined) {
-    throw new Error('npm ci did not bring Node 24: were install scripts disabled (ignore-scripts)?');
+  if (findInstalledNode24() === undefined) {
+    throw new Error(
+      'npm ci did not bring Node 24: were install scripts disabled (ignore-scripts)?',
+    );
   }
-  writeFileSync(stampFile, wantedStamp());
 }
 
 /** The lock's holder as `pid start-time`, so that a recycled pid is not taken for it. */
@@ -144,7 +147,7 @@ async function main() {
   }
   await ensureInstalled();
   const script = join(repositoryRoot, 'scripts', `${command}.mjs`);
-  process.exit(await runInForeground(findNode24(), [script, ...args]));
+  process.exit(await runInForeground(findInstalledNode24(), [script, ...args]));
 }
 
 await main().catch((error) => {

@@ -11,7 +11,9 @@ export async function launch(bundleName) {
   const bundle = join(repositoryRoot, 'dist', bundleName);
   const node = findNode24();
   if (node === undefined) {
-    process.stderr.write('Node 24 is not installed here yet: run `npm ci` in the checkout first.\n');
+    process.stderr.write(
+      'Node 24 is not installed here yet: run `npm ci` in the checkout first.\n',
+    );
     process.exit(1);
   }
   if (!existsSync(bundle)) {

@@ -16,11 +16,15 @@ export function isNode24() {
   return Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR;
 }
 
-/** Path of a Node >= 24: the running one if it is new enough, else the installed dev dependency. */
+/** Path of the Node 24 that `npm ci` brought, or undefined before that. */
+export function findInstalledNode24() {
+  const path = join(repositoryRoot, 'node_modules', 'node', 'bin', 'node');
+  return existsSync(path) ? path : undefined;
+}
+
+/** Path of a Node >= 24: the installed one, else the running one if it is new enough. */
 export function findNode24() {
-  const bundled = join(repositoryRoot, 'node_modules', 'node', 'bin', 'node');
-  if (existsSync(bundled)) return bundled;
-  return isNode24() ? process.execPath : undefined;
+  return findInstalledNode24() ?? (isNode24() ? process.execPath : undefined);
 }
 
 /** The environment in which a bare `node` and the installed tools resolve to the repository's own. */
