@@ -1,5 +1,6 @@
 // Three projects: `unit` beside the sources, `integration` against real redis-server processes,
-// and `e2e` through the built programs. `npm test -- --project unit` runs one of them.
+// and `e2e` through the built programs. They run one after another, so that only tests of one kind
+// share the machine. `npm test -- --project unit` runs one of them.
 
 import { defineConfig } from 'vitest/config';
 
@@ -9,19 +10,17 @@ const SLOW_TEST_MS = 120_000;
 // Set where a machine reads the result (.ci/run): a JSON file besides the text for people.
 const reportFile = process.env['REDROVER_TEST_REPORT'];
 
-// Tests of the agent's host tuning and of process supervision are careful about their own
-// environment; colour codes in captured output would only get in their way.
+// Tests compare what programs print; a runner that forces colours must not change that.
 const env = { NO_COLOR: '1' };
 
 export default defineConfig({
   test: {
     reporters: reportFile ? ['default', ['json', { outputFile: reportFile }]] : ['default'],
-    // More than two clusters at once outrun a small machine and fail by timing.
-    maxWorkers: 2,
     projects: [
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: ['{proto,packages/*}/src/**/*.test.ts'],
           env,
         },
@@ -29,6 +28,9 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
+          // More than two clusters at once outrun a small machine and fail by timing.
+          maxWorkers: 2,
           include: ['test/integration/**/*.test.ts'],
           // globalSetup: ['test/support/global-setup.ts'],
           testTimeout: SLOW_TEST_MS,
@@ -39,6 +41,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
           // globalSetup: ['test/support/global-setup.ts'],
           testTimeout: SLOW_TEST_MS,
