@@ -16,3 +16,28 @@ export { parseSpec } from './spec/parse-spec.ts';
 export type { ParsedSpec } from './spec/parse-spec.ts';
 export { formatSpecProblem } from './spec/spec-problem.ts';
 export type { SpecPath, SpecProblem } from './spec/spec-problem.ts';
+export { planHashOf } from './planning/plan-hash.ts';
+export { planCancel, planSteps } from './planning/plan-steps.ts';
+export type { PlanInput } from './planning/situation.ts';
+export { canonicalText, clusterViewOf, viewRevision } from './topology/cluster-view.ts';
+export { readClusterNodes, type ClusterNodesReading } from './topology/cluster-nodes.ts';
+export { Fingerprint, fingerprintOf } from './topology/fingerprint.ts';
+export {
+  readClusterInfo,
+  readInfo,
+  readInfoFields,
+  type ClusterInfoReading,
+  type InfoFields,
+  type InfoReading,
+} from './topology/info.ts';
+export {
+  buildFlags,
+  hasTls,
+  needsCxx,
+  parseCompiler,
+  type BuildFlags,
+  type BuildOptions,
+  type Compiler,
+} from './releases/build-flags.ts';
+export { findRelease, listReleases, officialUrl } from './releases/catalogue.ts';
+export { parseReleaseName, releaseFromFileName, type ReleaseName } from './releases/release-name.ts';
