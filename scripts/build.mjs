@@ -45,7 +45,7 @@ const bundles = [
   { entry: 'packages/cli/src/playground/main.ts', output: 'redrover-playground.mjs' },
 ];
 
-async function bundle({ entry, output, plugins = [] }) {
+export async function bundle({ entry, output, plugins = [] }) {
   const result = await build({
     absWorkingDir: repositoryRoot,
     entryPoints: [entry],
