@@ -1,0 +1,67 @@
+/**
+ * Plays an operation through in the model, for the preview that people approve.
+ *
+ * It shows what happens if nothing goes wrong; the operation itself plans anew each turn.
+ */
+import type { Finding } from '../model/finding.ts';
+import type { Attempt, Waiting } from '../model/operation.ts';
+import { stepKey, type Step } from '../model/step.ts';
+import { planSteps } from './plan-steps.ts';
+import { settle } from './settle.ts';
+import { applyStep } from './simulate.ts';
+import type { PlanInput } from './situation.ts';
+
+/** Steps of one round may run at once; the next round needs them. */
+export interface Forecast {
+  /** Empty if nothing would change (a write that only verifies is no change). */
+  readonly rounds: readonly (readonly Step[])[];
+  /** What the forecast could not go past, if it did not get to the end. */
+  readonly waits: readonly Waiting[];
+  readonly blockers: readonly Finding[];
+  /** Whether the operation gets to its end by these rounds. */
+  readonly complete: boolean;
+}
+
+/** A creation takes ten rounds; what takes more than this does not end. */
+const ROUND_LIMIT = 50;
+/** Longer than any delay before a step is tried again. */
+const ROUND_MS = 10_000;
+
+export function forecastSteps(input: Omit<PlanInput, 'history'>): Forecast {
+  const { layout } = input;
+  const rounds: Step[][] = [];
+  const history: Attempt[] = [];
+  let { observation, now } = input;
+  for (let round = 0; round < ROUND_LIMIT; round += 1) {
+    const next = planSteps({ ...input, observation, history, now });
+    const { waits, blockers } = next;
+    if (next.done) return { rounds: withoutIdleProof(rounds), waits, blockers, complete: true };
+    if (next.steps.length === 0 || blockers.length > 0) {
+      return { rounds, waits, blockers, complete: false };
+    }
+    rounds.push([...next.steps]);
+    for (const step of next.steps) {
+      observation = applyStep(observation, step, layout);
+      history.push(succeededAt(step, now));
+    }
+    observation = settle(observation);
+    now += ROUND_MS;
+  }
+  return { rounds, waits: [], blockers: [], complete: false };
+}
+
+function withoutIdleProof(rounds: Step[][]): Step[][] {
+  const changes = rounds.flat().some((step) => step.kind !== 'verifyWrite');
+  return changes ? rounds : [];
+}
+
+function succeededAt(step: Step, now: number): Attempt {
+  return {
+    stepKey: stepKey(step),
+    startedAtMs: now,
+    endedAtMs: now,
+    outcome: 'ok',
+    errorCode: undefined,
+    message: '',
+  };
+}

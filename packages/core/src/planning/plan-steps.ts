@@ -1,0 +1,66 @@
+/**
+ * The planner of operations: what is to be done next, to make a layout real.
+ *
+ * Pure and total: no I/O, no clock, the same answer for the same input. One file beside this one
+ * holds each phase; `create.ts`, `change.ts` and `remove.ts` hold the order of phases.
+ */
+import type { NextSteps } from '../model/operation.ts';
+import { planChange } from './change.ts';
+import { planCreate } from './create.ts';
+import { planRemove } from './remove.ts';
+import { assessSituation, type PlanInput, type Situation } from './situation.ts';
+import { planTimingRestore } from './timing.ts';
+import { isIdle, type Turn } from './turn.ts';
+
+/**
+ * Plans one turn of an operation; it may be entered at any moment, from whatever is true.
+ *
+ * What the caller owes:
+ * - Steps of one turn that concern one node are done in list order, and those of different nodes
+ *   (or of a host: builds, probes) in any order or at once.
+ * - Each attempt goes into `history`, with outcome `running` before it is begun. A step whose key
+ *   is still under way in this process is not begun twice; attempts that a dead controller left
+ *   `running` are simply done again, as steps are idempotent.
+ * - A turn may hold blockers *and* steps: the steps put lowered timing back. They are done first;
+ *   the operation fails when a turn has blockers and no steps.
+ * - With only waits, plan again when the observation changes, and at the latest after a second:
+ *   some waits end by time alone.
+ *
+ * `done` for `create` means that every node's own view agrees, all slots are covered, replicas
+ * are in sync, timing is as the layout wants it, and each acting master took a write during this
+ * operation. A cluster that is complete already only gets `verifyWrite` steps, which change
+ * nothing. `done` for `remove` means that no node of the layout carries the cluster's marker.
+ */
+export function planSteps(input: PlanInput): NextSteps {
+  const situation = assessSituation(input);
+  const turn = planKind(situation);
+  if (turn.blockers.length > 0) return abandon(situation, turn);
+  return { ...turn, done: isIdle(turn) };
+}
+
+/**
+ * What is left to do when an operation ends early (cancelled by a person): nothing but putting
+ * lowered timing back. `done` once no node that answers has timing of its own.
+ */
+export function planCancel(input: PlanInput): NextSteps {
+  const turn = planTimingRestore(assessSituation(input));
+  return { ...turn, done: turn.steps.length === 0 && turn.waits.length === 0 };
+}
+
+function planKind(situation: Situation): Turn {
+  switch (situation.kind) {
+    case 'create':
+      return planCreate(situation);
+    case 'change':
+      return planChange(situation);
+    case 'remove':
+      return planRemove(situation);
+  }
+}
+
+/** Nothing is begun beside a blocker, but no cluster is left with lowered timing either. */
+function abandon(situation: Situation, turn: Turn): NextSteps {
+  if (situation.kind === 'remove') return { ...turn, steps: [], done: false };
+  const { steps, waits } = planTimingRestore(situation);
+  return { steps, waits, blockers: turn.blockers, done: false };
+}

@@ -1,0 +1,75 @@
+/**
+ * Takes a cluster down: replicas stop first, then masters, then directories go.
+ *
+ * Only nodes whose marker carries the cluster's id are touched. Nothing is stopped while a host
+ * cannot be reached: a cluster that cannot be removed as a whole is not torn in half.
+ */
+import type { LayoutNode } from '../model/layout.ts';
+import type { NodeObservation } from '../model/observation.ts';
+import type { RemoveNodeStep, StopNodeStep } from '../model/step.ts';
+import { tryStep } from './attempts.ts';
+import { planHosts } from './hosts.ts';
+import { hostOf, seenNode, type Situation } from './situation.ts';
+import { isIdle, mergeTurns, waiting, type Turn } from './turn.ts';
+
+export function planRemove(input: Situation): Turn {
+  // A host that was removed from the controller is gone with its nodes.
+  const nodes = input.layout.nodes.filter((node) => hostOf(input, node.host) !== undefined);
+  const situation = { ...input, layout: { ...input.layout, nodes } };
+  const hosts = planHosts(situation);
+  if (!isIdle(hosts)) return hosts;
+  const unseen = nodes.filter((node) => seenNode(situation, node.key) === undefined);
+  if (unseen.length > 0) {
+    return mergeTurns(unseen.map((node) => waiting(node.key, 'not reported yet by its host')));
+  }
+  const ours = nodes.flatMap((node) => ownNode(situation, node));
+  const replicas = ours.filter((own) => isAlive(own.seen) && isReplica(own.seen));
+  const stopping = mergeTurns(replicas.map(({ node }) => stop(situation, node)));
+  if (!isIdle(stopping)) return stopping;
+  const masters = ours.filter((own) => isAlive(own.seen));
+  const stoppingMasters = mergeTurns(masters.map(({ node }) => stop(situation, node)));
+  if (!isIdle(stoppingMasters)) return stoppingMasters;
+  return mergeTurns(ours.map(({ node }) => remove(situation, node)));
+}
+
+interface OwnNode {
+  readonly node: LayoutNode;
+  readonly seen: NodeObservation;
+}
+
+function ownNode(situation: Situation, node: LayoutNode): OwnNode[] {
+  const seen = seenNode(situation, node.key);
+  if (seen === undefined || seen.process.state === 'absent') return [];
+  if (seen.process.marker?.clusterId !== situation.layout.clusterId) return [];
+  return [{ node, seen }];
+}
+
+/** Whether its agent has, or would start, a process for the node. */
+function isAlive(seen: NodeObservation): boolean {
+  return seen.process.state !== 'prepared' && seen.process.state !== 'stopped';
+}
+
+function isReplica(seen: NodeObservation): boolean {
+  return seen.redis?.role === 'replica';
+}
+
+function stop(situation: Situation, node: LayoutNode): Turn {
+  const step: StopNodeStep = { kind: 'stopNode', host: node.host, node: node.key };
+  return tryStep(situation.attempts, step, {
+    now: situation.now,
+    what: `stopping ${node.key}`,
+    subject: node.key,
+    remedy: `stop that process on ${node.host} by hand, then remove again`,
+  });
+}
+
+function remove(situation: Situation, node: LayoutNode): Turn {
+  const { purge } = situation;
+  const step: RemoveNodeStep = { kind: 'removeNode', host: node.host, node: node.key, purge };
+  return tryStep(situation.attempts, step, {
+    now: situation.now,
+    what: `removing ${node.key}`,
+    subject: node.key,
+    remedy: `repair what the message names on ${node.host}, then remove again`,
+  });
+}
