@@ -14,6 +14,7 @@ export type { SpecFields } from './spec/format-spec.ts';
 export { formatMemorySize, parseMemorySize } from './spec/memory-size.ts';
 export { parseSpec } from './spec/parse-spec.ts';
 export type { ParsedSpec } from './spec/parse-spec.ts';
+export { reservedReason } from './spec/reserved-options.ts';
 export { formatSpecProblem } from './spec/spec-problem.ts';
 export type { SpecPath, SpecProblem } from './spec/spec-problem.ts';
 export { forecastSteps, type Forecast } from './planning/forecast.ts';

@@ -1,0 +1,46 @@
+/** Translates what ioredis throws, once, by type and by the error code that a reply starts with. */
+import { ReplyError } from 'ioredis';
+import { RedroverError, type ErrorCode } from '@redrover/core';
+
+/** The first word of an error reply is its code (Redis documentation, "RESP protocol", simple errors). */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  NOAUTH: 'unauthenticated',
+  WRONGPASS: 'unauthenticated',
+  NOPERM: 'permission-denied',
+  LOADING: 'unavailable',
+  BUSY: 'unavailable',
+  CLUSTERDOWN: 'unavailable',
+  TRYAGAIN: 'unavailable',
+  MASTERDOWN: 'unavailable',
+  READONLY: 'failed-precondition',
+  MOVED: 'failed-precondition',
+  ASK: 'failed-precondition',
+  CROSSSLOT: 'failed-precondition',
+  NOREPLICAS: 'failed-precondition',
+  OOM: 'resource-exhausted',
+  MISCONF: 'resource-exhausted',
+  ERR: 'failed-precondition',
+};
+
+/** The code of an error reply; undefined for anything that is not a reply. */
+export function replyCodeOf(thrown: unknown): string | undefined {
+  const cause = thrown instanceof RedroverError ? thrown.cause : thrown;
+  return cause instanceof (ReplyError as typeof Error) ? cause.message.split(' ', 1)[0] : undefined;
+}
+
+/** `attempted` names the command and the node, never its arguments: they may be secret. */
+export function redisError(thrown: unknown, attempted: string): RedroverError {
+  if (thrown instanceof RedroverError) return thrown;
+  const reply = replyCodeOf(thrown);
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  if (reply !== undefined) {
+    return new RedroverError(CODES[reply] ?? 'failed-precondition', `${attempted}: ${detail}`, {
+      context: { reply },
+      cause: thrown,
+    });
+  }
+  // Everything else is about the connection: refused, reset, closed, never made.
+  return new RedroverError('unavailable', `${attempted}: no connection (${detail})`, {
+    cause: thrown,
+  });
+}

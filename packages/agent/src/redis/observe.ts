@@ -1,0 +1,152 @@
+/** What a running node says of itself, read with as few and as cheap commands as possible. */
+import {
+  clusterViewOf,
+  compareVersions,
+  readClusterInfo,
+  readClusterNodes,
+  readInfo,
+  RedroverError,
+  type ClusterNodesReading,
+  type InfoReading,
+  type RedisObservation,
+} from '@redrover/core';
+import type { NodeConnection, RedisCommand } from './node-connection.ts';
+
+/** What is in force in the process and only CONFIG GET tells. */
+interface Timing {
+  readonly nodeTimeoutMs: number;
+  readonly replicaNoFailover: boolean;
+}
+
+export interface ObserveOptions {
+  /** The process that answers: what was cached of another one is dropped. */
+  readonly pid: number;
+  /** Reads again what changes rarely. */
+  readonly fresh: boolean;
+  readonly timeoutMs?: number;
+}
+
+export interface ObserverSources {
+  /** Soft `nofile` limit of the process. */
+  readonly readNofileSoft: (pid: number) => number;
+  /** Id from the node's own nodes.conf: while it loads, it does not say it. */
+  readonly readOwnId: () => Promise<string>;
+}
+
+/** Somebody may change the timing by hand: it is read again after so many observations. */
+const TIMING_READ_EVERY = 30;
+
+/** From 7.0 INFO takes several sections; the others are half of the text and not needed. */
+const INFO_SECTIONS = ['server', 'clients', 'memory', 'persistence', 'replication', 'keyspace'];
+
+const EMPTY_VIEW = clusterViewOf([]);
+
+/** Observes one node, and remembers what need not be read each time. */
+export class NodeObserver {
+  readonly #connection: NodeConnection;
+  readonly #sources: ObserverSources;
+  #pid = 0;
+  #reading: ClusterNodesReading | undefined;
+  #timing: Timing | undefined;
+  #nofileSoft = 0;
+  #takesSections = false;
+  #sinceTiming = 0;
+
+  constructor(connection: NodeConnection, sources: ObserverSources) {
+    this.#connection = connection;
+    this.#sources = sources;
+  }
+
+  /** @throws RedroverError `unavailable` or `deadline-exceeded` when the node does not answer. */
+  async observe(options: ObserveOptions): Promise<RedisObservation> {
+    this.#forget(options);
+    const info: RedisCommand = this.#takesSections ? ['INFO', ...INFO_SECTIONS] : ['INFO'];
+    const replies = await this.#connection.pipeline(
+      [info, ['CLUSTER', 'INFO'], ['CLUSTER', 'NODES'], ...this.#timingCommands()],
+      options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs },
+    );
+    const node = readInfo(textOf(replies[0]));
+    this.#takesSections = compareVersions(node.version, '7.0.0') >= 0;
+    this.#nofileSoft ||= this.#sources.readNofileSoft(options.pid);
+    if (node.loading) return this.#observeLoading(node);
+    this.#readTiming(replies.slice(3));
+    this.#reading = readClusterNodes(textOf(replies[2]), this.#reading);
+    return {
+      ...withoutProduct(node),
+      ...readClusterInfo(textOf(replies[1])),
+      ...this.#inForce(),
+      nodeId: this.#reading.myselfId,
+      view: this.#reading.view,
+    };
+  }
+
+  /** While a dataset is loaded, CLUSTER commands are refused: INFO and the files must do. */
+  async #observeLoading(node: InfoReading): Promise<RedisObservation> {
+    return {
+      ...withoutProduct(node),
+      ...readClusterInfo(''),
+      ...this.#inForce(),
+      nodeId: this.#reading?.myselfId ?? (await this.#sources.readOwnId()),
+      view: this.#reading?.view ?? EMPTY_VIEW,
+    };
+  }
+
+  #forget({ pid, fresh }: ObserveOptions): void {
+    if (pid !== this.#pid) {
+      this.#reading = undefined;
+      this.#takesSections = false;
+    }
+    if (pid !== this.#pid || fresh) {
+      this.#timing = undefined;
+      this.#nofileSoft = 0;
+    }
+    this.#pid = pid;
+  }
+
+  #timingCommands(): RedisCommand[] {
+    this.#sinceTiming += 1;
+    if (this.#timing !== undefined && this.#sinceTiming < TIMING_READ_EVERY) return [];
+    // One option each: CONFIG GET takes several only from 7.0.
+    return [
+      ['CONFIG', 'GET', 'cluster-node-timeout'],
+      ['CONFIG', 'GET', 'cluster-replica-no-failover'],
+    ];
+  }
+
+  #readTiming(replies: readonly unknown[]): void {
+    if (replies.length === 0) return;
+    this.#timing = {
+      nodeTimeoutMs: Number(valueOf(replies[0])) || 0,
+      replicaNoFailover: valueOf(replies[1]) === 'yes',
+    };
+    this.#sinceTiming = 0;
+  }
+
+  #inForce() {
+    return {
+      nodeTimeoutMs: this.#timing?.nodeTimeoutMs ?? 0,
+      replicaNoFailover: this.#timing?.replicaNoFailover ?? false,
+      nofileSoft: this.#nofileSoft,
+    };
+  }
+}
+
+function withoutProduct(info: InfoReading): Omit<InfoReading, 'product'> {
+  const { product: _, ...rest } = info;
+  return rest;
+}
+
+function textOf(reply: unknown): string {
+  if (reply instanceof RedroverError) {
+    // Refused while loading: INFO, the first of the replies, says so and is answered.
+    if (reply.context['reply'] === 'LOADING') return '';
+    throw reply;
+  }
+  return typeof reply === 'string' ? reply : '';
+}
+
+/** A CONFIG GET reply is `[name, value]`. */
+function valueOf(reply: unknown): string {
+  if (reply instanceof RedroverError) throw reply;
+  return Array.isArray(reply) ? String(reply[1] ?? '') : '';
+}

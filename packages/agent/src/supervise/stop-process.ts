@@ -1,0 +1,120 @@
+/**
+ * Ends a server: SHUTDOWN, then SIGTERM, then SIGKILL, each with a deadline. A server that refuses
+ * because it cannot save is left running: killing it would lose what it holds.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { readInfoFields, RedroverError } from '@redrover/core';
+import type { ProcessIdentity } from '../nodes/node-record.ts';
+import type { NodeConnection } from '../redis/node-connection.ts';
+import { isAlive } from './processes.ts';
+
+export interface StopRequest {
+  readonly key: string;
+  readonly process: ProcessIdentity;
+  readonly connection: NodeConnection;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StopOutcome {
+  /** It saved its state before it went, so a later start loads the last one. */
+  readonly clean: boolean;
+  /** `SHUTDOWN`, `SIGTERM` or `SIGKILL`. */
+  readonly by: string;
+}
+
+/** Syncing an AOF, and up to 10 s for replicas that lag behind (`shutdown-timeout`, from 7.0). */
+const AOF_SHUTDOWN_MS = 25_000;
+/** Without an AOF the whole dataset is saved first: some 100 MB a second. */
+const SAVING_SHUTDOWN_MS = 600_000;
+const SIGTERM_MS = 10_000;
+const SIGKILL_MS = 5_000;
+const POLL_MS = 20;
+
+/** @throws RedroverError `data-loss` when the server refused; `deadline-exceeded` when it survives. */
+export async function stopProcess(request: StopRequest): Promise<StopOutcome> {
+  const { process: identity, connection, key } = request;
+  const saving = await readSaving(connection);
+  if (saving !== undefined) {
+    const command = saving.aof ? (['SHUTDOWN', 'NOSAVE'] as const) : (['SHUTDOWN'] as const);
+    const deadlineMs = saving.aof ? AOF_SHUTDOWN_MS : SAVING_SHUTDOWN_MS;
+    const refusal = await askToShutDown(connection, command, deadlineMs, request);
+    if (refusal !== undefined) {
+      throw new RedroverError(
+        'data-loss',
+        `${key} refused to shut down: ${refusal.message}. It goes on running, for its state could ` +
+          'not be saved; read its redis.log, make room on its disk, then stop it again',
+        { cause: refusal },
+      );
+    }
+    if (!isAlive(identity)) return { clean: saving.aof || saving.snapshots, by: 'SHUTDOWN' };
+  }
+  connection.close();
+  if (await endBy('SIGTERM', SIGTERM_MS, request)) return { clean: false, by: 'SIGTERM' };
+  if (await endBy('SIGKILL', SIGKILL_MS, request)) return { clean: false, by: 'SIGKILL' };
+  throw new RedroverError(
+    'deadline-exceeded',
+    `${key} (pid ${identity.pid}) did not end within ${SIGKILL_MS / 1000} s of SIGKILL: it hangs in ` +
+      'the kernel, most often on a dead disk; look at dmesg on this host',
+  );
+}
+
+/** How the server keeps its state; undefined when it does not answer. */
+async function readSaving(connection: NodeConnection) {
+  try {
+    const info = readInfoFields(await connection.text(['INFO', 'persistence']));
+    const save = await connection.call(['CONFIG', 'GET', 'save']);
+    const snapshots = Array.isArray(save) && String(save[1] ?? '') !== '';
+    return { aof: info.get('aof_enabled') === '1', snapshots };
+  } catch {
+    // It hangs or is loading: the signals follow.
+    return undefined;
+  }
+}
+
+/** Undefined once the server is gone or its time is up; the error reply if it refuses. */
+async function askToShutDown(
+  connection: NodeConnection,
+  command: readonly ['SHUTDOWN', ...string[]],
+  deadlineMs: number,
+  request: StopRequest,
+): Promise<RedroverError | undefined> {
+  let refusal: RedroverError | undefined;
+  // A server that obeys closes the connection instead of answering.
+  void connection.call(command, { timeoutMs: deadlineMs }).catch((thrown: unknown) => {
+    const error = RedroverError.from(thrown);
+    if (error.context['reply'] !== undefined) refusal = error;
+  });
+  await until(() => refusal !== undefined || !isAlive(request.process), deadlineMs, request.signal);
+  connection.close();
+  return refusal;
+}
+
+async function endBy(
+  signal: NodeJS.Signals,
+  deadlineMs: number,
+  request: StopRequest,
+): Promise<boolean> {
+  const { process: identity } = request;
+  if (!isAlive(identity)) return true;
+  try {
+    process.kill(identity.pid, signal);
+  } catch {
+    // Gone between the look and the signal, which the next look sees.
+  }
+  return until(() => !isAlive(identity), deadlineMs, request.signal);
+}
+
+/** Whether the condition came true in time; throws when the signal is aborted meanwhile. */
+async function until(
+  condition: () => boolean,
+  deadlineMs: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const deadline = performance.now() + deadlineMs;
+  while (!condition()) {
+    signal?.throwIfAborted();
+    if (performance.now() >= deadline) return false;
+    await delay(POLL_MS);
+  }
+  return true;
+}
