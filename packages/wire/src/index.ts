@@ -9,3 +9,20 @@ export type { CallOptions, Client, ClientMethod, ClientOptions } from './grpc/cl
 export type { BidiCall } from './grpc/client-streams.ts';
 export { toPackageDefinition, toServiceDefinition } from './grpc/service-definition.ts';
 export { GRPC_STATUS_BY_CODE, fromGrpcError, isErrorCode, toGrpcError } from './grpc/status.ts';
+export * from './cluster.ts';
+export * from './error.ts';
+export {
+  listFromProto,
+  numberFromProto,
+  numberToProto,
+  portFromProto,
+  requiredField,
+  timestampFromProto,
+  timestampToProto,
+} from './fields.ts';
+export * from './host.ts';
+export * from './observation.ts';
+export * from './operation.ts';
+export * from './release.ts';
+export * from './step.ts';
+export * from './view.ts';

@@ -45,17 +45,18 @@ export function toServiceDefinition(service: DescService): ServiceDefinition {
  *       @GrpcMethod('HostService', 'ListHosts')
  *       listHosts(request: ListHostsRequest): MessageInitShape<typeof ListHostsResponseSchema> { … }
  *
- *       @GrpcStreamMethod('ReleaseService', 'UploadRelease')
- *       upload(parts: Observable<UploadReleaseRequest>): Promise<…> { … }
+ *       // Streams of requests are taken raw: `@GrpcStreamMethod` buffers without bound what comes in.
+ *       @GrpcStreamCall('ReleaseService', 'UploadRelease')
+ *       upload(call: ServerReadableStream<UploadReleaseRequest, …>, done: sendUnaryData<…>): void { … }
  *
- *       // The raw duplex call, with backpressure in both directions.
  *       @GrpcStreamCall('AgentService', 'Session')
  *       session(call: ServerDuplexStream<SessionRequest, SessionResponse>): void { … }
  *     }
  *
  * Both `ListHosts` and `listHosts` name the method. Throw `toGrpcError(error)` from an exception filter
  * (`catch: (thrown) => throwError(() => toGrpcError(RedroverError.from(thrown)))`): Nest's own filter
- * replaces every message by `Internal server error`.
+ * replaces every message by `Internal server error`. Filters do not see what a `@GrpcStreamCall` handler
+ * throws: it ends the call itself, with `done(toGrpcError(error))` or `call.emit('error', toGrpcError(error))`.
  */
 export function toPackageDefinition(...services: readonly DescService[]): PackageDefinition {
   return Object.fromEntries(
