@@ -2,10 +2,18 @@
 import type { Attempt } from '../../model/operation.ts';
 import type { HostFacts } from '../../model/host.ts';
 import { busPortOf, nodeKey, type Layout, type LayoutNode } from '../../model/layout.ts';
-import type { NodeObservation, Observation } from '../../model/observation.ts';
+import type {
+  HostObservation,
+  NodeObservation,
+  Observation,
+  ProcessObservation,
+  RedisObservation,
+  ViewNode,
+} from '../../model/observation.ts';
 import type { Release } from '../../model/release.ts';
 import { splitSlotsEvenly } from '../../model/slots.ts';
 import { stepKey, type Step } from '../../model/step.ts';
+import { clusterViewOf } from '../../topology/cluster-view.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
 import { absentNode, applyStep } from '../simulate.ts';
@@ -150,4 +158,70 @@ export function withNode(
   if (node === undefined) throw new Error(`no node ${key}`);
   const nodes = { ...input.observation.nodes, [key]: change(node) };
   return { ...input, observation: { ...input.observation, nodes } };
+}
+
+/** What nodes say of themselves, changed; everything else stays. */
+export function withRedis(
+  input: PlanInput,
+  key: string,
+  change: Partial<RedisObservation>,
+): PlanInput {
+  return withNode(input, key, (node) => {
+    if (node.redis === undefined) throw new Error(`${key} does not answer`);
+    return { ...node, redis: { ...node.redis, ...change } };
+  });
+}
+
+export function withProcess(
+  input: PlanInput,
+  key: string,
+  change: Partial<ProcessObservation>,
+): PlanInput {
+  return withNode(input, key, (node) => ({ ...node, process: { ...node.process, ...change } }));
+}
+
+export function withHost(
+  input: PlanInput,
+  name: string,
+  change: Partial<HostObservation>,
+): PlanInput {
+  const host = input.observation.hosts[name];
+  if (host === undefined) throw new Error(`no host ${name}`);
+  const hosts = { ...input.observation.hosts, [name]: { ...host, ...change } };
+  return { ...input, observation: { ...input.observation, hosts } };
+}
+
+/** The view of the node named by `holder`, with the entry about `about` changed. */
+export function withViewEntry(
+  input: PlanInput,
+  { holder, about }: { readonly holder: string; readonly about: string },
+  change: Partial<ViewNode>,
+): PlanInput {
+  const aboutId = input.observation.nodes[about]?.redis?.nodeId;
+  return withNode(input, holder, (node) => {
+    if (node.redis === undefined) throw new Error(`${holder} does not answer`);
+    const nodes = node.redis.view.nodes.map((entry) =>
+      entry.nodeId === aboutId ? { ...entry, ...change } : entry,
+    );
+    return { ...node, redis: { ...node.redis, view: clusterViewOf(nodes) } };
+  });
+}
+
+/** The same change to an entry, in the view of every node. */
+export function withAllViews(
+  input: PlanInput,
+  about: string,
+  change: Partial<ViewNode>,
+): PlanInput {
+  return Object.keys(input.observation.nodes).reduce(
+    (current, holder) => withViewEntry(current, { holder, about }, change),
+    input,
+  );
+}
+
+/** All nodes run and are empty: the moment from which forming a cluster is timed. */
+export function startedNodes(layout: Layout): PlanInput {
+  const isForming = (steps: readonly Step[]) => steps.some((step) => step.kind === 'setTiming');
+  const { observation } = playUntil(inputOf(layout, bareHosts(layout)), isForming);
+  return inputOf(layout, observation);
 }
