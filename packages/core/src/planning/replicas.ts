@@ -42,6 +42,7 @@ function planReplica(situation: Situation, replica: ReplicaCase): Turn {
   if (redis.role === 'replica' && followsMember) {
     return waiting(node.key, `still follows the former master of shard ${node.shard}`);
   }
+  // Two claimants are a dispute of shards.ts already; this command throws data away, so twice.
   if (attributed.has(redis.nodeId)) return waiting(node.key, 'still owns slots in some view');
   if (redis.keys > 0) return refuseToDiscard(situation, live, acting);
   if (!knowsAsMaster(situation, live, acting)) {

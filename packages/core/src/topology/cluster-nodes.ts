@@ -2,8 +2,8 @@
  * Reads the text of `CLUSTER NODES` as Redis 5.0 to 8.x and Valkey 7.2 to 9.x print it.
  *
  * A line is `<id> <ip:port@bus[,hostname[,key=value…]]> <flags> <master|-> <ping> <pong> <epoch>
- * <link> [slot…]` (Redis command page CLUSTER NODES, "Serialization format"). The `vars` line of a
- * nodes.conf file is skipped as well, so that such a file can be read too.
+ * <link> [slot…]` (Redis command page CLUSTER NODES, "Serialization format"). The `vars` line of
+ * a nodes.conf file is skipped, so that such a file can be read too.
  */
 import { RedroverError } from '../errors.ts';
 import type { ClusterView, OpenSlot, ViewNode } from '../model/observation.ts';
