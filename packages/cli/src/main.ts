@@ -1,5 +1,10 @@
-// Entry point of redrover.
+/** Entry point of `redrover`. */
+import { runProgram } from './program/program.ts';
 
-import manifest from '../package.json' with { type: 'json' };
+// A reader that has seen enough (`| head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
 
-process.stdout.write(`redrover ${manifest.version}\n`);
+process.exitCode = await runProgram(process.argv.slice(2), process);

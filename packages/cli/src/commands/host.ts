@@ -1,0 +1,72 @@
+/** `redrover host …`: the machines, and their tuning. */
+import type { TuningItem } from '@redrover/core';
+import { tuningItemFromProto } from '@redrover/wire';
+import type { Command } from 'commander';
+
+import { ExitCode } from '../exit-code.ts';
+import { argumentAt } from '../program/define-command.ts';
+import type { Attach, Handler } from '../program/define-command.ts';
+import { renderHost, renderHosts, renderTuning, toHostView } from '../render/host-view.ts';
+import { present } from '../render/present.ts';
+
+export function defineHostCommands(program: Command, attach: Attach): void {
+  const host = program.command('host').description('the machines that carry nodes');
+  attach(host.command('ls').description('list the hosts'), listHosts);
+  attach(
+    host
+      .command('show')
+      .description('what a host is made of and what runs on it')
+      .argument('<host>'),
+    showHost,
+  );
+  attach(
+    host
+      .command('check')
+      .description('compare kernel and limit settings with what Redis wants (exit code 2: differs)')
+      .argument('<host>'),
+    checkHost,
+  );
+  attach(
+    host
+      .command('tune')
+      .description('apply and persist the settings, and show before and after')
+      .argument('<host>'),
+    tuneHost,
+  );
+}
+
+const listHosts: Handler = async ({ api, output }) => {
+  const { hosts } = await api.hosts.listHosts({});
+  const views = hosts.map(toHostView);
+  output.result(views, (view) => renderHosts(views, view, Date.now()));
+  return ExitCode.done;
+};
+
+const showHost: Handler = async ({ api, output }, invocation) => {
+  const { host } = await api.hosts.getHost({ host: argumentAt(invocation, 0) });
+  const hostView = toHostView(present(host, 'host'));
+  output.result(hostView, (view) => renderHost(hostView, view, Date.now()));
+  return ExitCode.done;
+};
+
+const checkHost: Handler = async ({ api, output }, invocation) => {
+  const { items } = await api.hosts.checkHost({ host: argumentAt(invocation, 0) });
+  const found = items.map((each) => tuningItemFromProto(each));
+  output.result(found, (view) => renderTuning(found, view));
+  return found.every(isSettled) ? ExitCode.done : ExitCode.attention;
+};
+
+const tuneHost: Handler = async ({ api, output }, invocation) => {
+  const { items } = await api.hosts.tuneHost({ host: argumentAt(invocation, 0) });
+  const tuned = items.map((each) => tuningItemFromProto(each));
+  output.result(tuned, (view) => renderTuning(tuned, view));
+  const open = tuned.filter((item) => !isSettled(item));
+  if (open.length === 0) return ExitCode.done;
+  output.note(`Not as wanted: ${open.map(({ name }) => name).join(', ')}; the rest was applied.`);
+  return ExitCode.failed;
+};
+
+/** Advice is for people to weigh; it is not something that tuning could have done. */
+function isSettled(item: TuningItem): boolean {
+  return item.state === 'ok' || item.state === 'advice';
+}

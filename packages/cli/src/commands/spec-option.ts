@@ -1,0 +1,29 @@
+/** The spec that `cluster plan` and `cluster apply` take, with the flags that override it. */
+import type { ClusterSpec } from '@redrover/core';
+import type { Command } from 'commander';
+
+import { flagOption, textOption } from '../program/define-command.ts';
+import type { Invocation } from '../program/define-command.ts';
+import type { Session } from '../program/session.ts';
+import { ReportedUsageError } from '../program/usage-error.ts';
+import { readSpec, readSpecText } from '../spec-file/read-spec.ts';
+import { renderProblems } from '../spec-file/source-problem.ts';
+
+export function withSpecOptions(command: Command): Command {
+  return command
+    .requiredOption('-f, --file <spec.yaml>', 'the spec; - reads it from stdin')
+    .option('--allow-same-host', 'accept members of a shard on one host: for trials')
+    .option('--allow-weak-quorum', 'accept that losing one host may lose the majority of masters');
+}
+
+/** Errors: `ReportedUsageError` once every problem of the file was shown at its line and column. */
+export function readSpecOption({ output }: Session, invocation: Invocation): ClusterSpec {
+  const source = readSpecText(textOption(invocation, 'file') ?? '-');
+  const read = readSpec(source, {
+    allowSameHost: flagOption(invocation, 'allowSameHost'),
+    allowWeakQuorum: flagOption(invocation, 'allowWeakQuorum'),
+  });
+  if (read.ok) return read.spec;
+  output.note(renderProblems(source, read.problems, output.notes.style));
+  throw new ReportedUsageError(`${source.fileName} is not a valid spec`);
+}

@@ -1,0 +1,76 @@
+/** Where progress is shown: redrawn lines on a terminal, one line after another in a pipe. */
+import { stripVTControlCharacters } from 'node:util';
+
+import type { View } from '../output/output.ts';
+
+export interface Display {
+  /** A line that stays. */
+  readonly say: (line: string) => void;
+  /** Lines that are replaced by the next call; a pipe shows none of them. */
+  readonly show: (lines: readonly string[]) => void;
+  /** Takes the replaceable lines away. */
+  readonly clear: () => void;
+  /** Whether replaceable lines are seen at all. */
+  readonly live: boolean;
+}
+
+export function createDisplay(stream: NodeJS.WriteStream, view: View): Display {
+  return stream.isTTY && process.env['TERM'] !== 'dumb'
+    ? createTerminalDisplay(stream, view)
+    : createPlainDisplay(stream);
+}
+
+function createPlainDisplay(stream: NodeJS.WriteStream): Display {
+  return {
+    say: (line) => stream.write(`${line}\n`),
+    show: () => {},
+    clear: () => {},
+    live: false,
+  };
+}
+
+// ECMA-48: cursor up, erase to the end of the screen.
+const ERASE_BELOW = '\u001B[0J';
+const cursorUp = (lines: number): string => (lines === 0 ? '' : `\u001B[${lines}A`);
+
+function createTerminalDisplay(stream: NodeJS.WriteStream, { width }: View): Display {
+  let shown = 0;
+  const redraw = (lines: readonly string[], kept: readonly string[] = []): void => {
+    const fitting = lines.map((line) => cut(line, width - 1));
+    const text = [...kept, ...fitting].map((line) => `${line}\n`).join('');
+    stream.write(`${cursorUp(shown)}\r${ERASE_BELOW}${text}`);
+    shown = fitting.length;
+  };
+  let current: readonly string[] = [];
+  return {
+    say: (line) => redraw(current, [line]),
+    show: (lines) => {
+      current = lines;
+      redraw(lines);
+    },
+    clear: () => {
+      current = [];
+      if (shown > 0) redraw([]);
+    },
+    live: true,
+  };
+}
+
+/** A wrapped line would spoil the count of lines to redraw; one that is cut loses its colours. */
+function cut(line: string, width: number): string {
+  const plain = stripVTControlCharacters(line);
+  return plain.length <= width ? line : `${plain.slice(0, width - 1)}…`;
+}
+
+const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const SPINNER_STEP_MS = 100;
+
+export function spinner(nowMs: number): string {
+  return SPINNER[Math.floor(nowMs / SPINNER_STEP_MS) % SPINNER.length] ?? '';
+}
+
+/** `[██████░░░░]`; a fraction outside 0 to 1 is taken for the nearer end. */
+export function bar(fraction: number, width: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, fraction)) * width);
+  return `[${'█'.repeat(full)}${'░'.repeat(width - full)}]`;
+}

@@ -1,0 +1,184 @@
+/** A cluster for scripts: what was planned and what was seen, joined by node. Rendering is elsewhere. */
+import { countSlots, formatRanges } from '@redrover/core';
+import type {
+  ClusterView as NodesView,
+  Finding,
+  LayoutNode,
+  NodeObservation,
+  NodeRole,
+  Operation,
+  SlotRange,
+} from '@redrover/core';
+import { ClusterHealth } from '@redrover/proto';
+import type { ClusterSummary, GetClusterResponse } from '@redrover/proto';
+import {
+  findingFromProto,
+  layoutFromProto,
+  nodeObservationFromProto,
+  operationFromProto,
+} from '@redrover/wire';
+
+import { describeDisagreement, majorityView } from './disagreement.ts';
+import { compareText } from './plan-view.ts';
+import { present } from './present.ts';
+import { isoTime } from './times.ts';
+
+export type Health = 'ok' | 'degraded' | 'down' | 'unknown';
+
+export interface SummaryView {
+  readonly name: string;
+  readonly clusterId: string;
+  readonly release: string;
+  readonly health: Health;
+  readonly shards: number;
+  readonly nodeCount: number;
+  readonly layoutNumber: number;
+  readonly operation: Pick<Operation, 'id' | 'kind' | 'state'> | null;
+}
+
+export interface NodeView {
+  /** Redis node id; empty until the node has answered once. */
+  readonly id: string;
+  readonly key: string;
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly busPort: number;
+  /** As Redis says; the preferred role until it has answered. */
+  readonly role: NodeRole;
+  readonly preferredRole: NodeRole;
+  readonly shard: string;
+  /** `0-5460`, as seen; of a replica none, as its master serves them. */
+  readonly slots: readonly string[];
+  readonly slotCount: number;
+  readonly state: string;
+  readonly reason: string;
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly version: string;
+  readonly masterId: string;
+  readonly masterLinkUp: boolean | null;
+  /** Bytes that a replica is behind its master; null for a master, or when it is not known. */
+  readonly lagBytes: number | null;
+  readonly keys: number;
+  readonly usedMemoryBytes: number;
+  readonly maxmemoryBytes: number;
+  readonly clusterState: string;
+  readonly observedAt: string | null;
+  /** How this node's own view of the cluster differs from that of most nodes. */
+  readonly disagreements: readonly string[];
+}
+
+export interface ClusterDetails extends SummaryView {
+  readonly slotsCovered: number;
+  readonly nodes: readonly NodeView[];
+  readonly findings: readonly Finding[];
+}
+
+export function toSummaryView(summary: ClusterSummary): SummaryView {
+  const operation =
+    summary.operation === undefined ? undefined : operationFromProto(summary.operation);
+  return {
+    name: summary.name,
+    clusterId: summary.clusterId,
+    release: summary.release,
+    health: HEALTH[summary.health],
+    shards: summary.shards,
+    nodeCount: summary.nodes,
+    layoutNumber: summary.layoutNumber,
+    operation:
+      operation === undefined
+        ? null
+        : { id: operation.id, kind: operation.kind, state: operation.state },
+  };
+}
+
+const HEALTH: Readonly<Record<ClusterHealth, Health>> = {
+  [ClusterHealth.UNSPECIFIED]: 'unknown',
+  [ClusterHealth.OK]: 'ok',
+  [ClusterHealth.DEGRADED]: 'degraded',
+  [ClusterHealth.DOWN]: 'down',
+  [ClusterHealth.UNKNOWN]: 'unknown',
+};
+
+export function toClusterDetails(answer: GetClusterResponse): ClusterDetails {
+  const layout = layoutFromProto(present(answer.layout, 'layout'));
+  const observations = answer.nodes.map((node) => nodeObservationFromProto(node));
+  const byKey = new Map(observations.map((node) => [node.key, node]));
+  const majority = majorityView(observations.flatMap(({ redis }) => redis?.view ?? []));
+  const offsets = new Map(
+    observations.flatMap(({ redis }) =>
+      redis === undefined ? [] : [[redis.nodeId, redis.replicationOffset] as const],
+    ),
+  );
+  const nodes = layout.nodes.map((node) =>
+    toNodeView({ node, observation: byKey.get(node.key), majority, offsets }),
+  );
+  return {
+    ...toSummaryView(present(answer.summary, 'summary')),
+    slotsCovered: nodes.reduce((sum, { slotCount }) => sum + slotCount, 0),
+    nodes: nodes.sort(compareNodes),
+    findings: answer.findings.map((each) => findingFromProto(each)),
+  };
+}
+
+interface JoinInput {
+  readonly node: LayoutNode;
+  readonly observation: NodeObservation | undefined;
+  readonly majority: NodesView | undefined;
+  /** Replication offsets by Redis node id. */
+  readonly offsets: ReadonlyMap<string, number>;
+}
+
+function toNodeView({ node, observation, majority, offsets }: JoinInput): NodeView {
+  const { redis, process } = observation ?? {};
+  const own = redis?.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
+  const slots: readonly SlotRange[] = redis?.role === 'master' ? (own?.slots ?? []) : [];
+  const masterId = own?.masterId ?? '';
+  return {
+    id: redis?.nodeId ?? '',
+    key: node.key,
+    host: node.host,
+    address: node.address,
+    port: node.port,
+    busPort: node.busPort,
+    role: redis?.role ?? node.preferredRole,
+    preferredRole: node.preferredRole,
+    shard: node.shard,
+    slots: formatRanges(slots).split(' ').filter(Boolean),
+    slotCount: countSlots(slots),
+    state: process?.state ?? 'absent',
+    reason: process?.reason ?? '',
+    pid: process?.pid ?? null,
+    restarts: process?.restarts ?? 0,
+    version: redis?.version ?? '',
+    masterId,
+    masterLinkUp: redis?.masterLinkUp ?? null,
+    lagBytes: lagOf(redis, offsets.get(masterId)),
+    keys: redis?.keys ?? 0,
+    usedMemoryBytes: redis?.usedMemoryBytes ?? 0,
+    maxmemoryBytes: redis?.maxmemoryBytes ?? 0,
+    clusterState: redis?.clusterState ?? 'unknown',
+    observedAt: isoTime(observation?.observedAtMs),
+    disagreements:
+      redis === undefined || majority === undefined
+        ? []
+        : describeDisagreement(redis.view, majority),
+  };
+}
+
+function lagOf(redis: NodeObservation['redis'], masterOffset: number | undefined): number | null {
+  if (redis?.role !== 'replica' || masterOffset === undefined) return null;
+  // The two were read one after the other, so the replica may even seem to be ahead.
+  return Math.max(0, masterOffset - redis.replicationOffset);
+}
+
+/** By shard, its master first. */
+function compareNodes(a: NodeView, b: NodeView): number {
+  return (
+    compareText(a.shard, b.shard) ||
+    compareText(a.role, b.role) ||
+    compareText(a.host, b.host) ||
+    a.port - b.port
+  );
+}

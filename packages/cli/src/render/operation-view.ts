@@ -1,0 +1,85 @@
+/** Operations and their journal, for people and for scripts. */
+import type { Attempt, Operation, OperationState, Waiting } from '@redrover/core';
+
+import type { View } from '../output/output.ts';
+import type { Style } from '../output/style.ts';
+import { formatAge, formatDuration } from '../output/units.ts';
+import { isoTime } from './times.ts';
+
+export function toOperationView(operation: Operation) {
+  const { createdAtMs, endedAtMs, ...rest } = operation;
+  return { ...rest, createdAt: isoTime(createdAtMs), endedAt: isoTime(endedAtMs) };
+}
+
+export function toAttemptView(attempt: Attempt) {
+  const { startedAtMs, endedAtMs, errorCode, ...rest } = attempt;
+  return {
+    ...rest,
+    errorCode: errorCode ?? null,
+    startedAt: isoTime(startedAtMs),
+    endedAt: isoTime(endedAtMs),
+  };
+}
+
+export function renderOperations(
+  operations: readonly Operation[],
+  view: View,
+  nowMs: number,
+): string {
+  if (operations.length === 0) return 'No operations yet.';
+  const rows = operations.map((operation) => [
+    operation.id,
+    operation.cluster,
+    operation.kind,
+    paintOperationState(operation.state, view.style),
+    formatAge(operation.createdAtMs, nowMs),
+    formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs),
+    operation.message,
+  ]);
+  return view.table(['ID', 'CLUSTER', 'KIND', 'STATE', 'STARTED', 'TOOK', 'REMARK'], rows);
+}
+
+export interface OperationDetails {
+  readonly operation: Operation;
+  readonly attempts: readonly Attempt[];
+  readonly waits: readonly Waiting[];
+}
+
+export function renderOperation(
+  { operation, attempts, waits }: OperationDetails,
+  view: View,
+  nowMs: number,
+): string {
+  const { style } = view;
+  const state = paintOperationState(operation.state, style);
+  const took = formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs);
+  const headline =
+    `${style.strong(operation.id)}: ${operation.kind} ${operation.cluster}, ` +
+    `layout ${operation.layoutNumber}, ${state} (${took})`;
+  const rows = attempts.map((attempt) => [
+    `+${formatDuration(attempt.startedAtMs - operation.createdAtMs)}`,
+    attempt.endedAtMs === undefined ? '' : formatDuration(attempt.endedAtMs - attempt.startedAtMs),
+    paintOutcome(attempt.outcome, style),
+    attempt.stepKey,
+    attempt.message,
+  ]);
+  return [
+    headline,
+    ...(operation.message === '' ? [] : [operation.message]),
+    ...waits.map(({ subject, reason }) => `waiting: ${subject}: ${reason}`),
+    ...(rows.length === 0
+      ? []
+      : ['', view.table(['AT', 'TOOK', 'OUTCOME', 'STEP', 'REMARK'], rows)]),
+  ].join('\n');
+}
+
+export function paintOperationState(state: OperationState, style: Style): string {
+  if (state === 'done') return style.good(state);
+  if (state === 'failed') return style.bad(state);
+  return state === 'running' ? style.accent(state) : style.caution(state);
+}
+
+function paintOutcome(outcome: Attempt['outcome'], style: Style): string {
+  if (outcome === 'ok') return style.good(outcome);
+  return outcome === 'failed' ? style.bad(outcome) : style.accent(outcome);
+}

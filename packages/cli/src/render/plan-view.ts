@@ -1,0 +1,120 @@
+/** A plan for people: every node with its host, the steps by rounds, the findings. */
+import { countSlots, formatRanges, stepKey } from '@redrover/core';
+import type { Finding, Layout, LayoutNode, OperationKind, Step } from '@redrover/core';
+import type { Plan as PlanMessage, Refusal as RefusalMessage } from '@redrover/proto';
+import {
+  findingFromProto,
+  layoutFromProto,
+  operationKindFromProto,
+  stepFromProto,
+} from '@redrover/wire';
+
+import type { View } from '../output/output.ts';
+import { formatCount } from '../output/units.ts';
+import { renderFindings } from './finding-view.ts';
+import { present } from './present.ts';
+import { describeRound } from './step-text.ts';
+
+export interface PlanView {
+  readonly kind: OperationKind;
+  readonly empty: boolean;
+  readonly fingerprint: string;
+  readonly layout: Layout;
+  /** Each round's steps can be executed at the same time. */
+  readonly rounds: readonly (readonly Step[])[];
+  readonly findings: readonly Finding[];
+}
+
+export interface RefusalView {
+  readonly reasons: readonly Finding[];
+  readonly alternatives: readonly string[];
+}
+
+export function toPlanView(plan: PlanMessage): PlanView {
+  return {
+    kind: operationKindFromProto(plan.kind),
+    empty: plan.empty,
+    fingerprint: plan.fingerprint,
+    layout: layoutFromProto(present(plan.layout, 'layout')),
+    rounds: plan.rounds.map(({ steps }) => steps.map((each) => stepFromProto(each))),
+    findings: plan.findings.map((each) => findingFromProto(each)),
+  };
+}
+
+export function toRefusalView({ reasons, alternatives }: RefusalMessage): RefusalView {
+  return {
+    reasons: reasons.map((each) => findingFromProto(each)),
+    alternatives: [...alternatives],
+  };
+}
+
+export function countSteps({ rounds }: PlanView): number {
+  return new Set(rounds.flat().map(stepKey)).size;
+}
+
+export function renderPlan(plan: PlanView, view: View): string {
+  const { layout, findings, rounds, empty } = plan;
+  const { style } = view;
+  const masters = layout.nodes.filter(({ preferredRole }) => preferredRole === 'master').length;
+  const size =
+    `${formatCount(layout.shards.length, 'shard')}, ${formatCount(masters, 'master')} and ` +
+    `${formatCount(layout.nodes.length - masters, 'replica')}`;
+  const headline =
+    `${style.strong(layout.cluster)}: ${plan.kind}, layout ${layout.number}, ` +
+    `${layout.release}, ${size}`;
+  const sections = [
+    headline,
+    ...(layout.nodes.length === 0 ? [] : [renderLayout(layout, view)]),
+    ...(empty ? [] : [`${style.strong('Steps')}\n${renderRounds(rounds)}`]),
+    ...(findings.length === 0
+      ? []
+      : [`${style.strong('Findings')}\n${renderFindings(findings, view)}`]),
+    empty ? 'Nothing would change.' : `${formatCount(countSteps(plan), 'step')} to do.`,
+  ];
+  return sections.join('\n\n');
+}
+
+export function renderRefusal({ reasons, alternatives }: RefusalView, view: View): string {
+  const { style } = view;
+  const lines = [style.bad('There is no layout for this spec:'), renderFindings(reasons, view)];
+  if (alternatives.length > 0) {
+    lines.push('', 'What would work:', ...alternatives.map((each) => `  - ${each}`));
+  }
+  return lines.join('\n');
+}
+
+function renderLayout(layout: Layout, view: View): string {
+  const sorted = [...layout.nodes].sort((a, b) => compareText(a.host, b.host) || a.port - b.port);
+  let host = '';
+  const rows = sorted.map((node) => {
+    const first = node.host !== host;
+    host = node.host;
+    return [
+      first ? view.style.strong(node.host) : '',
+      `${node.address}:${node.port}`,
+      node.preferredRole === 'master' ? view.style.accent('master') : 'replica',
+      node.shard,
+      node.preferredRole === 'master' ? describeSlots(layout, node) : '',
+    ];
+  });
+  return view.table(['HOST', 'NODE', 'ROLE', 'SHARD', 'SLOTS'], rows);
+}
+
+function describeSlots({ shards }: Layout, { shard }: LayoutNode): string {
+  const slots = shards.find(({ id }) => id === shard)?.slots ?? [];
+  return `${formatRanges(slots)} (${countSlots(slots)})`;
+}
+
+function renderRounds(rounds: PlanView['rounds']): string {
+  return rounds
+    .map((steps, index) => {
+      const lines = describeRound(steps.map(stepKey));
+      const number = String(index + 1).padStart(4);
+      return lines.map((line, at) => `${at === 0 ? number : '    '}  ${line}`).join('\n');
+    })
+    .join('\n');
+}
+
+export function compareText(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}

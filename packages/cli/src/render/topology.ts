@@ -1,0 +1,123 @@
+/** Clusters as people look at them: the list, the picture by shard, the table of nodes. */
+import { SLOT_COUNT } from '@redrover/core';
+
+import type { View } from '../output/output.ts';
+import type { Style } from '../output/style.ts';
+import { formatBytes, formatCount } from '../output/units.ts';
+import type { ClusterDetails, Health, NodeView, SummaryView } from './cluster-view.ts';
+import { renderFindings } from './finding-view.ts';
+import { paintState } from './host-view.ts';
+
+// Enough to tell the nodes of a cluster apart; the whole id is in the JSON output.
+const SHORT_ID_LENGTH = 8;
+
+export function renderClusters(clusters: readonly SummaryView[], view: View): string {
+  if (clusters.length === 0) return 'No clusters yet: `redrover cluster plan -f spec.yaml`.';
+  const rows = clusters.map((cluster) => [
+    cluster.name,
+    paintHealth(cluster.health, view.style),
+    cluster.release,
+    String(cluster.shards),
+    String(cluster.nodeCount),
+    String(cluster.layoutNumber),
+    cluster.operation === null ? '' : `${cluster.operation.kind} ${cluster.operation.state}`,
+  ]);
+  const columns = ['NAME', 'HEALTH', 'RELEASE', 'SHARDS', 'NODES', 'LAYOUT', 'OPERATION'];
+  return view.table(columns, rows);
+}
+
+export function renderCluster(cluster: ClusterDetails, view: View): string {
+  const lines = [renderHeadline(cluster, view), '', renderTopology(cluster.nodes, view)];
+  if (cluster.findings.length > 0) lines.push('', renderFindings(cluster.findings, view));
+  return lines.join('\n');
+}
+
+function renderHeadline(cluster: ClusterDetails, { style }: View): string {
+  const facts = [
+    `${style.strong(cluster.name)}: ${paintHealth(cluster.health, style)}`,
+    cluster.release,
+    formatCount(cluster.shards, 'shard'),
+    formatCount(cluster.nodeCount, 'node'),
+    `${cluster.slotsCovered} of ${SLOT_COUNT} slots covered`,
+    `layout ${cluster.layoutNumber}`,
+  ];
+  const { operation } = cluster;
+  const doing =
+    operation === null ? [] : [`${operation.kind} ${operation.state} (${operation.id})`];
+  return [...facts, ...doing].join(', ');
+}
+
+/** One block a shard, its master first, replicas hanging from it. */
+export function renderTopology(nodes: readonly NodeView[], view: View): string {
+  const rows: string[][] = [];
+  for (const [shard, members] of Map.groupBy(nodes, (node) => node.shard)) {
+    const masters = members.filter(({ role }) => role === 'master');
+    const replicas = members.filter(({ role }) => role === 'replica');
+    for (const [index, node] of [...masters, ...replicas].entries()) {
+      const isLast = index === members.length - 1;
+      const branch = index === 0 ? '┬' : isLast ? '└' : '├';
+      rows.push([
+        index === 0 ? view.style.strong(shard) : '',
+        `${members.length === 1 ? '─' : branch} ${paintRole(node, view.style)}`,
+        node.host,
+        `${node.address}:${node.port}`,
+        node.id.slice(0, SHORT_ID_LENGTH),
+        node.role === 'master' ? node.slots.join(' ') : describeLink(node, view.style),
+        node.state === 'running' ? describeData(node) : paintState(node.state, view.style),
+      ]);
+    }
+  }
+  return view.table(['SHARD', 'ROLE', 'HOST', 'NODE', 'ID', 'SLOTS / LINK', 'DATA'], rows);
+}
+
+export function renderNodes(nodes: readonly NodeView[], view: View): string {
+  const rows = nodes.map((node) => [
+    node.key,
+    node.shard,
+    paintRole(node, view.style),
+    paintState(node.state, view.style),
+    node.pid === null ? '' : String(node.pid),
+    node.role === 'master' ? '' : describeLink(node, view.style),
+    describeMemory(node),
+    String(node.keys),
+    describeView(node, view.style),
+  ]);
+  const columns = ['NODE', 'SHARD', 'ROLE', 'STATE', 'PID', 'LINK', 'MEMORY', 'KEYS', 'VIEW'];
+  const table = view.table(columns, rows);
+  const disagreements = nodes.flatMap(({ key, disagreements }) =>
+    disagreements.map((line) => `  ${key} ${line}`),
+  );
+  if (disagreements.length === 0) return table;
+  return [table, '', 'Nodes that do not agree with the others:', ...disagreements].join('\n');
+}
+
+export function paintHealth(health: Health, style: Style): string {
+  if (health === 'ok') return style.good(health);
+  return health === 'down' ? style.bad(health) : style.caution(health);
+}
+
+function paintRole(node: NodeView, style: Style): string {
+  const role = node.role === 'master' ? style.accent('master') : 'replica';
+  return node.role === node.preferredRole ? role : `${role}${style.caution('*')}`;
+}
+
+function describeLink(node: NodeView, style: Style): string {
+  if (node.masterLinkUp === null) return '';
+  if (!node.masterLinkUp) return style.bad('link down');
+  if (node.lagBytes === null) return style.good('in sync');
+  return node.lagBytes === 0 ? style.good('in sync') : `${formatBytes(node.lagBytes)} behind`;
+}
+
+function describeData(node: NodeView): string {
+  return `${formatCount(node.keys, 'key')}, ${describeMemory(node)}`;
+}
+
+function describeMemory({ usedMemoryBytes, maxmemoryBytes }: NodeView): string {
+  const used = formatBytes(usedMemoryBytes);
+  return maxmemoryBytes === 0 ? used : `${used} of ${formatBytes(maxmemoryBytes)}`;
+}
+
+function describeView({ disagreements, clusterState }: NodeView, style: Style): string {
+  if (disagreements.length > 0) return style.bad('differs');
+  return clusterState === 'ok' ? style.good('ok') : style.bad(clusterState);
+}
