@@ -11,7 +11,7 @@ import { ensureDirectory, writeDurableFile } from '../files/durable-file.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import type { ExitReport, Launcher } from '../supervise/launcher.ts';
 import { describeExit, lastWords } from '../supervise/exit-reason.ts';
-import { findScratchPort } from './free-port.ts';
+import { findScratchPort, requireFreePort } from './free-port.ts';
 import { pathsIn, type NodePaths } from './paths.ts';
 import { renderConfig, type ConfigSecrets } from './render-config.ts';
 import type { RunAs } from './run-as.ts';
@@ -38,27 +38,37 @@ const PORT_TRIES = 3;
 
 /** @throws RedroverError `invalid-argument` with the server's own message when it rejects the config. */
 export async function preflightConfig(request: PreflightRequest): Promise<void> {
+  const { key } = request.plan.node;
   for (let attempt = 1; ; attempt += 1) {
-    const words = await tryOnce(request);
+    const port = await findScratchPort(SCRATCH_ADDRESS, Math.random);
+    const words = await tryOnce(request, port);
     if (words === undefined) return;
-    const portTaken = /Address already in use|Failed listening/.test(words);
-    if (!portTaken || attempt === PORT_TRIES) {
-      const { key, address } = request.plan.node;
-      throw new RedroverError(
-        'invalid-argument',
-        `${request.plan.release} rejects the config of ${key} (${address}): ${words}. Nothing was ` +
-          'changed; correct `config` in the spec',
-        { context: { serverMessage: words } },
-      );
-    }
+    if (attempt < PORT_TRIES && (await isTaken(port))) continue;
+    throw new RedroverError(
+      'invalid-argument',
+      `${request.plan.release} rejects the config of ${key}: ${words}. Nothing was changed; ` +
+        'correct `config` in the spec',
+      { context: { serverMessage: words } },
+    );
+  }
+}
+
+/** Whether somebody else has taken the scratch port meanwhile, so that the config is not to blame. */
+async function isTaken(port: number): Promise<boolean> {
+  try {
+    await requireFreePort(SCRATCH_ADDRESS, port, 'scratch port');
+    await requireFreePort(SCRATCH_ADDRESS, port + 10_000, 'scratch bus port');
+    return false;
+  } catch {
+    // Whatever the reason, another port is worth a try.
+    return true;
   }
 }
 
 /** Undefined when the server answered; else its own words. */
-async function tryOnce(request: PreflightRequest): Promise<string | undefined> {
+async function tryOnce(request: PreflightRequest, port: number): Promise<string | undefined> {
   const { plan, secrets, scratch, user, signal } = request;
   signal?.throwIfAborted();
-  const port = await findScratchPort(SCRATCH_ADDRESS, Math.random);
   await ensureDirectory(scratch, { mode: 0o711 });
   const directory = join(scratch, `${plan.node.port}-${randomUUID()}`);
   const paths = pathsIn(directory);

@@ -82,11 +82,13 @@ export class NodeObserver {
 
   /** While a dataset is loaded, CLUSTER commands are refused: INFO and the files must do. */
   async #observeLoading(node: InfoReading): Promise<RedisObservation> {
+    const nodeId = this.#reading?.myselfId ?? (await this.#sources.readOwnId());
+    if (nodeId === '') throw new RedroverError('unavailable', 'it loads and has no node id yet');
     return {
       ...withoutProduct(node),
       ...readClusterInfo(''),
       ...this.#inForce(),
-      nodeId: this.#reading?.myselfId ?? (await this.#sources.readOwnId()),
+      nodeId,
       view: this.#reading?.view ?? EMPTY_VIEW,
     };
   }

@@ -88,6 +88,11 @@ export class NodeSupervisor {
     return this.#phase.kind === 'up' ? this.#phase.process : undefined;
   }
 
+  /** Whether the process is there, looked at now. */
+  get isUp(): boolean {
+    return this.#lookAlive();
+  }
+
   /** After a start of the agent: takes over a process that runs, or starts what should run. */
   async resume(): Promise<void> {
     const found = this.#findProcess();

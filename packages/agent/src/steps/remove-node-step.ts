@@ -1,0 +1,22 @@
+/** `removeNode`: the directory of a stopped node goes to the trash folder, or for good. */
+import { RedroverError, type RemoveNodeStep } from '@redrover/core';
+import { removeNodeDirectory } from '../nodes/remove-node.ts';
+import type { HostContext, StepEffect, StepRun } from './step-context.ts';
+
+export async function removeNode(
+  { nodes, paths, fences, now }: HostContext,
+  { node: key, purge }: RemoveNodeStep,
+  { onLine }: StepRun,
+): Promise<StepEffect> {
+  const node = nodes.find(key);
+  if (node === undefined) return { touched: [key], message: 'there is no such node' };
+  if (node.supervisor.isUp) {
+    throw new RedroverError('failed-precondition', `${key} is running; stop it first`);
+  }
+  const { port, clusterId, cluster } = node.record;
+  if (purge) onLine(`deleting ${node.paths.directory}`);
+  const kept = await removeNodeDirectory({ paths, port, clusterId, purge, now: now() });
+  await nodes.forget(key);
+  await fences.forgetNode(cluster, key);
+  return { touched: [key], message: kept === undefined ? 'deleted' : `kept as ${kept}` };
+}

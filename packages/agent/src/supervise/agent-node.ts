@@ -1,0 +1,108 @@
+/** One node of this host as a whole: its files, its process, its connection, and how it is observed. */
+import type { NodeMarker, NodeObservation, RedisObservation } from '@redrover/core';
+import { inspectDirectory } from '../nodes/directory.ts';
+import type { LastSeen, NodeRecord, PeerAddress } from '../nodes/node-record.ts';
+import type { NodePaths } from '../nodes/paths.ts';
+import { NodeConnection } from '../redis/node-connection.ts';
+import { NodeObserver } from '../redis/observe.ts';
+import { NodeSupervisor, type SupervisorOptions } from './node-supervisor.ts';
+import { readNofileSoft } from './processes.ts';
+import { readOwnView } from './start-facts.ts';
+
+export interface ObserveNodeOptions {
+  /** Reads again what changes rarely. */
+  readonly fresh: boolean;
+  /** For the node's answer; default 1000 ms, the time between two heartbeats. */
+  readonly timeoutMs?: number;
+}
+
+const OBSERVE_TIMEOUT_MS = 1_000;
+/** Of a thousand nodes a few are enough to ask, and to write down each time that roles change. */
+const MAX_PEERS_KEPT = 16;
+
+export class AgentNode {
+  readonly paths: NodePaths;
+  readonly connection: NodeConnection;
+  readonly supervisor: NodeSupervisor;
+  readonly #observer: NodeObserver;
+  readonly #host: string;
+  readonly #now: () => number;
+
+  constructor(record: NodeRecord, paths: NodePaths, options: SupervisorOptions) {
+    const { key, plan, port, password } = record;
+    this.paths = paths;
+    this.connection = new NodeConnection({ key, address: plan.node.address, port, password });
+    this.supervisor = new NodeSupervisor(record, paths, this.connection, options);
+    this.#observer = new NodeObserver(this.connection, {
+      readNofileSoft,
+      readOwnId: async () => (await readOwnView(paths))?.myself.nodeId ?? '',
+    });
+    this.#host = plan.node.host;
+    this.#now = options.now;
+  }
+
+  get record(): NodeRecord {
+    return this.supervisor.record;
+  }
+
+  /** Never throws because of the node's state: one that does not answer has no `redis`. */
+  async observe(options: ObserveNodeOptions): Promise<NodeObservation> {
+    const redis = await this.#observeRedis(options);
+    const { key, port, planHash, build } = this.record;
+    const contents = redis === undefined ? await inspectDirectory(this.paths) : undefined;
+    const marker: NodeMarker | undefined = redis === undefined ? contents?.marker : this.record;
+    return {
+      key,
+      host: this.#host,
+      port,
+      observedAtMs: this.#now(),
+      process: {
+        ...this.supervisor.describe(),
+        marker: marker === undefined ? undefined : markerOnly(marker),
+        // A server that answers has written its nodes.conf.
+        hasData: contents?.hasData ?? true,
+        planHash,
+        buildId: build.id,
+      },
+      redis,
+    };
+  }
+
+  async #observeRedis(options: ObserveNodeOptions): Promise<RedisObservation | undefined> {
+    const pid = this.supervisor.process?.pid;
+    if (pid === undefined) return undefined;
+    const { fresh, timeoutMs = OBSERVE_TIMEOUT_MS } = options;
+    try {
+      const redis = await this.#observer.observe({ pid, fresh, timeoutMs });
+      await this.supervisor.noteAnswer(true, lastSeenOf(redis));
+      return redis;
+    } catch {
+      // Not answering is a state of the node, which the supervisor names.
+      await this.supervisor.noteAnswer(false);
+      return undefined;
+    }
+  }
+}
+
+function markerOnly({ cluster, clusterId, layoutNumber }: NodeMarker): NodeMarker {
+  return { cluster, clusterId, layoutNumber };
+}
+
+/** Undefined while it loads: then it does not say what it is. */
+function lastSeenOf(redis: RedisObservation): LastSeen | undefined {
+  if (redis.loading) return undefined;
+  const own = redis.view.nodes.find((node) => node.nodeId === redis.nodeId);
+  const others = redis.view.nodes.filter((node) => node.nodeId !== redis.nodeId);
+  const isOwnReplica = (node: { masterId: string }) => node.masterId === redis.nodeId;
+  const addresses = (nodes: typeof others): PeerAddress[] =>
+    nodes.slice(0, MAX_PEERS_KEPT).map(({ nodeId, address, port }) => ({ nodeId, address, port }));
+  return {
+    nodeId: redis.nodeId,
+    role: redis.role,
+    slots: own?.slots ?? [],
+    configEpoch: redis.configEpoch,
+    aofWritten: redis.aofEnabled && redis.persistenceOk,
+    replicas: addresses(others.filter(isOwnReplica)),
+    peers: addresses(others.filter((node) => !isOwnReplica(node))),
+  };
+}

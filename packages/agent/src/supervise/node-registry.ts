@@ -1,0 +1,157 @@
+/** All nodes of this host: found again after a start of the agent, kept alive, observed together. */
+import { RedroverError, type NodeKey, type NodeObservation } from '@redrover/core';
+import { readdir } from 'node:fs/promises';
+import { inspectDirectory } from '../nodes/directory.ts';
+import type { NodeRecord } from '../nodes/node-record.ts';
+import { nodePaths, type AgentPaths } from '../nodes/paths.ts';
+import { AgentNode } from './agent-node.ts';
+import type { SupervisorOptions } from './node-supervisor.ts';
+
+/** A crash is seen this late at most; looking costs one small read of /proc a node. */
+const TICK_MS = 200;
+
+export class NodeRegistry {
+  readonly #host: string;
+  readonly #paths: AgentPaths;
+  readonly #options: SupervisorOptions;
+  readonly #nodes = new Map<NodeKey, AgentNode>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(host: string, paths: AgentPaths, options: SupervisorOptions) {
+    this.#host = host;
+    this.#paths = paths;
+    this.#options = options;
+  }
+
+  /** Reads the records, then adopts what runs and starts what should run, each node by itself. */
+  async resume(): Promise<void> {
+    const { records, log } = this.#options;
+    const { records: known, unreadable } = await records.load();
+    for (const file of unreadable) {
+      log.error({ file }, 'this record of a node cannot be read; its node is not supervised');
+    }
+    for (const record of known) this.#create(record);
+    await Promise.all(
+      this.list().map((node) =>
+        node.supervisor.resume().catch((error: unknown) => {
+          log.error({ err: error, node: node.record.key }, 'a node could not be started');
+        }),
+      ),
+    );
+  }
+
+  /** Begins to watch the processes. */
+  watch(): void {
+    this.#timer ??= setInterval(() => {
+      for (const node of this.#nodes.values()) node.supervisor.tick();
+    }, TICK_MS);
+  }
+
+  /** Ends watching and closes the connections; the nodes run on. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const node of this.#nodes.values()) node.connection.close();
+  }
+
+  list(): readonly AgentNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  find(key: NodeKey): AgentNode | undefined {
+    return this.#nodes.get(key);
+  }
+
+  /** @throws RedroverError `not-found` that says what this host has. */
+  get(key: NodeKey): AgentNode {
+    const node = this.#nodes.get(key);
+    if (node !== undefined) return node;
+    const known = [...this.#nodes.keys()].join(', ') || 'none';
+    throw new RedroverError(
+      'not-found',
+      `host ${this.#host} has no node ${key} (it has: ${known})`,
+    );
+  }
+
+  /** Takes a prepared node in, or its new record. */
+  async put(record: NodeRecord): Promise<AgentNode> {
+    const known = this.#nodes.get(record.key);
+    const sameEndpoint =
+      known?.record.password === record.password &&
+      known.record.plan.node.address === record.plan.node.address;
+    if (known !== undefined && (sameEndpoint || known.supervisor.process !== undefined)) {
+      await known.supervisor.replaceRecord(record);
+      return known;
+    }
+    await this.#options.records.save(record);
+    known?.connection.close();
+    return this.#create(record);
+  }
+
+  async forget(key: NodeKey): Promise<void> {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return;
+    node.connection.close();
+    await this.#options.records.remove(node.record.port);
+    this.#nodes.delete(key);
+  }
+
+  /** The named nodes, those that this host does not have as `absent`; without names all it has. */
+  async observe(keys: readonly NodeKey[], fresh: boolean): Promise<NodeObservation[]> {
+    if (keys.length > 0) return Promise.all(keys.map((key) => this.#observeOne(key, fresh)));
+    const own = this.list().map((node) => node.observe({ fresh }));
+    const strays = (await this.#strayKeys()).map((key) => this.#observeOne(key, fresh));
+    return Promise.all([...own, ...strays]);
+  }
+
+  async #observeOne(key: NodeKey, fresh: boolean): Promise<NodeObservation> {
+    const node = this.#nodes.get(key);
+    return node === undefined ? this.#observeAbsent(key) : node.observe({ fresh });
+  }
+
+  /** A node without a record; its directory may still be somebody's. */
+  async #observeAbsent(key: NodeKey): Promise<NodeObservation> {
+    const port = Number(key.slice(key.lastIndexOf(':') + 1));
+    const { marker, hasData } = await inspectDirectory(nodePaths(this.#paths.root, port));
+    return {
+      key,
+      host: this.#host,
+      port,
+      observedAtMs: this.#options.now(),
+      process: {
+        state: 'absent',
+        pid: undefined,
+        startedAtMs: undefined,
+        restarts: 0,
+        reason: '',
+        marker:
+          marker === undefined
+            ? undefined
+            : {
+                cluster: marker.cluster,
+                clusterId: marker.clusterId,
+                layoutNumber: marker.layoutNumber,
+              },
+        hasData,
+        planHash: '',
+        buildId: '',
+      },
+      redis: undefined,
+    };
+  }
+
+  /** Directories that look like a node's and have no record: data that somebody else put there. */
+  async #strayKeys(): Promise<NodeKey[]> {
+    const names = await readdir(this.#paths.root).catch(() => []);
+    return names
+      .filter((name) => /^\d{1,5}$/.test(name))
+      .map((name) => `${this.#host}:${name}`)
+      .filter((key) => !this.#nodes.has(key));
+  }
+
+  #create(record: NodeRecord): AgentNode {
+    const node = new AgentNode(record, nodePaths(this.#paths.root, record.port), this.#options);
+    this.#nodes.set(record.key, node);
+    return node;
+  }
+}
