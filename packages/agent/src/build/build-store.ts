@@ -94,6 +94,8 @@ async function copyBinaries({ build, binDirectory }: InstallOptions, target: str
     await copyFile(join(binDirectory, name), path, constants.COPYFILE_FICLONE);
     const file = await open(path);
     try {
+      // copyFile keeps the owner, and the compiler's user must not be able to change what is run.
+      await file.chown(process.getuid?.() ?? -1, process.getgid?.() ?? -1);
       await file.chmod(0o755);
       await file.sync();
     } finally {

@@ -5,8 +5,8 @@
  * This file decides what is done in which order; each thing itself is done by a file beside it.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import {
   buildFlags,
@@ -17,11 +17,17 @@ import {
   type Release,
 } from '@redrover/core';
 
-import { fileError, type FileOwner } from '../files/durable-file.ts';
+import type { FileOwner } from '../files/durable-file.ts';
 import { ensureSystemUser } from '../host/system-user.ts';
 import { findAptArchives, type AptArchive } from './apt/archive.ts';
 import { computeBuildId } from './build-id.ts';
-import { ifUnlocked, withBuildLock } from './build-lock.ts';
+import { withBuildLock } from './build-lock.ts';
+import {
+  createDirectories,
+  createDirectory,
+  removeStaleScratch,
+  type BuildPaths,
+} from './build-paths.ts';
 import {
   cliName,
   installBuild,
@@ -93,37 +99,18 @@ const defaultStallTimeoutMs = 30_000;
 
 /** Puts right what an interrupted predecessor left, in its root and in the cache. */
 export async function createBuilder(options: BuilderOptions): Promise<Builder> {
-  const paths = {
-    releases: join(options.rootDirectory, 'releases'),
-    sources: join(options.cacheDirectory, 'sources'),
-    builds: join(options.cacheDirectory, 'builds'),
-    packs: join(options.cacheDirectory, 'packs'),
-    locks: join(options.cacheDirectory, 'locks'),
-    scratch: join(options.cacheDirectory, 'scratch'),
-    apt: join(options.cacheDirectory, 'apt'),
-  };
-  for (const path of Object.values(paths)) await createDirectory(path);
+  const paths = await createDirectories(options);
   await recoverInstalls(paths.releases);
   await removeStaleScratch(paths);
   return new HostBuilder(options, paths);
 }
 
-interface Paths {
-  readonly releases: string;
-  readonly sources: string;
-  readonly builds: string;
-  readonly packs: string;
-  readonly locks: string;
-  readonly scratch: string;
-  readonly apt: string;
-}
-
 class HostBuilder implements Builder {
   readonly #options: BuilderOptions;
-  readonly #paths: Paths;
+  readonly #paths: BuildPaths;
   readonly #inTurn = createTurns();
 
-  constructor(options: BuilderOptions, paths: Paths) {
+  constructor(options: BuilderOptions, paths: BuildPaths) {
     this.#options = options;
     this.#paths = paths;
   }
@@ -226,7 +213,13 @@ class HostBuilder implements Builder {
     const user = await this.#compilerUser();
     const { signal } = work;
     const compiled = await compile({
-      ...{ release, archive: source.path, scratch, flags, user, onLine, signal },
+      release,
+      archive: source.path,
+      scratch,
+      flags,
+      user,
+      onLine,
+      signal,
     });
     const build: Build = {
       id: this.#idOf(release, flags),
@@ -258,7 +251,10 @@ class HostBuilder implements Builder {
     await createDirectory(scratch);
     const blob = await this.#options.fetchBuild(buildId, work.signal);
     const { build, directory } = await receiveBuild(blob, {
-      ...{ release, buildId, scratch, signal: work.signal },
+      release,
+      buildId,
+      scratch,
+      signal: work.signal,
       platform: this.#options.platform,
       stallTimeoutMs: this.#options.stallTimeoutMs ?? defaultStallTimeoutMs,
     });
@@ -337,24 +333,6 @@ class HostBuilder implements Builder {
       directory: this.#paths.apt,
       etcDirectory: this.#options.etcDirectory ?? '/etc',
     };
-  }
-}
-
-/** What killed builds left; a build that is under way elsewhere holds its lock and is let alone. */
-async function removeStaleScratch(paths: Paths): Promise<void> {
-  for (const name of await readdir(paths.scratch)) {
-    const [id = name] = name.split('.');
-    await ifUnlocked(join(paths.locks, id), () =>
-      rm(join(paths.scratch, name), { recursive: true, force: true, maxRetries: 5 }),
-    );
-  }
-}
-
-async function createDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-  } catch (thrown) {
-    throw fileError(thrown, `creating ${path} in ${dirname(path)}`);
   }
 }
 

@@ -48,7 +48,7 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandOutcome> {
-  if (options.signal?.aborted === true) throw stopped(command);
+  if (isAborted(options)) throw stopped(command);
   const lines: string[] = [];
   const tail: string[] = [];
   const collect = (line: string): void => {
@@ -61,7 +61,7 @@ export async function runCommand(
   const program = startProgram(command, args, options);
   for await (const line of program.iterable({ from: 'all' })) collect(line);
   const result = await program;
-  if (options.signal?.aborted === true) throw stopped(command);
+  if (isAborted(options)) throw stopped(command);
   if (result.failed && result.exitCode === undefined && result.signal === undefined) {
     throw cannotRun(command, result.cause ?? result, options);
   }
@@ -83,6 +83,10 @@ function startProgram(command: string, args: readonly string[], options: Command
     killDescendants: true,
     forceKillAfterDelay: killDelayMs,
   });
+}
+
+function isAborted({ signal }: CommandOptions): boolean {
+  return signal?.aborted === true;
 }
 
 function stopped(command: string): RedroverError {

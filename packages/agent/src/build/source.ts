@@ -10,6 +10,7 @@ import { RedroverError, type Release } from '@redrover/core';
 
 import { fileError, syncDirectory } from '../files/durable-file.ts';
 import { fetchAptArchive, findAptArchives, type AptOptions } from './apt/archive.ts';
+import { createDirectory } from './build-paths.ts';
 import { digestFile, saveStream, type ByteStream } from './digest.ts';
 import { openDownload } from './download.ts';
 
@@ -45,7 +46,7 @@ const archiveBytesMax = 512 * 1024 ** 2;
 export async function obtainSource(release: Release, options: SourceOptions): Promise<Source> {
   const path = join(options.directory, release.sha256);
   const location = describeSource(release);
-  await ensureFolder(options.directory);
+  await createDirectory(options.directory);
   if (await holdsDigest(path, release.sha256)) {
     options.onLine(`source of ${release.name}: taken from the cache`);
     return { path, location };
@@ -154,14 +155,6 @@ async function holdsDigest(path: string, sha256: string): Promise<boolean> {
   if ((await digestFile(path)) === sha256) return true;
   await rm(path, { force: true });
   return false;
-}
-
-async function ensureFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-  } catch (thrown) {
-    throw fileError(thrown, `creating the cache ${path}`);
-  }
 }
 
 function wrongDigest(release: Release, location: string, sha256: string): RedroverError {
