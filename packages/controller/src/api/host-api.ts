@@ -1,0 +1,117 @@
+/** `redrover.api.v1.HostService`: hosts as they are now, and their tuning. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller, Inject, UseFilters, UseGuards } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import { RedroverError, type NodeObservation } from '@redrover/core';
+import type {
+  CheckHostRequest,
+  CheckHostResponseSchema,
+  CommandResult,
+  GetHostRequest,
+  GetHostResponseSchema,
+  HostSchema,
+  ListHostsResponseSchema,
+  TuneHostRequest,
+  TuneHostResponseSchema,
+  TuningItem,
+} from '@redrover/proto';
+import {
+  hostFactsToProto,
+  hostStatusToProto,
+  nodeObservationToProto,
+  numberToProto,
+  timestampToProto,
+} from '@redrover/wire';
+
+import type { CommandBody } from '../agents/agent-session.ts';
+import type { Agents } from '../agents/agents.ts';
+import type { Hosts, KnownHost } from '../agents/hosts.ts';
+import type { Observations } from '../agents/observations.ts';
+import { GrpcErrorFilter } from '../grpc/error-filter.ts';
+import { ApiTokenGuard } from '../grpc/token-guard.ts';
+import { AGENTS, HOSTS, OBSERVATIONS } from '../tokens.ts';
+
+/** Reads a dozen files. */
+const CHECK_TIMEOUT_MS = 15_000;
+/** Writes a few files, and runs `sysctl` and the like. */
+const TUNE_TIMEOUT_MS = 60_000;
+
+@Controller()
+@UseGuards(ApiTokenGuard)
+@UseFilters(GrpcErrorFilter)
+export class HostApi {
+  readonly #hosts: Hosts;
+  readonly #observations: Observations;
+  readonly #agents: Agents;
+
+  constructor(
+    @Inject(HOSTS) hosts: Hosts,
+    @Inject(OBSERVATIONS) observations: Observations,
+    @Inject(AGENTS) agents: Agents,
+  ) {
+    this.#hosts = hosts;
+    this.#observations = observations;
+    this.#agents = agents;
+  }
+
+  @GrpcMethod('HostService', 'ListHosts')
+  listHosts(): MessageInitShape<typeof ListHostsResponseSchema> {
+    return { hosts: this.#hosts.list().map((host) => this.#describe(host)) };
+  }
+
+  @GrpcMethod('HostService', 'GetHost')
+  getHost(request: GetHostRequest): MessageInitShape<typeof GetHostResponseSchema> {
+    const host = this.#hosts.find(request.host);
+    if (host === undefined) {
+      throw new RedroverError(
+        'not-found',
+        `no host is called "${request.host}"; \`redrover host ls\` lists those that are known`,
+      );
+    }
+    return { host: this.#describe(host) };
+  }
+
+  @GrpcMethod('HostService', 'CheckHost')
+  async checkHost(
+    request: CheckHostRequest,
+  ): Promise<MessageInitShape<typeof CheckHostResponseSchema>> {
+    const body: CommandBody = { case: 'checkTuning', value: {} };
+    const what = `checking the tuning of ${request.host}`;
+    const options = { timeoutMs: CHECK_TIMEOUT_MS };
+    return { items: itemsOf(await this.#agents.command(request.host, what, body, options)) };
+  }
+
+  @GrpcMethod('HostService', 'TuneHost')
+  async tuneHost(
+    request: TuneHostRequest,
+  ): Promise<MessageInitShape<typeof TuneHostResponseSchema>> {
+    const body: CommandBody = { case: 'applyTuning', value: {} };
+    const what = `tuning ${request.host}`;
+    const options = { timeoutMs: TUNE_TIMEOUT_MS };
+    return { items: itemsOf(await this.#agents.command(request.host, what, body, options)) };
+  }
+
+  #describe(host: KnownHost): MessageInitShape<typeof HostSchema> {
+    return {
+      name: host.name,
+      address: host.address,
+      labels: { ...host.labels },
+      status: hostStatusToProto(host.status),
+      lastSeen: timestampToProto(host.lastSeenMs),
+      facts: host.facts === undefined ? undefined : hostFactsToProto(host.facts),
+      builds: host.builds.map((build) => ({ ...build })),
+      nodes: this.#observations.listOfHost(host.name).map(withoutView),
+      loadAverage: host.loadAverage,
+      agentRssBytes: numberToProto(host.agentRssBytes, 'agent_rss_bytes'),
+    };
+  }
+}
+
+/** Views of all nodes of all hosts would be megabytes that no list shows. */
+function withoutView(node: NodeObservation) {
+  return nodeObservationToProto(node, { view: 'hash' });
+}
+
+function itemsOf({ result }: CommandResult): TuningItem[] {
+  return result.case === 'tuning' ? result.value.items : [];
+}

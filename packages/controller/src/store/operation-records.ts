@@ -1,0 +1,186 @@
+/** Operations and their journals. */
+import type { Attempt, Operation } from '@redrover/core';
+import type { Transaction } from 'kysely';
+
+import { deleteCluster } from './cluster-records.ts';
+import type { OperationTable, StoreTables } from './schema.ts';
+import type { StoreDatabase } from './store.ts';
+
+export interface OperationRecord {
+  readonly operation: Operation;
+  readonly clusterId: string;
+}
+
+/** An attempt and its place in the operation's journal. */
+export interface AttemptRecord {
+  readonly operationId: string;
+  readonly position: number;
+  readonly attempt: Attempt;
+}
+
+/** Enough for people; everything is still found by id. */
+const LIST_LIMIT = 500;
+
+export class OperationRecords {
+  readonly #database: StoreDatabase;
+
+  constructor(database: StoreDatabase) {
+    this.#database = database;
+  }
+
+  /** Newest first; of all clusters when no name is given. */
+  async list(cluster: string): Promise<OperationRecord[]> {
+    let query = this.#database.selectFrom('operation').selectAll();
+    if (cluster !== '') query = query.where('cluster', '=', cluster);
+    const rows = await query
+      .orderBy('created_at_ms', 'desc')
+      .orderBy('id', 'desc')
+      .limit(LIST_LIMIT)
+      .execute();
+    return rows.map(toOperationRecord);
+  }
+
+  async listUnderWay(): Promise<OperationRecord[]> {
+    const rows = await this.#database
+      .selectFrom('operation')
+      .selectAll()
+      .where('state', 'in', ['running', 'paused'])
+      .orderBy('created_at_ms')
+      .execute();
+    return rows.map(toOperationRecord);
+  }
+
+  async find(id: string): Promise<OperationRecord | undefined> {
+    const query = this.#database.selectFrom('operation').selectAll().where('id', '=', id);
+    const row = await query.executeTakeFirst();
+    return row === undefined ? undefined : toOperationRecord(row);
+  }
+
+  /** Whether an operation of this kind on this cluster ever ended well. */
+  async hasDone(clusterId: string, kind: Operation['kind']): Promise<boolean> {
+    const row = await this.#database
+      .selectFrom('operation')
+      .select('id')
+      .where('cluster_id', '=', clusterId)
+      .where('kind', '=', kind)
+      .where('state', '=', 'done')
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async add(operation: Operation, clusterId: string): Promise<void> {
+    await this.#database
+      .transaction()
+      .execute((transaction) => insertOperation(transaction, operation, clusterId));
+  }
+
+  /**
+   * Writes the operation's new state together with what is left of its journal. A removal that is
+   * done takes the cluster's record along, in the same transaction.
+   */
+  async update(record: OperationRecord, journal: readonly AttemptRecord[]): Promise<void> {
+    const { operation, clusterId } = record;
+    await this.#database.transaction().execute(async (transaction) => {
+      await saveAttempts(transaction, journal);
+      await transaction
+        .updateTable('operation')
+        .set({
+          state: operation.state,
+          ended_at_ms: operation.endedAtMs ?? null,
+          message: operation.message,
+        })
+        .where('id', '=', operation.id)
+        .execute();
+      if (operation.kind === 'remove' && operation.state === 'done') {
+        await deleteCluster(transaction, clusterId);
+      }
+    });
+  }
+
+  /** One transaction for all: a durable write costs the event loop about half a millisecond. */
+  async appendJournal(journal: readonly AttemptRecord[]): Promise<void> {
+    await this.#database.transaction().execute((transaction) => saveAttempts(transaction, journal));
+  }
+
+  /** Oldest first. */
+  async readJournal(operationId: string): Promise<Attempt[]> {
+    const rows = await this.#database
+      .selectFrom('attempt')
+      .selectAll()
+      .where('operation_id', '=', operationId)
+      .orderBy('position')
+      .execute();
+    return rows.map((row) => ({
+      stepKey: row.step_key,
+      startedAtMs: row.started_at_ms,
+      endedAtMs: row.ended_at_ms ?? undefined,
+      outcome: row.outcome as Attempt['outcome'],
+      errorCode: (row.error_code ?? undefined) as Attempt['errorCode'],
+      message: row.message,
+    }));
+  }
+}
+
+export async function insertOperation(
+  transaction: Transaction<StoreTables>,
+  operation: Operation,
+  clusterId: string,
+): Promise<void> {
+  await transaction
+    .insertInto('operation')
+    .values({
+      id: operation.id,
+      cluster: operation.cluster,
+      cluster_id: clusterId,
+      kind: operation.kind,
+      layout_number: operation.layoutNumber,
+      state: operation.state,
+      created_at_ms: operation.createdAtMs,
+      ended_at_ms: operation.endedAtMs ?? null,
+      message: operation.message,
+      purge: operation.purge ? 1 : 0,
+    })
+    .execute();
+}
+
+async function saveAttempts(
+  transaction: Transaction<StoreTables>,
+  journal: readonly AttemptRecord[],
+): Promise<void> {
+  for (const { operationId, position, attempt } of journal) {
+    const ending = {
+      ended_at_ms: attempt.endedAtMs ?? null,
+      outcome: attempt.outcome,
+      error_code: attempt.errorCode ?? null,
+      message: attempt.message,
+    };
+    await transaction
+      .insertInto('attempt')
+      .values({
+        operation_id: operationId,
+        position,
+        step_key: attempt.stepKey,
+        started_at_ms: attempt.startedAtMs,
+        ...ending,
+      })
+      .onConflict((conflict) => conflict.columns(['operation_id', 'position']).doUpdateSet(ending))
+      .execute();
+  }
+}
+
+function toOperationRecord(row: OperationTable): OperationRecord {
+  return {
+    clusterId: row.cluster_id,
+    operation: {
+      id: row.id,
+      cluster: row.cluster,
+      kind: row.kind as Operation['kind'],
+      layoutNumber: row.layout_number,
+      state: row.state as Operation['state'],
+      createdAtMs: row.created_at_ms,
+      endedAtMs: row.ended_at_ms ?? undefined,
+      message: row.message,
+      purge: row.purge === 1,
+    },
+  };
+}

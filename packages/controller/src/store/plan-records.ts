@@ -1,0 +1,56 @@
+/**
+ * Plans that were shown: which cluster id each fingerprint was computed with.
+ *
+ * The rest of a plan follows from the spec and the hosts, and is computed again by `apply`: that
+ * is how it sees whether either has moved.
+ */
+import type { StoreDatabase } from './store.ts';
+
+/** A plan that was approved a day ago is not what anybody means today. */
+const PLAN_LIFETIME_MS = 24 * 3600 * 1000;
+
+export interface PlanRecord {
+  readonly fingerprint: string;
+  readonly cluster: string;
+  readonly clusterId: string;
+  readonly plannedAtMs: number;
+}
+
+export class PlanRecords {
+  readonly #database: StoreDatabase;
+
+  constructor(database: StoreDatabase) {
+    this.#database = database;
+  }
+
+  /** Remembers a plan, and forgets those that are too old. */
+  async save(plan: PlanRecord): Promise<void> {
+    const oldestMs = plan.plannedAtMs - PLAN_LIFETIME_MS;
+    await this.#database.transaction().execute(async (transaction) => {
+      await transaction.deleteFrom('plan').where('planned_at_ms', '<', oldestMs).execute();
+      await transaction
+        .insertInto('plan')
+        .values({
+          fingerprint: plan.fingerprint,
+          cluster: plan.cluster,
+          cluster_id: plan.clusterId,
+          planned_at_ms: plan.plannedAtMs,
+        })
+        .onConflict((conflict) =>
+          conflict.column('fingerprint').doUpdateSet({ planned_at_ms: plan.plannedAtMs }),
+        )
+        .execute();
+    });
+  }
+
+  /** The id that the newest plan for a cluster of this name was given. */
+  async newestClusterId(cluster: string): Promise<string | undefined> {
+    const row = await this.#database
+      .selectFrom('plan')
+      .select('cluster_id')
+      .where('cluster', '=', cluster)
+      .orderBy('planned_at_ms', 'desc')
+      .executeTakeFirst();
+    return row?.cluster_id;
+  }
+}
