@@ -3,7 +3,7 @@ export { ExitCode } from './exit-code.ts';
 export { connectApi } from './connection/api.ts';
 export type { Api } from './connection/api.ts';
 export { LocalStack, isStackRunning, stopStack } from './stack/local-stack.ts';
-export type { Endpoints, StackOptions } from './stack/local-stack.ts';
+export type { StackOptions } from './stack/local-stack.ts';
 export {
   endProcess,
   identifyProcess,
@@ -15,4 +15,4 @@ export type { ProcessIdentity } from './stack/process-identity.ts';
 export { findPrograms } from './stack/programs.ts';
 export type { Programs } from './stack/programs.ts';
 export { readRecord, stackPaths } from './stack/stack-record.ts';
-export type { StackHost, StackRecord } from './stack/stack-record.ts';
+export type { Endpoints, StackHost, StackRecord } from './stack/stack-record.ts';

@@ -15,7 +15,7 @@ export type SourceArgument =
     };
 
 const EXPECTED =
-  'expected https://…/redis-X.Y.Z.tar.gz, apt:PACKAGE (apt:PACKAGE/SUITE), or the path of a .tar.gz';
+  'expected https://…/redis-X.Y.Z.tar.gz, apt:PACKAGE (apt:PACKAGE@SUITE), or the path of a .tar.gz';
 
 /** Errors: `UsageError` for what is none of the three, or a file that is not there. */
 export function readSourceArgument(text: string): SourceArgument {
@@ -31,7 +31,7 @@ export function readSourceArgument(text: string): SourceArgument {
 }
 
 function readAptSource(text: string): ReleaseSource {
-  const match = /^apt:([a-z0-9][a-z0-9+.-]+)(?:\/([a-z0-9.-]+))?$/.exec(text);
+  const match = /^apt:([a-z0-9][a-z0-9+.-]+)(?:@([a-z0-9./-]+))?$/.exec(text);
   if (match?.[1] === undefined) throw new UsageError(`"${text}" is not a source: ${EXPECTED}`);
   return { kind: 'apt', package: match[1], suite: match[2] ?? '' };
 }

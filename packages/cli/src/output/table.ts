@@ -53,14 +53,10 @@ export function fitColumns(natural: readonly number[], width: number): number[] 
   const widths = [...natural];
   const available = width - GAP.length * (widths.length - 1);
   let excess = widths.reduce((sum, each) => sum + each, 0) - available;
-  while (excess > 0) {
+  for (; excess > 0; excess -= 1) {
     const widest = Math.max(...widths);
     if (widest <= MIN_COLUMN_WIDTH) break;
-    const second = Math.max(MIN_COLUMN_WIDTH, ...widths.filter((each) => each < widest));
-    const index = widths.indexOf(widest);
-    const shrink = Math.min(excess, Math.max(1, widest - second));
-    widths[index] = widest - shrink;
-    excess -= shrink;
+    widths[widths.indexOf(widest)] = widest - 1;
   }
   return widths;
 }

@@ -113,7 +113,7 @@ function parseSeconds(text: string): number {
 }
 
 function report(thrown: unknown, program: Command, { stderr, env }: Terminal): number {
-  const noColor = program.opts<{ color: boolean }>().color === false;
+  const noColor = !program.opts<{ color: boolean }>().color;
   const style = createStyle({ isTerminal: stderr.isTTY, noColor, env });
   const { text, exitCode } = reportError({ thrown, style, env });
   if (text !== '') stderr.write(`${text}\n`);

@@ -56,9 +56,11 @@ export function renderPlan(plan: PlanView, view: View): string {
   const { layout, findings, rounds, empty } = plan;
   const { style } = view;
   const masters = layout.nodes.filter(({ preferredRole }) => preferredRole === 'master').length;
-  const size =
-    `${formatCount(layout.shards.length, 'shard')}, ${formatCount(masters, 'master')} and ` +
-    `${formatCount(layout.nodes.length - masters, 'replica')}`;
+  const size = [
+    formatCount(layout.shards.length, 'shard'),
+    formatCount(masters, 'master'),
+    formatCount(layout.nodes.length - masters, 'replica'),
+  ].join(', ');
   const headline =
     `${style.strong(layout.cluster)}: ${plan.kind}, layout ${layout.number}, ` +
     `${layout.release}, ${size}`;

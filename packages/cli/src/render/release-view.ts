@@ -81,7 +81,7 @@ function describeSource(source: ReleaseSource): string {
     case 'apt':
       return source.suite === ''
         ? `apt:${source.package}`
-        : `apt:${source.package}/${source.suite}`;
+        : `apt:${source.package}@${source.suite}`;
   }
 }
 

@@ -52,7 +52,11 @@ export function readSpec(source: SourceText, overrides: SpecOverrides): ReadSpec
     const problems = document.errors.map(({ pos, message }) => at(lineCounter, pos, message));
     return { ok: false, problems };
   }
-  const parsed = parseSpec(toPlain(document, overrides));
+  const plain = expand(document);
+  if (plain === undefined) {
+    return { ok: false, problems: [at(lineCounter, [0, 1], 'its aliases expand to too much')] };
+  }
+  const parsed = parseSpec(accept(plain.value, overrides));
   if (parsed.ok) return parsed;
   return {
     ok: false,
@@ -60,9 +64,20 @@ export function readSpec(source: SourceText, overrides: SpecOverrides): ReadSpec
   };
 }
 
-function toPlain(document: Document, overrides: SpecOverrides): unknown {
-  // Few aliases are honest; many are a bomb that grows on expansion.
-  const plain: unknown = document.toJS({ maxAliasCount: 100 });
+// A few aliases are honest; more are a bomb that grows on expansion.
+const MAX_ALIASES = 100;
+
+/** Undefined for a document whose aliases would expand to more than a spec can be. */
+function expand(document: Document): { readonly value: unknown } | undefined {
+  try {
+    return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) };
+  } catch (error) {
+    if (error instanceof ReferenceError) return undefined;
+    throw error;
+  }
+}
+
+function accept(plain: unknown, overrides: SpecOverrides): unknown {
   const accepted = Object.entries(overrides).filter(([, value]) => value);
   if (accepted.length === 0 || !isRecord(plain)) return plain;
   const { placement = {} } = plain;
@@ -81,7 +96,7 @@ function locate(document: Document, lineCounter: LineCounter, problem: SpecProbl
 
 /** The innermost part of the path that the text has: a missing field is shown at its parent. */
 function rangeOf(document: Document, path: SpecProblem['path']): readonly [number, number] {
-  let node: Node | null = document.contents as Node | null;
+  let node: Node | null = document.contents;
   let range = startOf(node);
   for (const part of path) {
     if (!isCollection(node)) break;

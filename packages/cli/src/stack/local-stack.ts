@@ -17,8 +17,8 @@ import { endProcess, isRunning } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { diedAtStart, startDetached, tailOf } from './programs.ts';
 import type { Programs } from './programs.ts';
-import { readRecord, stackPaths, writeRecord } from './stack-record.ts';
-import type { StackHost, StackPaths } from './stack-record.ts';
+import { readEndpoints, readRecord, stackPaths, writeRecord } from './stack-record.ts';
+import type { Endpoints, StackHost, StackPaths } from './stack-record.ts';
 
 export interface StackOptions {
   /** Holds everything of the stack. Traversable by the users that nodes run as. */
@@ -28,13 +28,6 @@ export interface StackOptions {
   /** Shared by all agents; undefined: the agent's own default. */
   readonly cacheDirectory?: string | undefined;
   readonly env?: NodeJS.ProcessEnv;
-}
-
-export interface Endpoints {
-  readonly pid: number;
-  readonly api: string;
-  readonly agents: string;
-  readonly http: string;
 }
 
 // Both programs start in about a second; a machine that also compiles may need many times that.
@@ -70,7 +63,7 @@ export class LocalStack {
   /** Starts the controller on the ports that it had before, so that agents find it again. */
   async startController(): Promise<Endpoints> {
     const { node, controller } = this.#options.programs;
-    const before = existsSync(this.paths.endpoints) ? this.endpoints() : undefined;
+    const before = readRecord(this.directory).endpoints;
     const listen = [
       ['--api', before?.api],
       ['--agents', before?.agents],
@@ -84,10 +77,13 @@ export class LocalStack {
       logFile,
     });
     writeRecord(this.directory, { ...readRecord(this.directory), controller: identity });
-    await waitUntil(
-      () => existsSync(this.paths.endpoints) && this.endpoints().pid === identity.pid,
-      { process: identity, program: 'redrover-controller', logFile },
-    );
+    await waitUntil(() => readEndpoints(this.directory, identity.pid) !== undefined, {
+      process: identity,
+      program: 'redrover-controller',
+      logFile,
+    });
+    const endpoints = readEndpoints(this.directory, identity.pid);
+    writeRecord(this.directory, { ...readRecord(this.directory), endpoints });
     return this.endpoints();
   }
 
@@ -116,9 +112,14 @@ export class LocalStack {
     return identity;
   }
 
-  /** The addresses that the controller wrote down when it began to listen. */
+  /** Where the controller listens. Errors: `failed-precondition` before it ever did. */
   endpoints(): Endpoints {
-    return JSON.parse(readFileSync(this.paths.endpoints, 'utf8')) as Endpoints;
+    const { endpoints } = readRecord(this.directory);
+    if (endpoints !== undefined) return endpoints;
+    throw new RedroverError(
+      'failed-precondition',
+      `no controller was started in ${this.directory}`,
+    );
   }
 
   /** A client of the stack's controller, to be closed by the caller. */

@@ -14,8 +14,18 @@ export interface StackHost {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** What a controller writes down when it listens: `host:port` each. */
+export interface Endpoints {
+  readonly pid: number;
+  readonly api: string;
+  readonly agents: string;
+  readonly http: string;
+}
+
 export interface StackRecord {
   readonly hosts: readonly StackHost[];
+  /** Of the last controller that listened; its successor gets the same ports. */
+  readonly endpoints: Endpoints | undefined;
   readonly controller: ProcessIdentity | undefined;
   /** By host name. */
   readonly agents: Readonly<Record<string, ProcessIdentity>>;
@@ -32,7 +42,7 @@ export interface StackPaths {
   readonly log: (program: string) => string;
 }
 
-const EMPTY: StackRecord = { hosts: [], controller: undefined, agents: {} };
+const EMPTY: StackRecord = { hosts: [], endpoints: undefined, controller: undefined, agents: {} };
 
 export function stackPaths(directory: string): StackPaths {
   const controllerData = join(directory, 'controller');
@@ -59,6 +69,20 @@ export function readRecord(directory: string): StackRecord {
     throw new RedroverError('failed-precondition', `cannot read ${path}: ${String(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** What the controller of a process id wrote down; undefined until it listens. */
+export function readEndpoints(directory: string, pid: number): Endpoints | undefined {
+  try {
+    const endpoints = JSON.parse(
+      readFileSync(stackPaths(directory).endpoints, 'utf8'),
+    ) as Endpoints;
+    // A controller that was killed leaves its file behind.
+    return endpoints.pid === pid ? endpoints : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
