@@ -17,7 +17,6 @@ afterEach(() => {
 
 type Handlers = grpc.UntypedServiceImplementation;
 
-/** Loads the definition as Nest does, by way of `loadPackageDefinition` and the constructor's `service`. */
 async function serve(
   service:
     | typeof HostService
