@@ -1,1 +1,2 @@
-export {};
+/** The agent as a library: for tests, which run it in their own process or look at its parts. */
+export { runAgent, type AgentOptions } from './run-agent.ts';

@@ -31,6 +31,8 @@ export function replyCodeOf(thrown: unknown): string | undefined {
 /** `attempted` names the command and the node, never its arguments: they may be secret. */
 export function redisError(thrown: unknown, attempted: string): RedroverError {
   if (thrown instanceof RedroverError) return thrown;
+  // ioredis keeps the command on its errors, with the arguments: of an AUTH, the password.
+  if (thrown instanceof Error) Reflect.deleteProperty(thrown, 'command');
   const reply = replyCodeOf(thrown);
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
   if (reply !== undefined) {

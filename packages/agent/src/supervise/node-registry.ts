@@ -25,19 +25,14 @@ export class NodeRegistry {
 
   /** Reads the records, then adopts what runs and starts what should run, each node by itself. */
   async resume(): Promise<void> {
-    const { records, log } = this.#options;
-    const { records: known, unreadable } = await records.load();
-    for (const file of unreadable) {
-      log.error({ file }, 'this record of a node cannot be read; its node is not supervised');
-    }
-    for (const record of known) this.#create(record);
-    await Promise.all(
-      this.list().map((node) =>
-        node.supervisor.resume().catch((error: unknown) => {
-          log.error({ err: error, node: node.record.key }, 'a node could not be started');
-        }),
-      ),
-    );
+    await this.#load();
+    await this.#forEach((node) => node.supervisor.resume());
+  }
+
+  /** Like `resume`, but starts nothing. */
+  async adopt(): Promise<void> {
+    await this.#load();
+    await this.#forEach((node) => node.supervisor.adopt());
   }
 
   /** Begins to watch the processes. */
@@ -102,6 +97,27 @@ export class NodeRegistry {
     const own = this.list().map((node) => node.observe({ fresh }));
     const strays = (await this.#strayKeys()).map((key) => this.#observeOne(key, fresh));
     return Promise.all([...own, ...strays]);
+  }
+
+  async #load(): Promise<void> {
+    const { records, log } = this.#options;
+    const { records: known, unreadable } = await records.load();
+    for (const file of unreadable) {
+      log.error({ file }, 'this record of a node cannot be read; its node is not supervised');
+    }
+    for (const record of known) this.#create(record);
+  }
+
+  /** One node that fails does not keep the others waiting. */
+  async #forEach(task: (node: AgentNode) => Promise<unknown>): Promise<void> {
+    const { log } = this.#options;
+    await Promise.all(
+      this.list().map((node) =>
+        task(node).catch((error: unknown) => {
+          log.error({ err: error, node: node.record.key }, 'a node could not be taken over');
+        }),
+      ),
+    );
   }
 
   async #observeOne(key: NodeKey, fresh: boolean): Promise<NodeObservation> {

@@ -95,14 +95,23 @@ export class NodeSupervisor {
 
   /** After a start of the agent: takes over a process that runs, or starts what should run. */
   async resume(): Promise<void> {
-    const found = this.#findProcess();
-    if (found !== undefined) {
-      await this.#adopt(found);
-      return;
-    }
-    if (this.#record.desired !== 'run') return;
+    if ((await this.adopt()) || this.#record.desired !== 'run') return;
     this.#reason = 'was not running when the agent started';
     await this.queue.run(() => this.#startGuarded());
+  }
+
+  /** Takes over a process that runs; false if there is none. */
+  async adopt(): Promise<boolean> {
+    const found = this.#findProcess();
+    if (found === undefined) return false;
+    const { key, process: known } = this.#record;
+    this.#phase = { kind: 'up', process: found, answering: 'not yet' };
+    this.#exited = undefined;
+    this.#options.log.info({ node: key, pid: found.pid }, 'took over a running node');
+    if (known?.pid !== found.pid || known.startTicks !== found.startTicks) {
+      await this.#save({ process: found, cleanStop: false });
+    }
+    return true;
   }
 
   /** Starts the node on purpose; nothing happens if it runs. @throws RedroverError if it is held. */
@@ -219,16 +228,6 @@ export class NodeSupervisor {
     return pid === undefined ? undefined : identify(pid, this.#options.now());
   }
 
-  async #adopt(found: ProcessIdentity): Promise<void> {
-    const { key, process: known } = this.#record;
-    this.#phase = { kind: 'up', process: found, answering: 'not yet' };
-    this.#exited = undefined;
-    this.#options.log.info({ node: key, pid: found.pid }, 'adopted a running node');
-    if (known?.pid !== found.pid || known.startTicks !== found.startTicks) {
-      await this.#save({ process: found, cleanStop: false });
-    }
-  }
-
   #lookAlive(): boolean {
     return this.#phase.kind === 'up' && isAlive(this.#phase.process);
   }
@@ -243,11 +242,7 @@ export class NodeSupervisor {
   async #startGuarded(): Promise<void> {
     const { log, now, recordsDirectory } = this.#options;
     const { key, port } = this.#record;
-    const found = this.#findProcess();
-    if (found !== undefined) {
-      await this.#adopt(found);
-      return;
-    }
+    if (await this.adopt()) return;
     const held = this.#phase.kind === 'held' ? this.#phase : undefined;
     const heldMs = held === undefined ? 0 : now() - held.sinceMs;
     const question = { record: this.#record, paths: this.#paths, heldMs, askPeers: true };

@@ -1,0 +1,96 @@
+/**
+ * The commands under way: each with its deadline and its way to be cancelled. They go on while the
+ * connection is broken; their results are posted when they end.
+ */
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { RedroverError } from '@redrover/core';
+import type { Command } from '@redrover/proto';
+import { commandErrorToProto } from '@redrover/wire';
+import type { Logger } from 'pino';
+import type { OutgoingMessage } from './outbox.ts';
+import { ProgressLines } from './progress-lines.ts';
+import { runCommand, type CommandSources } from './run-command.ts';
+
+export interface DeskOptions {
+  readonly sources: CommandSources;
+  /** Delivered also after a reconnect. */
+  readonly postResult: (message: OutgoingMessage) => void;
+  /** Delivered if there is a connection. */
+  readonly postProgress: (message: OutgoingMessage) => void;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** A controller that sends more has lost its mind; each one costs memory. */
+const MAX_COMMANDS = 500;
+
+export class CommandDesk {
+  readonly #options: DeskOptions;
+  readonly #running = new Map<string, AbortController>();
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  /** Begins the command; one that is under way already is not begun twice. */
+  begin(command: Command): void {
+    const { id } = command;
+    if (this.#running.has(id)) return;
+    const cancel = new AbortController();
+    this.#running.set(id, cancel);
+    void this.#run(command, cancel).finally(() => this.#running.delete(id));
+  }
+
+  cancel(id: string): void {
+    const reason = new RedroverError('cancelled', 'the controller cancelled the command');
+    this.#running.get(id)?.abort(reason);
+  }
+
+  /** The agent ends: what is under way is given up, the nodes are left as they are. */
+  cancelAll(): void {
+    for (const id of this.#running.keys()) this.cancel(id);
+  }
+
+  async #run(command: Command, cancel: AbortController): Promise<void> {
+    const { id } = command;
+    const { sources, postResult, postProgress, log } = this.#options;
+    const progress = new ProgressLines((line) =>
+      postProgress({ case: 'progress', value: { id, line } }),
+    );
+    const stopTimer = this.#watchDeadline(command, cancel);
+    const what =
+      command.command.case === 'step' ? command.command.value.step?.step.case : undefined;
+    try {
+      if (this.#running.size > MAX_COMMANDS) {
+        throw new RedroverError('resource-exhausted', `${MAX_COMMANDS} commands are under way`);
+      }
+      const run = { signal: cancel.signal, onLine: (line: string) => progress.add(line) };
+      const result = await runCommand(command, sources, run);
+      progress.flush();
+      postResult({ case: 'result', value: { id, result } });
+    } catch (thrown) {
+      progress.flush();
+      const error = RedroverError.from(thrown);
+      log.info({ err: error, command: command.command.case, step: what }, 'a command failed');
+      postResult({ case: 'result', value: { id, error: commandErrorToProto(error) } });
+    } finally {
+      stopTimer();
+    }
+  }
+
+  #watchDeadline({ deadline }: Command, cancel: AbortController): () => void {
+    if (deadline === undefined) return () => {};
+    const leftMs = timestampMs(deadline) - this.#options.now();
+    const expire = (): void =>
+      cancel.abort(
+        new RedroverError('deadline-exceeded', 'the command took longer than it was given'),
+      );
+    if (leftMs <= 0) {
+      expire();
+      return () => {};
+    }
+    // setTimeout takes no more than 2^31 ms, some 24 days.
+    const timer = setTimeout(expire, Math.min(leftMs, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  }
+}
