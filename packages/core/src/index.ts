@@ -17,13 +17,22 @@ export type { ParsedSpec } from './spec/parse-spec.ts';
 export { reservedReason } from './spec/reserved-options.ts';
 export { formatSpecProblem } from './spec/spec-problem.ts';
 export type { SpecPath, SpecProblem } from './spec/spec-problem.ts';
+export { checkCluster, examineCluster, type Examination } from './examination/examine-cluster.ts';
+export type { ExaminationInput } from './examination/picture.ts';
+export {
+  summarizeCluster,
+  type ClusterHealth,
+  type ClusterOverview,
+  type NodeSummary,
+  type ShardSummary,
+} from './examination/summarize-cluster.ts';
 export { forecastSteps, type Forecast } from './planning/forecast.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';
 export { settle } from './planning/settle.ts';
 export { absentNode, applyStep } from './planning/simulate.ts';
 export type { PlanInput } from './planning/situation.ts';
-export { canonicalText, clusterViewOf, viewRevision } from './topology/cluster-view.ts';
+export { clusterViewOf } from './topology/cluster-view.ts';
 export { readClusterNodes, type ClusterNodesReading } from './topology/cluster-nodes.ts';
 export { Fingerprint, fingerprintOf } from './topology/fingerprint.ts';
 export {
@@ -44,4 +53,8 @@ export {
   type Compiler,
 } from './releases/build-flags.ts';
 export { findRelease, listReleases, officialUrl } from './releases/catalogue.ts';
-export { parseReleaseName, releaseFromFileName, type ReleaseName } from './releases/release-name.ts';
+export {
+  parseReleaseName,
+  releaseFromFileName,
+  type ReleaseName,
+} from './releases/release-name.ts';

@@ -8,7 +8,7 @@ import type { Waiting } from '../model/operation.ts';
 import { meshComplete } from './mesh.ts';
 import { isAttached } from './replicas.ts';
 import type { ShardState } from './shards.ts';
-import type { Situation } from './situation.ts';
+import type { DistinctView, Situation } from './situation.ts';
 
 /** The flags of a node that is not quite there, by whoever's view it is. */
 const BAD_FLAGS = ['fail', 'fail?', 'handshake', 'noaddr'];
@@ -28,17 +28,7 @@ export function missingAgreement(situation: Situation, shards: readonly ShardSta
     say(layout.cluster, `${situation.views.size} different views of the cluster`);
   }
   for (const view of situation.views.values()) {
-    const owned = normalizeRanges([...view.nodes.values()].flatMap((entry) => entry.slots));
-    const covered = countSlots(owned);
-    const holder = view.holders[0] ?? layout.cluster;
-    if (covered < SLOT_COUNT) say(holder, `sees ${covered} of ${SLOT_COUNT} slots covered`);
-    for (const entry of view.nodes.values()) {
-      const bad = entry.flags.find((flag) => BAD_FLAGS.includes(flag));
-      if (bad !== undefined) say(holder, `sees ${entry.address}:${entry.port} as ${bad}`);
-    }
-    if (hasEqualEpochs(situation, [...view.nodes.values()])) {
-      say(holder, 'sees masters with equal config epochs, which Redis separates');
-    }
+    for (const reason of judgeView(view)) say(view.holders[0] ?? layout.cluster, reason);
   }
   for (const entry of live) {
     if (entry.redis.clusterState !== 'ok') say(entry.node.key, 'says cluster_state fail');
@@ -46,12 +36,24 @@ export function missingAgreement(situation: Situation, shards: readonly ShardSta
   return waits;
 }
 
-function hasEqualEpochs(
-  situation: Situation,
-  entries: readonly { readonly configEpoch: number; readonly slots: readonly unknown[] }[],
-): boolean {
-  const epochs = entries.filter((entry) => entry.slots.length > 0).map((e) => e.configEpoch);
-  return situation.layout.shards.length > 1 && new Set(epochs).size < epochs.length;
+/** A line for each kind of trouble, however many nodes have it. */
+function judgeView(view: DistinctView): string[] {
+  const entries = [...view.nodes.values()];
+  const reasons: string[] = [];
+  const covered = countSlots(normalizeRanges(entries.flatMap((entry) => entry.slots)));
+  if (covered < SLOT_COUNT) reasons.push(`sees ${covered} of ${SLOT_COUNT} slots covered`);
+  for (const flag of BAD_FLAGS) {
+    const count = entries.filter((entry) => entry.flags.includes(flag)).length;
+    if (count > 0) reasons.push(`sees ${count} nodes as ${flag}`);
+  }
+  if (entries.some((entry) => entry.migrating.length + entry.importing.length > 0)) {
+    reasons.push('has slots that are open for migration');
+  }
+  const epochs = entries.flatMap((entry) => (entry.slots.length > 0 ? [entry.configEpoch] : []));
+  if (new Set(epochs).size < epochs.length) {
+    reasons.push('sees masters with equal config epochs, which Redis separates');
+  }
+  return reasons;
 }
 
 /** What keeps replicas from being in sync with the acting masters. */

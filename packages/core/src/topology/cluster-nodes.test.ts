@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clusterViewOf, viewRevision } from './cluster-view.ts';
+import { clusterViewOf } from './cluster-view.ts';
 import { readClusterNodes } from './cluster-nodes.ts';
 
 const A = '07c37dfeb235213a872192d90877d0cd55635b91';
@@ -124,7 +124,6 @@ describe('views', () => {
     ]) {
       const next = readClusterNodes(changed, first);
       expect(next).not.toBe(first);
-      expect(viewRevision(next.view)).not.toBe(viewRevision(first.view));
     }
   });
 
@@ -138,7 +137,6 @@ describe('views', () => {
   it.each([
     ['link state', ' 2 connected', ' 2 disconnected'],
     ['nofailover', ' slave ', ' slave,nofailover '],
-    ['open slots, which only their own node shows', '0-5460', `0-5460 [3->-${B}]`],
     ['the epoch of a replica, which 5.0 prints as its own', ' 4 connected', ' 0 connected'],
   ])('agree in spite of %s', (_what, from, to) => {
     const changed = readClusterNodes(text.replace(from, to));
@@ -149,6 +147,7 @@ describe('views', () => {
     ['a slot', '0-5460', '0-5459'],
     ['the epoch of a master', ' 2 connected', ' 3 connected'],
     ['who follows whom', `slave ${B}`, `slave ${C}`],
+    ['an open slot', '0-5460', `0-5460 [3->-${B}]`],
     ['a failure flag', ' slave ', ' slave,fail? '],
     ['an address', '127.0.0.1:30004', '127.0.0.2:30004'],
   ])('disagree about %s', (_what, from, to) => {

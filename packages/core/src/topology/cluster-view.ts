@@ -24,36 +24,23 @@ export function clusterViewOf(nodes: readonly ViewNode[]): ClusterView {
 /**
  * What nodes that agree have in common: one line per node, sorted by node id.
  *
- * Left out, because Redis shows or knows them on one node only, so that nodes in full agreement
- * would differ: `myself`, ping and pong times, link state, `nofailover`, open slots (printed on
- * the node's own line alone), and the epoch of a replica (Redis 5.0 prints its own there, later
- * releases its master's).
+ * Left out, because nodes in full agreement would differ in them: `myself`, ping and pong times,
+ * link state, `nofailover`, and the epoch of a replica (Redis 5.0 prints its own there, later
+ * releases its master's). Views of one hash may be exchanged for each other in all but these.
+ * Open slots stand on their own node's line alone, so a node that has some has a hash of its own.
  */
-export function canonicalText(view: ClusterView): string {
-  return view.nodes.map(canonicalLine).join('');
-}
-
 function canonicalLine(node: ViewNode): string {
   const isReplica = node.masterId !== '';
   const flags = node.flags.filter((flag) => !LOCAL_FLAGS.has(flag)).sort();
   return (
     `${node.nodeId} ${node.address}:${node.port}@${node.busPort} ${flags.join(',')} ` +
-    `${node.masterId} ${isReplica ? '' : node.configEpoch} ${formatRanges(node.slots)}\n`
+    `${node.masterId} ${isReplica ? '' : node.configEpoch} ${formatRanges(node.slots)}` +
+    `${openSlots(node)}\n`
   );
 }
 
-/**
- * Differs whenever anything in a view differs, open slots, link states and flags included (the
- * agreement hash does not): tells an agent that the controller's copy is out of date.
- */
-export function viewRevision(view: ClusterView): string {
-  const print = new Fingerprint();
-  for (const node of view.nodes) {
-    print.add(canonicalLine(node));
-    print.add(`${node.configEpoch} ${node.connected ? 1 : 0} ${node.flags.join(',')}`);
-    for (const open of node.migrating) print.add(` ${open.slot}>${open.nodeId}`);
-    for (const open of node.importing) print.add(` ${open.slot}<${open.nodeId}`);
-    print.add('\n');
-  }
-  return print.digest();
+function openSlots(node: ViewNode): string {
+  const migrating = node.migrating.map((open) => ` [${open.slot}->-${open.nodeId}]`);
+  const importing = node.importing.map((open) => ` [${open.slot}-<-${open.nodeId}]`);
+  return [...migrating, ...importing].sort().join('');
 }

@@ -1,0 +1,124 @@
+/**
+ * What an examination looks at: the layout beside what was seen, indexed once.
+ *
+ * Only lookups belong here; what is wrong is said by the rules.
+ */
+import type { Finding } from '../model/finding.ts';
+import type { Host } from '../model/host.ts';
+import type { Layout, LayoutNode, NodeKey } from '../model/layout.ts';
+import type {
+  NodeObservation,
+  Observation,
+  RedisObservation,
+  ViewNode,
+} from '../model/observation.ts';
+
+export interface ExaminationInput {
+  readonly layout: Layout;
+  readonly observation: Observation;
+  /** For their labels (zones); a host that is missing here counts as one without labels. */
+  readonly hosts: readonly Host[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export type Rule = (picture: Picture) => Finding[];
+
+/** A node of the layout that runs, answers, and whose host is online. */
+export interface Speaker {
+  readonly node: LayoutNode;
+  readonly seen: NodeObservation;
+  readonly redis: RedisObservation;
+  /** Its own line of its own view; undefined if the view lacks it. */
+  readonly self: ViewNode | undefined;
+}
+
+/** One opinion of the cluster, and who holds it. */
+export interface Opinion {
+  readonly holders: readonly NodeKey[];
+  readonly nodes: readonly ViewNode[];
+}
+
+export interface Picture extends ExaminationInput {
+  readonly speakers: readonly Speaker[];
+  /** Speakers by Redis node id. */
+  readonly byId: ReadonlyMap<string, Speaker>;
+  /** Distinct views; that of most nodes first. Empty if nobody speaks. */
+  readonly opinions: readonly Opinion[];
+}
+
+export function drawPicture(input: ExaminationInput): Picture {
+  const speakers = input.layout.nodes.flatMap((node) => speakerOf(input.observation, node));
+  return {
+    ...input,
+    speakers,
+    byId: new Map(speakers.map((speaker) => [speaker.redis.nodeId, speaker])),
+    opinions: groupOpinions(speakers),
+  };
+}
+
+function speakerOf(observation: Observation, node: LayoutNode): Speaker[] {
+  const seen = observation.nodes[node.key];
+  const { redis } = seen ?? {};
+  if (seen === undefined || redis === undefined || seen.process.state !== 'running') return [];
+  if (observation.hosts[node.host]?.status !== 'online') return [];
+  const self = redis.view.nodes.find((entry) => entry.nodeId === redis.nodeId);
+  return [{ node, seen, redis, self }];
+}
+
+/** Most holders first; among equals the view with the highest epoch, which Redis would follow. */
+function groupOpinions(speakers: readonly Speaker[]): Opinion[] {
+  const byHash = new Map<string, { holders: NodeKey[]; nodes: readonly ViewNode[] }>();
+  for (const { node, redis } of speakers) {
+    const known = byHash.get(redis.view.hash);
+    if (known === undefined) {
+      byHash.set(redis.view.hash, { holders: [node.key], nodes: redis.view.nodes });
+    } else known.holders.push(node.key);
+  }
+  return [...byHash.values()].sort(
+    (a, b) => b.holders.length - a.holders.length || highestEpoch(b) - highestEpoch(a),
+  );
+}
+
+function highestEpoch(opinion: Opinion): number {
+  return Math.max(...opinion.nodes.map((entry) => entry.configEpoch));
+}
+
+/** The name of a node that a view speaks of: its key if the layout has it, else its address. */
+export function nameOf(picture: Picture, entry: ViewNode): string {
+  return layoutNodeOf(picture, entry)?.key ?? `${entry.address}:${entry.port}`;
+}
+
+/** The same by node id; an id that no view knows stays as it is. */
+export function nameOfId(picture: Picture, nodeId: string): string {
+  const speaker = picture.byId.get(nodeId);
+  if (speaker !== undefined) return speaker.node.key;
+  const entry = picture.opinions
+    .flatMap((opinion) => opinion.nodes)
+    .find((candidate) => candidate.nodeId === nodeId);
+  return entry === undefined ? nodeId : nameOf(picture, entry);
+}
+
+/** By node id where that node speaks, else by its endpoint: a silent node cannot say its id. */
+export function layoutNodeOf(picture: Picture, entry: ViewNode): LayoutNode | undefined {
+  const speaker = picture.byId.get(entry.nodeId);
+  if (speaker !== undefined) return speaker.node;
+  const node = picture.layout.nodes.find(
+    (candidate) => candidate.address === entry.address && candidate.port === entry.port,
+  );
+  const speaks = node !== undefined && picture.speakers.some((other) => other.node === node);
+  // Somebody else speaks there now: the entry is of a former life of that node.
+  return speaks ? undefined : node;
+}
+
+/** What is done most: `h1:6379, h2:6379 and 4 more`. */
+export function listSome(names: readonly string[], most = 6): string {
+  if (names.length <= most) return names.join(', ');
+  return `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
+}
+
+/** Keeps evidence readable where a thousand nodes are at odds. */
+export function limitLines(lines: readonly string[], most = 20): string[] {
+  if (lines.length <= most) return [...lines];
+  return [...lines.slice(0, most), `and ${lines.length - most} more`];
+}

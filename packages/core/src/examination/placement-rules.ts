@@ -1,0 +1,166 @@
+/**
+ * Placement on actual roles: what losing a host or zone would cost now, after whatever failovers.
+ *
+ * Role drift is a safety defect, not a matter of taste: masters that have gathered on few hosts
+ * go down together. What the layout itself accepts is told as information.
+ */
+import type { Finding, Severity } from '../model/finding.ts';
+import type { Layout } from '../model/layout.ts';
+import {
+  findSharedDomains,
+  maxMastersPerDomain,
+  whatIfDomainLost,
+  type DomainLoss,
+  type PlacedMember,
+} from '../placement/domains.ts';
+import {
+  zonesKeepMembersApart,
+  zonesKeepQuorum,
+  zonesOfHosts,
+} from '../placement/failure-zones.ts';
+import { limitLines, listSome, type Picture } from './picture.ts';
+import { actualMembers, actualShards } from './roles.ts';
+
+/** Hosts or zones: what may be lost at once. */
+interface Domains {
+  readonly kind: 'host' | 'zone';
+  readonly domainOf: (host: string) => string;
+  readonly keepApart: boolean;
+  readonly keepQuorum: boolean;
+}
+
+export function findSharedFate(picture: Picture): Finding[] {
+  return domainsOf(picture)
+    .filter((domains) => domains.keepApart)
+    .flatMap((domains) => {
+      const accepted = picture.layout.allowSameHost && domains.kind === 'host';
+      return findSharedDomains(membersNow(picture, domains)).map(({ shard, domain, nodes }) => ({
+        rule: `same-${domains.kind}`,
+        severity: accepted ? ('info' as const) : ('critical' as const),
+        subject: shard,
+        message: `Shard ${shard} has ${listSome(nodes)} on ${domains.kind} ${domain} together.`,
+        evidence: nodes.map((key) => `node ${key}`),
+        remedy: accepted
+          ? 'Accepted by the layout; for production put them on different hosts.'
+          : 'Let one of them follow a master that lives elsewhere, as the layout has it.',
+      }));
+    });
+}
+
+/** "If host H dies now": slots lost, or the majority of masters. */
+export function findDomainRisks(picture: Picture): Finding[] {
+  return domainsOf(picture).flatMap((domains) => {
+    const now = membersNow(picture, domains);
+    const planned = membersPlanned(picture.layout, domains);
+    return [...new Set(now.map((member) => member.domain))].flatMap((domain) =>
+      judgeLoss(
+        { domains, members: now },
+        whatIfDomainLost(now, domain),
+        whatIfDomainLost(planned, domain),
+      ),
+    );
+  });
+}
+
+/** Nodes whose role is not the preferred one. */
+export function findRoleDrift(picture: Picture): Finding[] {
+  const lines = picture.speakers.flatMap(({ node, redis }) =>
+    redis.role === node.preferredRole
+      ? []
+      : [`${node.key}: ${redis.role}, preferred ${node.preferredRole}`],
+  );
+  if (lines.length === 0) return [];
+  return [
+    {
+      rule: 'role-drift',
+      severity: 'info',
+      subject: picture.layout.cluster,
+      message: `${lines.length} nodes do not have the role that the layout prefers.`,
+      evidence: limitLines(lines),
+      remedy:
+        'Harmless while no other finding says otherwise; CLUSTER FAILOVER on a preferred master ' +
+        'that is in sync brings its role home.',
+    },
+  ];
+}
+
+function judgeLoss(
+  { domains, members }: { readonly domains: Domains; readonly members: readonly PlacedMember[] },
+  now: DomainLoss,
+  planned: DomainLoss,
+): Finding[] {
+  const where = `${domains.kind} ${now.domain}`;
+  const on = members.filter((member) => member.domain === now.domain);
+  const masters = on.filter((member) => member.role === 'master');
+  const evidence = [
+    `masters there: ${listSome(masters.map((member) => member.node)) || 'none'}`,
+    `masters left without it: ${now.mastersLeft}`,
+  ];
+  const findings: Finding[] = [];
+  if (now.lostShards.length > 0) {
+    findings.push({
+      rule: `${domains.kind}-loss-loses-slots`,
+      severity: severityOf(planned.lostShards.length > 0),
+      subject: now.domain,
+      message: `If ${where} dies now, all members of ${listSome(now.lostShards)} are gone.`,
+      evidence,
+      remedy: 'Bring the other replicas of these shards back, or plan a layout with more.',
+    });
+  }
+  if (domains.keepQuorum && !now.quorumKept) {
+    const limit = maxMastersPerDomain(masters.length + now.mastersLeft);
+    findings.push({
+      rule: `${domains.kind}-loss-loses-quorum`,
+      severity: severityOf(!planned.quorumKept),
+      subject: now.domain,
+      message: `If ${where} dies now, no majority of masters is left, and no failover happens.`,
+      evidence: [...evidence, `at most ${limit} of the masters may be there`],
+      remedy: 'Bring roles home: CLUSTER FAILOVER on preferred masters that live elsewhere.',
+    });
+  }
+  return findings;
+}
+
+/** What the layout itself could not avoid was accepted with it. */
+function severityOf(plannedToo: boolean): Severity {
+  return plannedToo ? 'info' : 'warning';
+}
+
+function domainsOf({ layout, hosts }: Picture): Domains[] {
+  const byHost: Domains = {
+    kind: 'host',
+    domainOf: (host) => host,
+    keepApart: true,
+    keepQuorum: true,
+  };
+  const used = new Set(layout.nodes.map((node) => node.host));
+  const zones = zonesOfHosts(
+    hosts.filter((host) => used.has(host.name)),
+    layout.zoneLabel,
+  );
+  if (zones === undefined) return [byHost];
+  const count = new Set(zones.values()).size;
+  const largest = Math.max(
+    ...layout.shards.map(({ id }) => layout.nodes.filter((node) => node.shard === id).length),
+  );
+  const byZone: Domains = {
+    kind: 'zone',
+    domainOf: (host) => zones.get(host) ?? '',
+    keepApart: zonesKeepMembersApart(count, largest),
+    keepQuorum: zonesKeepQuorum(count),
+  };
+  return [byHost, byZone];
+}
+
+function membersNow(picture: Picture, domains: Domains): PlacedMember[] {
+  return actualMembers(actualShards(picture), ({ node }) => domains.domainOf(node.host));
+}
+
+function membersPlanned(layout: Layout, domains: Domains): PlacedMember[] {
+  return layout.nodes.map((node) => ({
+    node: node.key,
+    shard: node.shard,
+    domain: domains.domainOf(node.host),
+    role: node.preferredRole,
+  }));
+}

@@ -1,0 +1,94 @@
+/** Processes: whether every node of the layout runs, answers and is this cluster's. */
+import type { Finding, Severity } from '../model/finding.ts';
+import type { LayoutNode } from '../model/layout.ts';
+import type { NodeObservation, ProcessState } from '../model/observation.ts';
+import type { Picture } from './picture.ts';
+
+interface Trouble {
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly says: string;
+}
+
+/** Undefined: nothing is wrong with a node in that state. */
+const TROUBLES: Readonly<Record<ProcessState, Trouble | undefined>> = {
+  absent: { rule: 'node-absent', severity: 'critical', says: 'has no directory on its host' },
+  prepared: { rule: 'node-down', severity: 'critical', says: 'was never started' },
+  stopped: { rule: 'node-down', severity: 'critical', says: 'is stopped' },
+  starting: { rule: 'node-down', severity: 'warning', says: 'is starting' },
+  running: undefined,
+  unresponsive: { rule: 'node-unresponsive', severity: 'critical', says: 'does not answer' },
+  backoff: { rule: 'node-down', severity: 'warning', says: 'crashed and will be started again' },
+  'crash-loop': { rule: 'node-crash-loop', severity: 'critical', says: 'keeps crashing' },
+  held: { rule: 'node-held', severity: 'critical', says: 'is held back from starting' },
+};
+
+export function findNodesDown(picture: Picture): Finding[] {
+  const { layout, observation } = picture;
+  return layout.nodes.flatMap((node) => {
+    if (observation.hosts[node.host]?.status !== 'online') return [];
+    const seen = observation.nodes[node.key];
+    if (seen === undefined) return [unreported(node)];
+    const trouble = TROUBLES[seen.process.state];
+    if (trouble !== undefined) return [describe(picture, node, { seen, trouble })];
+    if (seen.redis !== undefined) return [];
+    const silent: Trouble = {
+      rule: 'node-unobserved',
+      severity: 'warning',
+      says: 'runs, but nothing could be read from it',
+    };
+    return [describe(picture, node, { seen, trouble: silent })];
+  });
+}
+
+export function findForeignNodes({ layout, observation }: Picture): Finding[] {
+  return layout.nodes.flatMap((node) => {
+    const process = observation.nodes[node.key]?.process;
+    if (process === undefined || process.state === 'absent') return [];
+    const { marker } = process;
+    if (marker?.clusterId === layout.clusterId) return [];
+    return [
+      {
+        rule: 'node-of-another-cluster',
+        severity: 'critical' as const,
+        subject: node.key,
+        message:
+          marker === undefined
+            ? `The directory of ${node.key} does not say whose it is.`
+            : `The directory of ${node.key} belongs to cluster ${marker.cluster}.`,
+        evidence: [`this cluster's id: ${layout.clusterId}`, `found: ${marker?.clusterId ?? '-'}`],
+        remedy: `Find out on ${node.host} whose data that is before you start or remove anything.`,
+      },
+    ];
+  });
+}
+
+function unreported(node: LayoutNode): Finding {
+  return {
+    rule: 'node-unobserved',
+    severity: 'warning',
+    subject: node.key,
+    message: `Node ${node.key} has not been reported by its host.`,
+    evidence: [],
+    remedy: `Wait for the next report of its agent: redrover host show ${node.host}`,
+  };
+}
+
+function describe(
+  { layout }: Picture,
+  node: LayoutNode,
+  { seen, trouble }: { readonly seen: NodeObservation; readonly trouble: Trouble },
+): Finding {
+  const { state, reason, restarts } = seen.process;
+  return {
+    rule: trouble.rule,
+    severity: trouble.severity,
+    subject: node.key,
+    message: `Node ${node.key} ${trouble.says}${reason === '' ? '' : `: ${reason}`}.`,
+    evidence: [`state ${state}`, ...(restarts > 0 ? [`${restarts} restarts after crashes`] : [])],
+    remedy:
+      state === 'stopped' || state === 'prepared' || state === 'absent'
+        ? `Apply the spec of ${layout.cluster} again: redrover cluster apply -f <spec file>`
+        : `Read its redis.log on ${node.host}; its agent goes on trying.`,
+  };
+}

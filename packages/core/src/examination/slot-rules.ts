@@ -1,0 +1,150 @@
+/** Slots: covered, owned once, where the layout wants them, none left open. */
+import type { Finding } from '../model/finding.ts';
+import type { OpenSlot } from '../model/observation.ts';
+import {
+  countSlots,
+  formatRanges,
+  normalizeRanges,
+  SLOT_COUNT,
+  type SlotRange,
+} from '../model/slots.ts';
+import { subtractSlots } from '../planning/shards.ts';
+import { limitLines, listSome, nameOf, nameOfId, type Picture, type Speaker } from './picture.ts';
+import { actualShards, ownSlots } from './roles.ts';
+
+const ALL_SLOTS: readonly SlotRange[] = [{ start: 0, end: SLOT_COUNT - 1 }];
+
+/** The coverage check of `redis-cli --cluster check`, in every node's own view. */
+export function findUncoveredSlots({ opinions, layout }: Picture): Finding[] {
+  const lines: string[] = [];
+  for (const { nodes, holders } of opinions) {
+    const covered = normalizeRanges(nodes.flatMap((entry) => entry.slots));
+    const open = subtractSlots(ALL_SLOTS, covered);
+    if (open.length === 0) continue;
+    lines.push(`${formatRanges(open)} in the view of ${listSome(holders)}`);
+  }
+  if (lines.length === 0) return [];
+  return [
+    {
+      rule: 'slots-not-covered',
+      severity: 'critical',
+      subject: layout.cluster,
+      message: 'Not all 16384 slots have an owner; keys of the others cannot be read or written.',
+      evidence: limitLines(lines),
+      remedy: 'Bring the nodes that owned them back before anybody claims these slots anew.',
+    },
+  ];
+}
+
+/** Slots that two nodes claim, each in its own view. */
+export function findSlotsOwnedTwice({ speakers }: Picture): Finding[] {
+  const owners: { speaker: Speaker; range: SlotRange }[] = speakers.flatMap((speaker) =>
+    ownSlots(speaker).map((range) => ({ speaker, range })),
+  );
+  owners.sort((a, b) => a.range.start - b.range.start);
+  const lines = new Map<string, string[]>();
+  for (const [index, next] of owners.entries()) {
+    const previous = owners[index - 1];
+    if (previous === undefined || next.range.start > previous.range.end) continue;
+    const end = Math.min(previous.range.end, next.range.end);
+    const pair = `${previous.speaker.node.key} and ${next.speaker.node.key}`;
+    const shared = formatRanges([{ start: next.range.start, end }]);
+    lines.set(pair, [...(lines.get(pair) ?? []), shared]);
+  }
+  return [...lines].map(([pair, shared]) => ({
+    rule: 'slots-owned-twice',
+    severity: 'critical' as const,
+    subject: pair.split(' ')[0] ?? pair,
+    message: `${pair} both say that they own the same slots.`,
+    evidence: limitLines(shared),
+    remedy:
+      'Wait a few seconds: the one with the higher config epoch wins. If it stays, compare the ' +
+      'keys of both before you do anything.',
+  }));
+}
+
+/** Slots that are migrating or importing, on masters and, left over, on replicas. */
+export function findOpenSlots(picture: Picture): Finding[] {
+  return picture.speakers.flatMap(({ node, self }) => {
+    const line = (open: OpenSlot, what: string) =>
+      `slot ${open.slot} ${what} ${nameOfId(picture, open.nodeId)}`;
+    const evidence = [
+      ...(self?.migrating ?? []).map((open) => line(open, 'migrating to')),
+      ...(self?.importing ?? []).map((open) => line(open, 'importing from')),
+    ];
+    if (evidence.length === 0) return [];
+    return [
+      {
+        rule: 'open-slots',
+        severity: 'warning' as const,
+        subject: node.key,
+        message: `Node ${node.key} has ${evidence.length} slots that are open for migration.`,
+        evidence: limitLines(evidence),
+        remedy:
+          'If nobody is resharding now, see which side has the keys of each slot before closing ' +
+          'it; never fix it by guessing.',
+      },
+    ];
+  });
+}
+
+/** Masters that own slots which the layout gives to another shard. */
+export function findMisplacedSlots(picture: Picture): Finding[] {
+  return actualShards(picture).flatMap(({ shard, masters }) =>
+    masters.flatMap((master) => {
+      const extra = subtractSlots(ownSlots(master), shard.slots);
+      if (countSlots(extra) === 0) return [];
+      return [
+        {
+          rule: 'slots-not-as-layout',
+          severity: 'warning' as const,
+          subject: master.node.key,
+          message: `Node ${master.node.key} owns slots that the layout gives to another shard.`,
+          evidence: [
+            `owns besides: ${formatRanges(extra)}`,
+            `shard ${shard.id} of layout ${picture.layout.number}: ${formatRanges(shard.slots)}`,
+          ],
+          remedy:
+            'Find out who moved them; a layout that agrees with the cluster is to be planned.',
+        },
+      ];
+    }),
+  );
+}
+
+/** Masters of equal epoch cannot settle who owns a slot that both claim. */
+export function findEqualEpochs(picture: Picture): Finding[] {
+  const byEpoch = new Map<number, string[]>();
+  for (const entry of picture.opinions[0]?.nodes ?? []) {
+    if (entry.slots.length === 0) continue;
+    const names = byEpoch.get(entry.configEpoch) ?? [];
+    byEpoch.set(entry.configEpoch, [...names, nameOf(picture, entry)]);
+  }
+  return [...byEpoch]
+    .filter(([, names]) => names.length > 1)
+    .map(([epoch, names]) => ({
+      rule: 'equal-config-epochs',
+      severity: 'warning' as const,
+      subject: names[0] ?? '',
+      message: `${listSome(names)} have the same config epoch ${epoch}.`,
+      evidence: names.map((name) => `${name}: ${epoch}`),
+      remedy:
+        'Redis separates them within seconds; if it stays, the nodes cannot reach each other.',
+    }));
+}
+
+export function findStateFail({ speakers }: Picture): Finding[] {
+  return speakers
+    .filter(({ redis }) => redis.clusterState !== 'ok')
+    .map(({ node, redis }) => ({
+      rule: 'cluster-state-fail',
+      severity: 'critical' as const,
+      subject: node.key,
+      message: `Node ${node.key} says cluster_state fail: it serves nobody.`,
+      evidence: [
+        `it sees ${redis.slotsAssigned} of ${SLOT_COUNT} slots assigned`,
+        `it knows ${redis.knownNodes} nodes`,
+      ],
+      remedy: 'Bring back the masters that it misses; the other findings name them.',
+    }));
+}
