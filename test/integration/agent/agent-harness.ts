@@ -1,0 +1,190 @@
+/** A real agent process on a root of its own, with a scripted controller, and everything it starts. */
+import type { LayoutNode, NodePlan, ProcessState, Step } from '@redrover/core';
+import { busPortOf } from '@redrover/core';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { inject } from 'vitest';
+
+import { distDirectory } from '../../support/paths.ts';
+import { createScratchDirectory, type Scratch } from '../../support/scratch.ts';
+import { until } from '../../support/until.ts';
+import { ScriptedController } from './scripted-controller.ts';
+
+export const PASSWORD = 'correct horse "battery" staple';
+
+export class AgentHarness {
+  readonly controller = new ScriptedController();
+  readonly host = 'h1';
+  readonly address: string;
+  readonly root: string;
+  readonly #scratch: Scratch;
+  #agent: ChildProcess | undefined;
+
+  private constructor(scratch: Scratch) {
+    this.#scratch = scratch;
+    this.root = join(scratch.path, 'root');
+    // An address of its own below 127: no other test's ports are in the way.
+    this.address = `127.${randomInt(64, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
+  }
+
+  static async start(): Promise<AgentHarness> {
+    const harness = new AgentHarness(await createScratchDirectory('agent'));
+    try {
+      await writeFile(join(harness.#scratch.path, 'token'), harness.controller.token);
+      await harness.#installBuild();
+      await harness.controller.start();
+      await harness.startAgent();
+      return harness;
+    } catch (error) {
+      await harness.stop();
+      throw error;
+    }
+  }
+
+  get agentPid(): number {
+    const pid = this.#agent?.pid;
+    if (pid === undefined) throw new Error('the agent is not running');
+    return pid;
+  }
+
+  get log(): string {
+    return readFileSync(join(this.#scratch.path, 'agent.log'), 'utf8');
+  }
+
+  /** Without waiting for its session: the controller may be away. */
+  spawnAgent(): void {
+    const output = createWriteStream(join(this.#scratch.path, 'agent.log'), { flags: 'a' });
+    const args = ['run', '--host', this.host, '--address', this.address, '--root', this.root];
+    const session = ['--controller', this.controller.address];
+    const files = [
+      ...['--token-file', join(this.#scratch.path, 'token')],
+      ...['--cache', join(this.#scratch.path, 'cache')],
+    ];
+    const bundle = join(distDirectory, 'redrover-agent.mjs');
+    const agent = spawn(process.execPath, [bundle, ...args, ...session, ...files], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    agent.stdout.pipe(output);
+    agent.stderr.pipe(output);
+    this.#agent = agent;
+  }
+
+  async startAgent(): Promise<void> {
+    const hellos = this.controller.hellos.length;
+    this.spawnAgent();
+    await this.controller.connected(hellos + 1);
+  }
+
+  async killAgent(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const agent = this.#agent;
+    if (agent === undefined || agent.exitCode !== null || agent.signalCode !== null) return;
+    const ended = once(agent, 'close');
+    agent.kill(signal);
+    await ended;
+    this.#agent = undefined;
+  }
+
+  /** Ends the agent and every server below the root, and removes all files. */
+  async stop(): Promise<void> {
+    await this.killAgent();
+    for (const pid of this.serverPids()) process.kill(pid, 'SIGKILL');
+    await until('the servers to be gone', () => this.serverPids().length === 0);
+    this.controller.stop();
+    await this.#scratch.remove();
+  }
+
+  /** Of all processes whose working directory is below the root. */
+  serverPids(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => workingDirectory(pid)?.startsWith(`${this.root}/`));
+  }
+
+  plan(port: number, change: Partial<NodePlan> = {}): NodePlan {
+    const release = inject('release').name;
+    const [, version = ''] = release.split('-');
+    return {
+      cluster: 'c1',
+      clusterId: 'id-of-c1',
+      layoutNumber: 1,
+      node: this.node(port),
+      release,
+      product: 'redis',
+      version,
+      maxmemoryBytes: undefined,
+      nodeTimeoutMs: 2_000,
+      config: {},
+      ...change,
+    };
+  }
+
+  node(port: number): LayoutNode {
+    return {
+      key: this.key(port),
+      host: this.host,
+      address: this.address,
+      port,
+      busPort: busPortOf(port),
+      shard: 's1',
+      preferredRole: 'master',
+      configEpoch: 1,
+    };
+  }
+
+  key(port: number): string {
+    return `${this.host}:${port}`;
+  }
+
+  async prepare(plan: NodePlan): Promise<void> {
+    const step: Step = { kind: 'prepareNode', host: this.host, plan };
+    await this.controller.step(step, { password: PASSWORD, layoutNumber: plan.layoutNumber });
+  }
+
+  /** Prepares and starts a node; answers its pid. */
+  async run(plan: NodePlan): Promise<number> {
+    await this.prepare(plan);
+    const node = plan.node.key;
+    const { nodes } = await this.controller.step({ kind: 'startNode', host: this.host, node });
+    const pid = nodes[0]?.process.pid;
+    if (pid === undefined) throw new Error(`${node} was started and has no pid`);
+    return pid;
+  }
+
+  /** Observes until the node is in the state. */
+  async inState(port: number, state: ProcessState, timeoutMs = 30_000) {
+    const key = this.key(port);
+    return until(
+      `${key} to be ${state}`,
+      async () => {
+        const [seen] = await this.controller.observe([key]);
+        return seen?.process.state === state ? seen : undefined;
+      },
+      timeoutMs,
+    );
+  }
+
+  /** The release of the test run, as an agent of this root would have installed it. */
+  async #installBuild(): Promise<void> {
+    const source = dirname(inject('release').binDirectory);
+    const { release, platform } = JSON.parse(
+      readFileSync(join(source, 'provenance.json'), 'utf8'),
+    ) as { release: string; platform: string };
+    const target = join(this.root, 'releases', `${release}-${platform}`);
+    await mkdir(dirname(target), { recursive: true });
+    await cp(source, target, { recursive: true });
+  }
+}
+
+function workingDirectory(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    // Gone meanwhile, or a kernel thread.
+    return undefined;
+  }
+}
