@@ -100,7 +100,7 @@ export function assessHugePages(readings: Readings, paths: HostPaths): Assessmen
 }
 
 /** For logins by the limits files; the nodes' own limits are set when they are started. */
-export function assessNofile(readings: Readings, { etc }: HostPaths): Assessment {
+export function assessNofile(readings: Readings, { etc, proc }: HostPaths): Assessment {
   const own = join(etc, ownFiles.limits);
   const logins = (['root', 'others'] as const).map((who) =>
     configuredNofile(readings.limitsFiles, who),
@@ -109,15 +109,10 @@ export function assessNofile(readings: Readings, { etc }: HostPaths): Assessment
     Math.min(...logins.map((limits) => limits?.[kind] ?? 0));
   const persisted = Math.min(lowest('soft'), lowest('hard')) >= wantedNofile;
   const { soft, hard } = readings.nofile;
-  const inForce = readings.root || hard >= wantedNofile;
+  const inForce = readings.mayRaiseLimits || hard >= wantedNofile;
+  const refused = readings.root ? 'read-only' : 'needs-root';
   const access = readings.ownFiles[own]?.access ?? 'read-only';
-  const state = persisted
-    ? inForce
-      ? 'ok'
-      : 'needs-root'
-    : access === 'writable'
-      ? 'differs'
-      : access;
+  const state = persisted ? (inForce ? 'ok' : refused) : access === 'writable' ? 'differs' : access;
   const files = [...new Set(logins.flatMap((limits) => limits?.paths ?? []))];
   const item: TuningItem = {
     name: 'nofile',
@@ -125,23 +120,23 @@ export function assessNofile(readings: Readings, { etc }: HostPaths): Assessment
       ? `not set for logins; this agent: soft ${soft}, hard ${hard}`
       : `soft ${lowest('soft')}, hard ${lowest('hard')}`,
     wanted: `soft ${wantedNofile}, hard ${wantedNofile}`,
-    source: [join('/proc', 'self/limits'), ...(files.length === 0 ? [own] : files)].join(', '),
+    source: [join(proc, 'self/limits'), ...(files.length === 0 ? [own] : files)].join(', '),
     state,
     before: undefined,
-    hint: nofileHint(state, { persisted, hard }),
+    hint: nofileHint(state, { persisted, hard, root: readings.root }),
   };
   return { item, inForce, persisted };
 }
 
 function nofileHint(
   state: TuningItem['state'],
-  { persisted, hard }: { persisted: boolean; hard: number },
+  { persisted, hard, root }: { persisted: boolean; hard: number; root: boolean },
 ): string {
   if (state === 'ok') return '';
-  if (persisted) {
-    return `nodes get ${hard} at most until the agent is started from a new login, or as root`;
-  }
-  return changeHint(state, asRootHint, '');
+  if (!persisted) return changeHint(state, asRootHint, '');
+  return root
+    ? `nodes get ${hard} at most: this root may not raise limits (a container?); raise the container's`
+    : `nodes get ${hard} at most until the agent is started from a new login, or as root`;
 }
 
 /** Redis asks for some swap, so that a shortage is slow rather than deadly, and for little use of it. */

@@ -35,6 +35,8 @@ export interface Readings {
   readonly ownFiles: Readonly<Record<string, ValueReading>>;
   /** Of the agent itself, from /proc/self/limits. */
   readonly nofile: { readonly soft: number; readonly hard: number };
+  /** Whether the agent may raise a hard limit: root in a container often may not. */
+  readonly mayRaiseLimits: boolean;
   readonly swapTotalBytes: number;
   readonly swappiness: number;
   /** The program that keeps the clock right; empty if none was seen. */
@@ -60,6 +62,7 @@ export async function readTuning(paths: HostPaths): Promise<Readings> {
       await Promise.all(own.map(async (path) => [path, await readValue(path)])),
     ) as Record<string, ValueReading>,
     nofile: readOwnNofile((await readIfPresent(join(paths.proc, 'self/limits'))) ?? ''),
+    mayRaiseLimits: mayRaiseLimits((await readIfPresent(join(paths.proc, 'self/status'))) ?? ''),
     ...(await readSwap(paths)),
     timeSync: await findTimeSync(paths),
   };
@@ -174,6 +177,14 @@ function readOwnNofile(limits: string): { soft: number; hard: number } {
   const read = (text: string | undefined): number =>
     text === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(text ?? '0', 10);
   return { soft: read(soft), hard: read(hard) };
+}
+
+// Bit of CAP_SYS_RESOURCE in the effective set (capabilities(7), linux/capability.h).
+const sysResourceBit = 24n;
+
+function mayRaiseLimits(status: string): boolean {
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> sysResourceBit) & 1n) === 1n;
 }
 
 async function readSwap({ proc }: HostPaths) {
