@@ -32,7 +32,7 @@ export default defineConfig({
           // More than two clusters at once outrun a small machine and fail by timing.
           maxWorkers: 2,
           include: ['test/integration/**/*.test.ts'],
-          // globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,
           env,
@@ -43,7 +43,7 @@ export default defineConfig({
           name: 'e2e',
           sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
-          // globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,
           fileParallelism: false,
