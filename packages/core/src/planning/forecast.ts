@@ -8,7 +8,7 @@ import type { Attempt, Waiting } from '../model/operation.ts';
 import { stepKey, type Step } from '../model/step.ts';
 import { planSteps } from './plan-steps.ts';
 import { settle } from './settle.ts';
-import { applyStep } from './simulate.ts';
+import { applyRound } from './simulate.ts';
 import type { PlanInput } from './situation.ts';
 
 /** Steps of one round may run at once; the next round needs them. */
@@ -40,11 +40,8 @@ export function forecastSteps(input: Omit<PlanInput, 'history'>): Forecast {
       return { rounds, waits, blockers, complete: false };
     }
     rounds.push([...next.steps]);
-    for (const step of next.steps) {
-      observation = applyStep(observation, step, layout);
-      history.push(succeededAt(step, now));
-    }
-    observation = settle(observation);
+    for (const step of next.steps) history.push(succeededAt(step, now));
+    observation = settle(applyRound(observation, next.steps, layout));
     now += ROUND_MS;
   }
   return { rounds, waits: [], blockers: [], complete: false };

@@ -24,21 +24,9 @@ import type {
 import { normalizeRanges } from '../model/slots.ts';
 import { clusterViewOf } from '../topology/cluster-view.ts';
 import { fingerprintOf } from '../topology/fingerprint.ts';
+import { ABSENT, freshRedis, simulatedNodeId } from './fresh-node.ts';
 import { planHashOf } from './plan-hash.ts';
 import { wantedTiming } from './timing.ts';
-
-/** Why an absent node looks as it does. */
-export const ABSENT: ProcessObservation = {
-  state: 'absent',
-  pid: undefined,
-  startedAtMs: undefined,
-  restarts: 0,
-  reason: '',
-  marker: undefined,
-  hasData: false,
-  planHash: '',
-  buildId: '',
-};
 
 /** The observation right after the step was done, before gossip has carried the news. */
 export function applyStep(observation: Observation, step: Step, layout: Layout): Observation {
@@ -59,7 +47,7 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
     case 'claimSlots':
       return changeRedis(observation, step.node, (redis) => claimed(redis, step));
     case 'meetNodes':
-      return applyMeet(observation, step, layout);
+      return applyMeets(observation, [step], layout);
     case 'attachReplica':
       return changeRedis(observation, step.node, (redis) => attached(redis, step));
     case 'stopNode':
@@ -76,10 +64,16 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
   }
 }
 
-/** A node as its host would report it if it had no directory. */
-export function absentNode(node: LayoutNode, observedAtMs: number): NodeObservation {
-  const { key, host, port } = node;
-  return { key, host, port, observedAtMs, process: ABSENT, redis: undefined };
+/** The observation after a whole round of steps; their order among each other does not matter. */
+export function applyRound(
+  observation: Observation,
+  steps: readonly Step[],
+  layout: Layout,
+): Observation {
+  const meets = steps.filter((step) => step.kind === 'meetNodes');
+  const others = steps.filter((step) => step.kind !== 'meetNodes');
+  const after = others.reduce((seen, step) => applyStep(seen, step, layout), observation);
+  return applyMeets(after, meets, layout);
 }
 
 function applyBuild(observation: Observation, step: BuildReleaseStep): Observation {
@@ -119,60 +113,6 @@ function started(node: NodeObservation, layout: Layout): NodeObservation {
   return { ...node, process, redis };
 }
 
-/** What an empty node says of itself right after its first start. */
-export function freshRedis(node: LayoutNode): RedisObservation {
-  const nodeId = simulatedNodeId(node.key);
-  const { address, port, busPort } = node;
-  const self: ViewNode = {
-    nodeId,
-    address,
-    port,
-    busPort,
-    flags: ['master'],
-    masterId: '',
-    configEpoch: 0,
-    connected: true,
-    slots: [],
-    migrating: [],
-    importing: [],
-  };
-  return {
-    nodeId,
-    version: '7.0.15',
-    role: 'master',
-    clusterState: 'fail',
-    slotsAssigned: 0,
-    knownNodes: 1,
-    currentEpoch: 0,
-    configEpoch: 0,
-    replicationOffset: 0,
-    masterLinkUp: undefined,
-    masterLastIoSeconds: undefined,
-    syncInProgress: false,
-    loading: false,
-    connectedReplicas: 0,
-    connectedClients: 1,
-    usedMemoryBytes: 2_000_000,
-    maxmemoryBytes: 0,
-    keys: 0,
-    uptimeSeconds: 1,
-    nodeTimeoutMs: 5000,
-    replicaNoFailover: false,
-    aofEnabled: true,
-    persistenceOk: true,
-    nofileSoft: 65_535,
-    view: clusterViewOf([self]),
-  };
-}
-
-/** 40 hexadecimal digits, as Redis' own, but the same for the same key. */
-export function simulatedNodeId(key: NodeKey): string {
-  return ['a', 'b', 'c']
-    .map((salt) => fingerprintOf(salt + key))
-    .join('')
-    .slice(0, 40);
-}
-
 function claimed(redis: RedisObservation, step: ClaimSlotsStep): RedisObservation {
   const configEpoch = step.configEpoch > 0 ? step.configEpoch : redis.configEpoch;
   const changed = changeSelf(redis, (self) => ({
@@ -183,24 +123,48 @@ function claimed(redis: RedisObservation, step: ClaimSlotsStep): RedisObservatio
   return { ...changed, configEpoch, currentEpoch: Math.max(redis.currentEpoch, configEpoch) };
 }
 
-/** Both sides show a handshake, under made-up ids, until gossip settles. */
-function applyMeet(observation: Observation, step: MeetNodesStep, layout: Layout): Observation {
-  const meeter = layout.nodes.find((node) => node.key === step.node);
-  if (meeter === undefined) return observation;
-  return step.peers.reduce((seen, peer) => {
-    const met = changeRedis(seen, step.node, (redis) => withHandshake(redis, peer));
-    return changeRedis(met, peer.node, (redis) => withHandshake(redis, meeter));
-  }, observation);
+/**
+ * Both sides show a handshake, under made-up ids, until gossip settles. All meetings at once, as
+ * those of a thousand nodes are half a million.
+ */
+function applyMeets(
+  observation: Observation,
+  steps: readonly MeetNodesStep[],
+  layout: Layout,
+): Observation {
+  const handshakes = new Map(layout.nodes.map((node) => [node.key, handshakeWith(node)]));
+  const peers = new Map<NodeKey, ViewNode[]>();
+  const add = (key: NodeKey, peer: NodeKey) => {
+    const handshake = handshakes.get(peer);
+    if (handshake === undefined) return;
+    const known = peers.get(key);
+    if (known === undefined) peers.set(key, [handshake]);
+    else known.push(handshake);
+  };
+  for (const step of steps) {
+    for (const peer of step.peers) {
+      add(step.node, peer.node);
+      add(peer.node, step.node);
+    }
+  }
+  const nodes = { ...observation.nodes };
+  for (const [key, met] of peers) {
+    const seen = nodes[key];
+    if (seen?.redis !== undefined) {
+      nodes[key] = { ...seen, redis: withHandshakes(seen.redis, met) };
+    }
+  }
+  return { ...observation, nodes };
 }
 
-function withHandshake(
-  redis: RedisObservation,
-  peer: Pick<LayoutNode, 'address' | 'port' | 'busPort'>,
-): RedisObservation {
-  const { address, port, busPort } = peer;
-  const known = redis.view.nodes.some((node) => node.address === address && node.port === port);
-  if (known) return redis;
-  const handshake: ViewNode = {
+function withHandshakes(redis: RedisObservation, peers: readonly ViewNode[]): RedisObservation {
+  const known = new Set(redis.view.nodes.map((node) => `${node.address}:${node.port}`));
+  const added = peers.filter((peer) => !known.has(`${peer.address}:${peer.port}`));
+  return { ...redis, view: clusterViewOf([...redis.view.nodes, ...added]) };
+}
+
+function handshakeWith({ address, port, busPort }: LayoutNode): ViewNode {
+  return {
     nodeId: simulatedNodeId(`handshake ${address}:${port}`),
     address,
     port,
@@ -213,7 +177,6 @@ function withHandshake(
     migrating: [],
     importing: [],
   };
-  return { ...redis, view: clusterViewOf([...redis.view.nodes, handshake]) };
 }
 
 function attached(redis: RedisObservation, step: AttachReplicaStep): RedisObservation {

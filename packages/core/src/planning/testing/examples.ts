@@ -16,7 +16,8 @@ import { stepKey, type Step } from '../../model/step.ts';
 import { clusterViewOf } from '../../topology/cluster-view.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
-import { absentNode, applyStep } from '../simulate.ts';
+import { absentNode } from '../fresh-node.ts';
+import { applyRound } from '../simulate.ts';
 import type { PlanInput } from '../situation.ts';
 
 export const NOW = 1_700_000_000_000;
@@ -121,12 +122,9 @@ export function playUntil(
     const next = planSteps(current);
     if (next.done || until(next.steps) || next.blockers.length > 0) return current;
     const history = [...current.history];
-    let { observation } = current;
-    for (const step of next.steps) {
-      observation = applyStep(observation, step, current.layout);
-      history.push(attemptOf(step, { endedAtMs: current.now }));
-    }
-    current = { ...current, history, observation: settle(observation), now: current.now + 2000 };
+    for (const step of next.steps) history.push(attemptOf(step, { endedAtMs: current.now }));
+    const observation = settle(applyRound(current.observation, next.steps, current.layout));
+    current = { ...current, history, observation, now: current.now + 2000 };
   }
   throw new Error('the operation does not end');
 }
