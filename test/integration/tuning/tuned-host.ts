@@ -18,7 +18,10 @@ export async function reasonToSkip(): Promise<string> {
   return failed ? 'needs namespaces: unshare does not work here' : '';
 }
 
-const runner = fileURLToPath(new URL('run-tuning.ts', import.meta.url));
+// Node runs it as it is.
+const runner = fileURLToPath(
+  new URL('../../../packages/agent/src/host/tuning/testing/print-tuning.ts', import.meta.url),
+);
 
 // $1: an empty folder. The sysctls of `net` are the namespace's own, real ones.
 const prepare = `
