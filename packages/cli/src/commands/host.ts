@@ -56,8 +56,13 @@ const checkHost: Handler = async ({ api, output }, invocation) => {
   return found.every(isSettled) ? ExitCode.done : ExitCode.attention;
 };
 
-const tuneHost: Handler = async ({ api, output }, invocation) => {
-  const { items } = await api.hosts.tuneHost({ host: argumentAt(invocation, 0) });
+// Writes files and runs `sysctl` and the like; the controller itself gives it a minute.
+const TUNE_TIMEOUT_MS = 90_000;
+
+const tuneHost: Handler = async (session, invocation) => {
+  const { api, output } = session;
+  const host = argumentAt(invocation, 0);
+  const { items } = await api.hosts.tuneHost({ host }, session.allow(TUNE_TIMEOUT_MS));
   const tuned = items.map((each) => tuningItemFromProto(each));
   output.result(tuned, (view) => renderTuning(tuned, view));
   const open = tuned.filter((item) => !isSettled(item));

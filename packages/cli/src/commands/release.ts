@@ -74,6 +74,9 @@ const showRelease: Handler = async ({ api, output }, invocation) => {
   return ExitCode.done;
 };
 
+// apt reads the lists of its mirror first, perhaps over a slow line.
+export const ADD_TIMEOUT_MS = 180_000;
+
 const addRelease: Handler = async (session, invocation) => {
   const argument = readSourceArgument(argumentAt(invocation, 0));
   const name = textOption(invocation, 'name') ?? '';
@@ -82,11 +85,10 @@ const addRelease: Handler = async (session, invocation) => {
     argument.kind === 'file'
       ? await uploadRelease(session, { ...argument, name, sha256 })
       : (
-          await session.api.releases.addRelease({
-            name,
-            source: releaseSourceToProto(argument.source),
-            sha256,
-          })
+          await session.api.releases.addRelease(
+            { name, source: releaseSourceToProto(argument.source), sha256 },
+            session.allow(ADD_TIMEOUT_MS),
+          )
         ).release;
   const releaseView = toReleaseView(present(added, 'release'));
   session.output.result(releaseView, (view) => renderRelease(releaseView, view, Date.now()));

@@ -5,6 +5,7 @@
 import { RedroverError, findRelease, parseReleaseName } from '@redrover/core';
 import { releaseFromProto, releaseSourceToProto } from '@redrover/wire';
 
+import { ADD_TIMEOUT_MS } from '../commands/release.ts';
 import { readSourceArgument } from '../commands/release-source.ts';
 import { uploadRelease } from '../commands/upload.ts';
 import type { Session } from '../program/session.ts';
@@ -13,9 +14,6 @@ import { DEFAULT_RELEASE } from './options.ts';
 
 // A server that is there answers within a fraction of it; without a network nobody should wait.
 const OFFICIAL_TIMEOUT_MS = 4_000;
-
-// Reading the lists of a package mirror over a slow line.
-const APT_TIMEOUT_MS = 180_000;
 
 /** The name of a release that the controller knows and whose source is within reach. */
 export async function chooseRelease(session: Session, wanted: string): Promise<string> {
@@ -57,7 +55,7 @@ async function addSource(session: Session, text: string): Promise<string> {
       : (
           await session.api.releases.addRelease(
             { source: releaseSourceToProto(argument.source) },
-            { timeoutMs: APT_TIMEOUT_MS },
+            session.allow(ADD_TIMEOUT_MS),
           )
         ).release;
   return releaseFromProto(present(present(added, 'release').release, 'release')).name;

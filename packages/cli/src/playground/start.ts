@@ -37,9 +37,6 @@ const FIRST_HOST_BYTE = 11;
 // How soon the foreground notices that `down` was run elsewhere.
 const STILL_RUNNING_POLL_MS = 500;
 
-// Linux alone answers on all of 127.0.0.0/8 without being told to.
-const STEPS_TIMEOUT_MS = 60_000;
-
 export async function startPlayground(
   input: PlaygroundInput,
   options: PlaygroundOptions,
@@ -114,7 +111,7 @@ async function bringUp({ input, options, instance, hosts, signal, note }: BringU
       output: 'table',
       yes: true,
       color: true,
-      timeoutMs: STEPS_TIMEOUT_MS,
+      timeoutMs: undefined,
     },
     terminal,
   );

@@ -15,9 +15,6 @@ import { reportError } from './report-error.ts';
 import { OUTPUT_FORMATS, Session } from './session.ts';
 import type { GlobalFlags, Terminal } from './session.ts';
 
-// Long enough for what a host does at once, short enough not to look like a hang.
-const DEFAULT_TIMEOUT_SECONDS = 30;
-
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 the plan has changes, the check has findings or tuning differs,
 3 the controller cannot be reached, 64 wrong usage.`;
@@ -71,9 +68,10 @@ function createProgram(terminal: Terminal, attach: Attach): Command {
     .option('-y, --yes', 'approve without being asked')
     .option('--no-color', 'no colours (as NO_COLOR=1)')
     .addOption(
-      new Option('--timeout <seconds>', 'time limit of a single request')
-        .default(DEFAULT_TIMEOUT_SECONDS)
-        .argParser(parseSeconds),
+      new Option(
+        '--timeout <seconds>',
+        'time limit of a single request (default: 30, longer for what takes longer)',
+      ).argParser(parseSeconds),
     )
     .addHelpText('after', EXIT_CODES);
   defineClusterCommands(program, attach);
@@ -93,7 +91,7 @@ function globalFlags(command: Command): GlobalFlags {
     tokenFile?: string;
     yes?: boolean;
     color: boolean;
-    timeout: number;
+    timeout?: number;
   }>();
   return {
     output: options.output,
@@ -102,7 +100,7 @@ function globalFlags(command: Command): GlobalFlags {
     tokenFile: options.tokenFile,
     yes: options.yes ?? false,
     color: options.color,
-    timeoutMs: options.timeout * 1000,
+    timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a command works with: its output, the controller, the operator's terminal. One per run. */
 import { RedroverError } from '@redrover/core';
+import type { CallOptions } from '@redrover/wire';
 import { createInterface } from 'node:readline/promises';
 
 import { connectApi } from '../connection/api.ts';
@@ -14,7 +15,8 @@ export interface GlobalFlags extends TargetFlags {
   readonly output: OutputFormat;
   readonly yes: boolean;
   readonly color: boolean;
-  readonly timeoutMs: number;
+  /** Undefined: what suits the request. */
+  readonly timeoutMs: number | undefined;
 }
 
 export interface Terminal {
@@ -52,6 +54,11 @@ export class Session {
       timeoutMs: this.flags.timeoutMs,
     });
     return this.#api;
+  }
+
+  /** For a request that may rightly take longer than most, unless --timeout says otherwise. */
+  allow(timeoutMs: number): CallOptions {
+    return { timeoutMs: this.flags.timeoutMs ?? timeoutMs };
   }
 
   /** Whether a person sits there who can answer a question. */

@@ -153,10 +153,15 @@ export function renderTuning(items: readonly TuningItem[], view: View): string {
     paintTuningState(item.state, view.style),
     item.source,
   ]);
-  const hints = items
-    .filter((item) => item.hint !== '' && item.state !== 'ok')
-    .map((item) => `  ${item.name}: ${item.hint}`);
+  const hints = renderHints(items.filter((item) => item.hint !== '' && item.state !== 'ok'));
   return [view.table(columns, rows), ...(hints.length > 0 ? ['', ...hints] : [])].join('\n');
+}
+
+/** Items that want the same are told together. */
+function renderHints(items: readonly TuningItem[]): string[] {
+  return [...Map.groupBy(items, ({ hint }) => hint)].map(([hint, same]) => {
+    return `${same.map(({ name }) => name).join(', ')}: ${hint}`;
+  });
 }
 
 function seenMs(host: HostView): number | undefined {
