@@ -182,6 +182,16 @@ describe('views', () => {
     expect(findings).toMatchObject([{ rule: 'unknown-node', subject: '10.9.9.9:6379' }]);
   });
 
+  it('show the former life of a node that lost its nodes.conf', () => {
+    const former = { ...strayEntry(), address: '10.0.0.1', flags: ['master', 'fail'] };
+    expect(rulesOf(withEverywhere(healthy, former))).toContain('unknown-node 10.0.0.1:6379');
+  });
+
+  it('know a silent node of the layout by its address', () => {
+    const silent = withProcess(healthy, 'h2:6379', { state: 'stopped' });
+    expect(rulesOf(silent).filter((rule) => rule.startsWith('unknown-node'))).toEqual([]);
+  });
+
   it('show nodes that others do not know', () => {
     const input = withoutEntry(healthy, { holder: 'h1:6379', about: 'h3:6380' });
     expect(rulesOf(input)).toEqual(

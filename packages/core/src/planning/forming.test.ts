@@ -111,6 +111,13 @@ describe('timing', () => {
     expect(timingsOf(late).map(([, timeout]) => timeout)).toEqual(Array(6).fill(5000));
   });
 
+  it('is not lowered again after half a minute in which no cluster was formed', () => {
+    const step: Step = { kind: 'setTiming', host: 'h1', node: 'h1:6379', ...lowered };
+    const since = (now: number) => ({ ...started, history: [attemptOf(step)], now });
+    expect(timingsOf(since(NOW + 29_000))).toHaveLength(6);
+    expect(timingsOf(since(NOW + 30_000))).toEqual([]);
+  });
+
   it('is put back when nothing tells since when it is lowered and a node serves', () => {
     const forming = playUntil(started, hasKind('attachReplica'));
     expect(timingsOf({ ...forming, history: [] })).toHaveLength(6);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Step } from '../model/step.ts';
 import { planSteps } from './plan-steps.ts';
 import type { PlanInput } from './situation.ts';
 import {
+  attemptOf,
   bareHosts,
   inputOf,
   layoutOf,
@@ -76,6 +78,27 @@ describe('a creation', () => {
     const input = withProcess(running, 'h1:6379', { state, reason: 'AOF is broken' });
     const [blocker] = planSteps(input).blockers;
     expect(blocker?.message).toContain('AOF is broken');
+  });
+
+  it('gives a started node a minute to answer', () => {
+    const starting = withProcess(running, 'h1:6379', { state: 'starting' });
+    const start: Step = { kind: 'startNode', host: 'h1', node: 'h1:6379' };
+    const after = (sinceMs: number) => ({
+      ...starting,
+      history: [attemptOf(start)],
+      now: NOW + sinceMs,
+    });
+    expect(blockersOf(after(59_000))).toEqual([]);
+    expect(blockersOf(after(60_000))).toEqual(['node-does-not-answer h1:6379']);
+  });
+
+  it('leaves a replica to Redis that still follows its shard’s former master', () => {
+    const wide = runningCluster(layoutOf({ hosts: 3, shards: 3, replicas: 2 }));
+    const id = (key: string) => wide.observation.nodes[key]?.redis?.nodeId ?? '';
+    // s1 is h1:6379, h2:6379, h3:6379; its last replica follows the other one.
+    const input = withAllViews(wide, 'h3:6379', { masterId: id('h2:6379') });
+    expect(stepsOf(input)).toEqual([]);
+    expect(waitsOf(input)).toEqual(['h3:6379: still follows the former master of shard s1']);
   });
 
   it('waits for a silent host, but not for longer than a minute', () => {
