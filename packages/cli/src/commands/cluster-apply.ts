@@ -44,19 +44,17 @@ export const planCluster: Handler = async (session, invocation) => {
 export const applyCluster: Handler = async (session, invocation) => {
   const { output } = session;
   const spec = readSpecOption(session, invocation);
-  const { plan, refusal } = await fetchPlan(session, spec);
+  const detach = flagOption(invocation, 'detach');
+  const { plan, refusal, running } = await planOrJoin(session, spec);
+  if (running !== undefined) {
+    output.note(`Operation ${running.id} is doing this already.`);
+    return detach ? reportDetached(session, running) : followToEnd(session, { operation: running });
+  }
   if (refusal !== undefined) {
     output.result({ refusal }, (view) => renderRefusal(refusal, view));
     return ExitCode.failed;
   }
   output.note(renderPlan(plan, output.notes));
-  const running = await findRunningOperation(session, plan);
-  if (running !== undefined) {
-    output.note(`Operation ${running.id} is doing this already; following it.`);
-    return flagOption(invocation, 'detach')
-      ? reportDetached(session, running)
-      : followToEnd(session, { operation: running });
-  }
   if (plan.empty) {
     output.result({ empty: true }, () => `${spec.name} is as the spec says; nothing to do.`);
     return ExitCode.done;
@@ -66,10 +64,31 @@ export const applyCluster: Handler = async (session, invocation) => {
     return ExitCode.failed;
   }
   const operation = await startOperation(session, spec, plan);
-  return flagOption(invocation, 'detach')
+  return detach
     ? reportDetached(session, operation)
     : followToEnd(session, { operation, foreseenSteps: countSteps(plan) });
 };
+
+type PlanOrRunning =
+  | (PlanResult & { readonly running?: undefined })
+  | { readonly running: Operation; readonly plan?: undefined; readonly refusal?: undefined };
+
+/**
+ * The controller plans nothing for a cluster with an operation under way, and refuses another spec
+ * before that: so the operation that it names is doing what this spec says, and is joined.
+ */
+async function planOrJoin(session: Session, spec: ClusterSpec): Promise<PlanOrRunning> {
+  try {
+    return await fetchPlan(session, spec);
+  } catch (thrown) {
+    const id = thrown instanceof RedroverError ? thrown.context['operation'] : undefined;
+    if (id === undefined) throw thrown;
+    const answer = await session.api.operations.getOperation({ operation: id });
+    const running = operationFromProto(present(answer.operation, 'operation'));
+    if (running.kind === 'remove') throw thrown;
+    return { running };
+  }
+}
 
 /** Approves exactly the plan that was shown; a stale one is refused by the controller. */
 export async function startOperation(
@@ -79,22 +98,6 @@ export async function startOperation(
 ): Promise<Operation> {
   const answer = await api.clusters.applyCluster({ spec: clusterSpecToProto(spec), fingerprint });
   return operationFromProto(present(answer.operation, 'operation'));
-}
-
-/** An earlier apply of the same layout that has not ended: repeating a command joins it. */
-async function findRunningOperation(
-  { api }: Session,
-  { layout }: PlanView,
-): Promise<Operation | undefined> {
-  const { operations } = await api.operations.listOperations({ cluster: layout.cluster });
-  return operations
-    .map((each) => operationFromProto(each))
-    .find(
-      ({ state, kind, layoutNumber }) =>
-        (state === 'running' || state === 'paused') &&
-        kind !== 'remove' &&
-        layoutNumber === layout.number,
-    );
 }
 
 export function reportDetached({ output }: Session, operation: Operation): ExitCode {
