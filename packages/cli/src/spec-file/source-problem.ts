@@ -27,6 +27,7 @@ export function renderProblems(
 ): string {
   const lines = source.text.split(/\r\n|\n|\r/);
   return problems
+    .toSorted((a, b) => a.line - b.line || a.column - b.column)
     .map((problem) => renderProblem(source.fileName, lines[problem.line - 1] ?? '', problem, style))
     .join('\n');
 }
