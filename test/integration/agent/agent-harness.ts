@@ -105,6 +105,11 @@ export class AgentHarness {
       .filter((pid) => workingDirectory(pid)?.startsWith(`${this.root}/`));
   }
 
+  /** As the process shows it now. */
+  commandLine(pid: number): string {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  }
+
   plan(port: number, change: Partial<NodePlan> = {}): NodePlan {
     const release = inject('release').name;
     const [, version = ''] = release.split('-');

@@ -56,12 +56,9 @@ export class NodeConnection {
     commands: readonly RedisCommand[],
     options: CallOptions = {},
   ): Promise<(unknown | RedroverError)[]> {
-    const client = await this.#connected();
-    const batch = client.pipeline();
-    for (const [name, ...args] of commands) batch.call(name, ...args.map(String));
     const timeoutMs = options.timeoutMs ?? COMMAND_TIMEOUT_MS;
-    const replies = await this.#withTimeout(batch.exec(), timeoutMs, commands);
-    return (replies ?? []).map(([error, reply], index) =>
+    const replies = await this.#withTimeout(this.#send(commands), timeoutMs, commands);
+    return replies.map(([error, reply], index) =>
       error === null ? reply : redisError(error, this.#describe(commands[index])),
     );
   }
@@ -73,24 +70,48 @@ export class NodeConnection {
     this.#connecting = undefined;
   }
 
+  async #send(commands: readonly RedisCommand[]): Promise<[Error | null, unknown][]> {
+    const batch = (await this.#connected()).pipeline();
+    for (const [name, ...args] of commands) batch.call(name, ...args.map(String));
+    return (await batch.exec()) ?? [];
+  }
+
   async #connected(): Promise<Redis> {
     if (this.#client?.status === 'ready') return this.#client;
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined;
-    });
+    if (this.#connecting === undefined) {
+      const connecting = this.#connect().finally(() => {
+        if (this.#connecting === connecting) this.#connecting = undefined;
+      });
+      this.#connecting = connecting;
+    }
     return this.#connecting;
   }
 
   async #connect(): Promise<Redis> {
-    this.close();
+    this.#client?.disconnect();
+    const client = new Redis(this.#options());
+    // Known at once, so that `close` also ends a connection whose server accepts and says nothing.
+    this.#client = client;
+    // Each failure reaches the call that meets it; without a listener ioredis prints it as well.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (thrown) {
+      client.disconnect();
+      throw redisError(thrown, `connecting to ${this.#endpoint.key}`);
+    }
+  }
+
+  #options() {
     const { address, port, password } = this.#endpoint;
-    const client = new Redis({
+    return {
       host: address,
       port,
       password,
       connectionName: 'redrover-agent',
       // HELLO and CLIENT SETINFO are unknown to Redis 5.
-      protocol: 2,
+      protocol: 2 as const,
       disableClientInfo: true,
       lazyConnect: true,
       // INFO is answered while a dataset is being loaded.
@@ -101,17 +122,7 @@ export class NodeConnection {
       // The next call connects again; nothing knocks at a dead node in the background.
       retryStrategy: null,
       connectTimeout: CONNECT_TIMEOUT_MS,
-    });
-    // Each failure reaches the call that meets it; without a listener ioredis prints it as well.
-    client.on('error', () => {});
-    try {
-      await client.connect();
-    } catch (thrown) {
-      client.disconnect();
-      throw redisError(thrown, `connecting to ${this.#endpoint.key}`);
-    }
-    this.#client = client;
-    return client;
+    };
   }
 
   async #withTimeout<T>(
