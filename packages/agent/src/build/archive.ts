@@ -11,6 +11,7 @@ import { RedroverError } from '@redrover/core';
 import { extract, list, type ReadEntry } from 'tar';
 
 import { errnoOf, fileError, type FileOwner } from '../files/durable-file.ts';
+import { runCommand } from './run-command.ts';
 
 export interface UnpackOptions {
   readonly archive: string;
@@ -134,6 +135,19 @@ function archiveError(thrown: unknown, archive: string): RedroverError {
 }
 
 const fileErrnos = new Set(['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENOENT', 'EIO']);
+
+/** Decompresses an .xz file beside it, which tar does not do by itself; answers the new file's path. */
+export async function decompressXz(archive: string, target: string): Promise<string> {
+  // -f counts blocks of 512 or 1024 bytes, as the shell has it: 2 or 4 GiB at most.
+  const script = `ulimit -f ${unpackedBytesMax / 512}; exec xz -dc "$1" > "$2"`;
+  const outcome = await runCommand('sh', ['-c', script, 'sh', archive, target]);
+  if (outcome.exitCode === 0) return target;
+  const output = outcome.tail.join(' / ');
+  if (/No space left on device|Disk quota exceeded/.test(output)) {
+    throw new RedroverError('resource-exhausted', `unpacking ${archive}: the disk is full`);
+  }
+  throw new RedroverError('integrity', `${archive} is damaged or cut off (${output})`);
+}
 
 /** Whether the file is xz-compressed, as some distributions repack sources ("The .xz File Format", 2.1.1.1). */
 export async function isXz(path: string): Promise<boolean> {

@@ -20,6 +20,7 @@ import {
 import type { FileOwner } from '../files/durable-file.ts';
 import { ensureSystemUser } from '../host/system-user.ts';
 import { findAptArchives, type AptArchive } from './apt/archive.ts';
+import { isXz } from './archive.ts';
 import { computeBuildId } from './build-id.ts';
 import { withBuildLock } from './build-lock.ts';
 import {
@@ -38,7 +39,7 @@ import {
 } from './build-store.ts';
 import { compile, tryServer } from './compile.ts';
 import { packBuild, receiveBuild, type PackedBuild } from './pack.ts';
-import { mayNeedXz, obtainSource, type BlobDownload, type SourceOptions } from './source.ts';
+import { obtainSource, type BlobDownload, type SourceOptions } from './source.ts';
 import { createTurns } from './turns.ts';
 import { ensureToolchain, type Toolchain } from './toolchain.ts';
 
@@ -119,11 +120,7 @@ class HostBuilder implements Builder {
     const present = await this.#intactInstall(release);
     if (present !== undefined) return present;
     return this.#inTurn(work.signal, async () => {
-      const toolchain = await ensureToolchain(release, {
-        root: process.getuid?.() === 0,
-        xz: mayNeedXz(release),
-        ...work,
-      });
+      const toolchain = await this.#toolchain(release, { xz: false, ...work });
       const flags = buildFlags(release, toolchain.compiler, toolchain);
       const id = this.#idOf(release, flags);
       return this.#withLock(id, work, async (scratch) => {
@@ -210,6 +207,7 @@ class HostBuilder implements Builder {
     const { release, flags, scratch, toolchain } = job;
     const onLine = work.onLine ?? (() => undefined);
     const source = await obtainSource(release, this.#sourceOptions(onLine, work.signal));
+    if (await isXz(source.path)) await this.#toolchain(release, { xz: true, ...work });
     const user = await this.#compilerUser();
     const { signal } = work;
     const compiled = await compile({
@@ -301,6 +299,10 @@ class HostBuilder implements Builder {
         await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
       }
     });
+  }
+
+  #toolchain(release: Release, options: WorkOptions & { xz: boolean }): Promise<Toolchain> {
+    return ensureToolchain(release, { root: process.getuid?.() === 0, ...options });
   }
 
   async #compilerUser(): Promise<FileOwner | undefined> {

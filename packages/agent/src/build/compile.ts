@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { RedroverError, type BuildFlags, type Product, type Release } from '@redrover/core';
 
 import { errnoOf, fileError, type FileOwner } from '../files/durable-file.ts';
-import { unpackArchive } from './archive.ts';
+import { decompressXz, isXz, unpackArchive } from './archive.ts';
 import { digestFile } from './digest.ts';
 import { runCommand, type CommandOutcome } from './run-command.ts';
 
@@ -72,7 +72,9 @@ async function unpackSource(options: CompileOptions): Promise<string> {
   }
   if (options.user !== undefined) await requireTraversable(options.scratch);
   const [top, ...others] = await unpackArchive({
-    archive: options.archive,
+    archive: (await isXz(options.archive))
+      ? await decompressXz(options.archive, join(options.scratch, 'source.tar'))
+      : options.archive,
     directory,
     owner: options.user,
   });

@@ -78,13 +78,6 @@ export function describeSource({ source, name }: Release): string {
   }
 }
 
-/** Whether the source needs xz to be unpacked, as far as that is known before it is there. */
-export function mayNeedXz({ source }: Release): boolean {
-  if (source.kind === 'apt') return false;
-  const name = source.kind === 'https' ? source.url : source.fileName;
-  return /\.(?:tar\.xz|txz)$/.test(name);
-}
-
 /** Answers the path of what was saved: the incoming path itself, or a file below it. */
 async function fetchSource(
   release: Release,
