@@ -59,3 +59,9 @@ export {
   releaseFromFileName,
   type ReleaseName,
 } from './releases/release-name.ts';
+export * from './placement/domains.ts';
+export { hostBudgetBytes, nodeMemoryBytes } from './placement/host-capacity.ts';
+export type { LayoutQuality, QualityMeasure } from './placement/layout-quality.ts';
+export { isAcceptable, lintLayout } from './placement/lint-layout.ts';
+export { planLayout } from './placement/plan-layout.ts';
+export type { LayoutPlan, LayoutRequest } from './placement/plan-layout.ts';

@@ -4,7 +4,7 @@
  *
  * Whether the hosts exist and the cluster fits on them is `placement/`'s business.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ClusterSpec } from '../model/spec.ts';
 import { checkSpec } from './check-spec.ts';
 import { parseMemorySize } from './memory-size.ts';

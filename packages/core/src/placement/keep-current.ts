@@ -1,0 +1,87 @@
+/**
+ * The layout of a cluster that exists already: its nodes, ports, shards and slots stay as they are,
+ * only what needs no node to move is taken from the spec. Anything else is refused.
+ */
+import type { Finding } from '../model/finding.ts';
+import type { Layout, LayoutNode } from '../model/layout.ts';
+import type { ClusterSpec, PinnedNode } from '../model/spec.ts';
+
+export type KeptLayout =
+  | { readonly ok: true; readonly layout: Layout }
+  | { readonly ok: false; readonly refusals: readonly Finding[] };
+
+export function keepCurrent(spec: ClusterSpec, current: Layout, number: number): KeptLayout {
+  const refusals = [...countChanges(spec, current), ...nodeChanges(spec, current)];
+  if (refusals.length > 0) return { ok: false, refusals };
+  const layout: Layout = {
+    ...current,
+    number,
+    release: spec.release,
+    maxmemoryBytes: spec.maxmemoryBytes,
+    nodeTimeoutMs: spec.nodeTimeoutMs,
+    config: spec.config,
+    zoneLabel: spec.placement.zoneLabel,
+    allowSameHost: spec.placement.allowSameHost,
+    allowWeakQuorum: spec.placement.allowWeakQuorum,
+  };
+  return { ok: true, layout };
+}
+
+function countChanges(spec: ClusterSpec, current: Layout): Finding[] {
+  const shards = current.shards.length;
+  const replicas = (current.nodes.length - shards) / shards;
+  const changes = [
+    { field: 'shards', from: shards, to: spec.shards },
+    { field: 'replicas', from: replicas, to: spec.replicas },
+  ];
+  return changes
+    .filter(({ from, to }) => from !== to)
+    .map(({ field, from, to }) =>
+      notSupported(spec, {
+        message: `The cluster has ${field}: ${from}, the spec asks for ${to}.`,
+        remedy: `Put ${field}: ${from} back; a cluster that exists cannot be scaled yet.`,
+      }),
+    );
+}
+
+function nodeChanges(spec: ClusterSpec, current: Layout): Finding[] {
+  const allowed = new Set(spec.placement.hosts);
+  return current.nodes
+    .filter(
+      (node) =>
+        (allowed.size > 0 && !allowed.has(node.host)) ||
+        (spec.nodes.length > 0 && !spec.nodes.some((pin) => isPinOf(pin, node, current))),
+    )
+    .map((node) =>
+      notSupported(spec, {
+        message:
+          `Node ${node.key} (${node.shard} ${node.preferredRole}) is not where ` +
+          'the spec wants it.',
+        remedy: 'Leave the hosts and nodes of the spec as they were; nodes are not moved yet.',
+      }),
+    );
+}
+
+function isPinOf(pin: PinnedNode, node: LayoutNode, current: Layout): boolean {
+  const shard = current.shards.findIndex((entry) => entry.id === node.shard) + 1;
+  return (
+    pin.host === node.host &&
+    pin.port === node.port &&
+    (pin.shard ?? shard) === shard &&
+    (pin.role ?? node.preferredRole) === node.preferredRole
+  );
+}
+
+function notSupported(
+  spec: ClusterSpec,
+  { message, remedy }: { readonly message: string; readonly remedy: string },
+): Finding {
+  return {
+    rule: 'change-not-supported',
+    severity: 'critical',
+    subject: spec.name,
+    message,
+    evidence: [],
+    remedy,
+  };
+}
