@@ -1,50 +1,55 @@
 /**
  * Wires the controller together for Nest: which object stands behind which token. The objects are
- * made in `run-controller.ts`; nothing is decided here.
+ * made in `parts.ts`; nothing is decided here.
  */
 import { Module, type DynamicModule } from '@nestjs/common';
 
 import { AgentApi } from './agents/agent-api.ts';
-import type { Agents } from './agents/agents.ts';
-import type { BuildExchange } from './agents/build-exchange.ts';
-import type { Hosts } from './agents/hosts.ts';
-import type { Observations } from './agents/observations.ts';
+import { ClusterApi } from './api/cluster-api.ts';
 import { HostApi } from './api/host-api.ts';
+import { OperationApi } from './api/operation-api.ts';
+import { ReleaseApi } from './api/release-api.ts';
 import { GrpcErrorFilter } from './grpc/error-filter.ts';
 import { AgentTokenGuard, ApiTokenGuard } from './grpc/token-guard.ts';
-import type { Tokens } from './lifecycle/data-directory.ts';
-import type { Logger } from 'pino';
-import type { Store } from './store/store.ts';
-import { AGENTS, BUILD_EXCHANGE, HOSTS, LOG, OBSERVATIONS, STORE, TOKENS } from './tokens.ts';
-
-export interface Parts {
-  readonly log: Logger;
-  readonly tokens: Tokens;
-  readonly store: Store;
-  readonly hosts: Hosts;
-  readonly observations: Observations;
-  readonly agents: Agents;
-  readonly exchange: BuildExchange;
-}
+import { HttpApi } from './http/http-api.ts';
+import type { ControllerParts } from './parts.ts';
+import {
+  AGENTS,
+  BUILD_EXCHANGE,
+  CLUSTERS,
+  HOSTS,
+  LOG,
+  METRICS,
+  OBSERVATIONS,
+  OPERATIONS,
+  RELEASES,
+  STORE,
+  TOKENS,
+} from './tokens.ts';
 
 @Module({})
-export class AppModule {
-  static of(parts: Parts): DynamicModule {
-    return {
-      module: AppModule,
-      controllers: [AgentApi, HostApi],
-      providers: [
-        ApiTokenGuard,
-        AgentTokenGuard,
-        GrpcErrorFilter,
-        { provide: LOG, useValue: parts.log },
-        { provide: TOKENS, useValue: parts.tokens },
-        { provide: STORE, useValue: parts.store },
-        { provide: HOSTS, useValue: parts.hosts },
-        { provide: OBSERVATIONS, useValue: parts.observations },
-        { provide: AGENTS, useValue: parts.agents },
-        { provide: BUILD_EXCHANGE, useValue: parts.exchange },
-      ],
-    };
-  }
+// oxlint-disable-next-line typescript/no-extraneous-class -- Nest knows a module by its class.
+class AppModule {}
+
+export function appModuleOf(parts: ControllerParts): DynamicModule {
+  return {
+    module: AppModule,
+    controllers: [AgentApi, HostApi, ReleaseApi, ClusterApi, OperationApi, HttpApi],
+    providers: [
+      ApiTokenGuard,
+      AgentTokenGuard,
+      GrpcErrorFilter,
+      { provide: LOG, useValue: parts.log },
+      { provide: TOKENS, useValue: parts.tokens },
+      { provide: STORE, useValue: parts.store },
+      { provide: HOSTS, useValue: parts.hosts },
+      { provide: OBSERVATIONS, useValue: parts.observations },
+      { provide: AGENTS, useValue: parts.agents },
+      { provide: BUILD_EXCHANGE, useValue: parts.exchange },
+      { provide: RELEASES, useValue: parts.releases },
+      { provide: OPERATIONS, useValue: parts.operations },
+      { provide: CLUSTERS, useValue: parts.clusters },
+      { provide: METRICS, useValue: parts.metrics },
+    ],
+  };
 }

@@ -5,14 +5,29 @@ import { Agents } from './agents/agents.ts';
 import { BuildExchange } from './agents/build-exchange.ts';
 import { Hosts } from './agents/hosts.ts';
 import { Observations } from './agents/observations.ts';
-import type { Parts } from './app-module.ts';
-import type { DataDirectory } from './lifecycle/data-directory.ts';
+import { Clusters } from './clusters/clusters.ts';
+import { Metrics } from './http/metrics.ts';
+import type { DataDirectory, Tokens } from './lifecycle/data-directory.ts';
+import { Operations } from './operations/operations.ts';
+import { Releases } from './releases/releases.ts';
 import { Blobs } from './store/blobs.ts';
-import { openStore } from './store/store.ts';
+import { openStore, type Store } from './store/store.ts';
 
-export interface ControllerParts extends Parts {
+export interface ControllerParts {
+  readonly log: Logger;
+  readonly tokens: Tokens;
+  readonly store: Store;
+  readonly hosts: Hosts;
+  readonly observations: Observations;
+  readonly agents: Agents;
+  readonly exchange: BuildExchange;
+  readonly releases: Releases;
+  readonly operations: Operations;
+  readonly clusters: Clusters;
+  readonly metrics: Metrics;
   /** Begins what goes on by itself: sweeps, and operations that were under way. */
   start(): Promise<void>;
+  /** Ends it; what is under way on the hosts goes on. */
   stop(): Promise<void>;
 }
 
@@ -23,20 +38,52 @@ export async function assembleParts(
   const tokens = await directory.readTokens();
   const blobs = await Blobs.open(directory.blobDirectory);
   const store = openStore(directory.databaseFile);
+  try {
+    return await assembleWith(store, { blobs, tokens, log });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly blobs: Blobs;
+  readonly tokens: Tokens;
+  readonly log: Logger;
+}
+
+async function assembleWith(store: Store, opened: Opened): Promise<ControllerParts> {
+  const { blobs, tokens, log } = opened;
   const identity = await store.meta.readIdentity();
+  const { incarnation } = identity;
   const hosts = new Hosts();
   const observations = new Observations();
   hosts.remember(await store.hosts.list());
   const exchange = new BuildExchange(blobs, store.builds);
   await exchange.load();
-  const agents = new Agents({
-    identity,
+  const { meta, hosts: hostRecords, clusters: clusterRecords } = store;
+  const agents = new Agents({ identity, hosts, observations, hostRecords, meta, log });
+  const seen = { hosts, observations, exchange };
+  const releases = new Releases({
+    records: store.releases,
+    clusters: clusterRecords,
+    blobs,
+    exchange,
+    agents,
     hosts,
-    observations,
-    hostRecords: store.hosts,
-    meta: store.meta,
+    incarnation,
+  });
+  await blobs.keepOnly(new Set([...exchange.listBlobs(), ...(await releases.listBlobs())]));
+  const operations = new Operations({
+    ...seen,
+    agents,
+    records: store.operations,
+    clusters: clusterRecords,
+    incarnation,
     log,
   });
+  const clusters = new Clusters({ ...seen, agents, operations, releases, store });
+  const metrics = new Metrics({ hosts, observations, agents, operations });
   return {
     log,
     tokens,
@@ -45,11 +92,17 @@ export async function assembleParts(
     observations,
     agents,
     exchange,
+    releases,
+    operations,
+    clusters,
+    metrics,
     async start() {
       hosts.startSweeping();
+      await operations.resumeAll();
     },
     async stop() {
       hosts.stopSweeping();
+      await operations.stop();
       await agents.stop();
       await store.close();
     },

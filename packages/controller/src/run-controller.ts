@@ -15,7 +15,7 @@ import {
 } from '@redrover/proto';
 import type { Logger } from 'pino';
 
-import { AppModule } from './app-module.ts';
+import { appModuleOf } from './app-module.ts';
 import { GrpcListener } from './grpc/grpc-listener.ts';
 import { DataDirectory, type Endpoints } from './lifecycle/data-directory.ts';
 import { lockDataDirectory } from './lifecycle/data-lock.ts';
@@ -46,7 +46,7 @@ export async function runController(options: ControllerOptions): Promise<Running
   const lock = lockDataDirectory(directory.path);
   const undo: (() => Promise<void> | void)[] = [() => lock.release()];
   const takeDown = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
+    for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
     await directory.removeEndpoints();
@@ -94,7 +94,7 @@ async function listen(
     services: [AgentService],
   });
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.of(parts),
+    appModuleOf(parts),
     new FastifyAdapter(),
     { logger: new NestLogger(options.log), abortOnError: false },
   );

@@ -53,8 +53,10 @@ export class BuildExchange {
 
   async forgetRelease(release: string): Promise<void> {
     await this.#records.removeOfRelease(release);
-    for (const [id, { build }] of this.#builds) {
-      if (build.release === release) this.#builds.delete(id);
+    for (const [id, { build, blobSha256 }] of this.#builds) {
+      if (build.release !== release) continue;
+      this.#builds.delete(id);
+      if (!this.listBlobs().includes(blobSha256)) await this.#blobs.remove(blobSha256);
     }
   }
 

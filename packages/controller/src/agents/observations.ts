@@ -44,7 +44,8 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
   /** The nodes that the host's agent has, by its last complete list. */
   listOfHost(host: string): NodeObservation[] {
     const keys = [...(this.#listed.get(host) ?? [])].sort();
-    return keys.flatMap((key) => this.#nodes.get(key) ?? []);
+    const nodes = keys.flatMap((key) => this.#nodes.get(key) ?? []);
+    return nodes.filter((node) => node.process.state !== 'absent');
   }
 
   get viewCount(): number {
@@ -84,7 +85,7 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
   /** Takes views that were asked for, and merges the reports that waited for them. */
   mergeViews(host: string, views: readonly ClusterView[]): void {
     for (const view of views) this.#learn(view);
-    for (const report of [...this.#waiting.values()]) {
+    for (const report of this.#waiting.values()) {
       if (report.observation.host === host) this.#mergeOne(report);
     }
     this.emit('change', host);

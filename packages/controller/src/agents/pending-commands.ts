@@ -92,7 +92,7 @@ export class PendingCommands {
 
   /** The session is over: whether they were done is unknown, and seen from the nodes. */
   failAll(reason: string): void {
-    for (const { description, reject } of [...this.#pending.values()]) {
+    for (const { description, reject } of this.#pending.values()) {
       reject(new RedroverError('unavailable', `${description}: ${reason}`));
     }
   }

@@ -41,8 +41,16 @@ export async function* readAll<Message>(call: ReadableCall<Message>): AsyncGener
   }
 }
 
-/** Resolves when everything was handed to the peer's stream, or when the peer is gone. */
-export async function writeAll(call: WritableCall, messages: AsyncIterable<object>): Promise<void> {
+/**
+ * Resolves when everything was handed to the peer's stream, or when the peer is gone; `stop` is
+ * called then, so that a source that is waiting for something to tell ends as well.
+ */
+export async function writeAll(
+  call: WritableCall,
+  messages: AsyncIterable<object>,
+  stop: () => void = () => undefined,
+): Promise<void> {
+  call.on('cancelled', stop);
   for await (const message of messages) {
     if (isGone(call)) return;
     if (!call.write(message)) await untilWritable(call);

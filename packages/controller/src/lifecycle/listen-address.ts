@@ -30,5 +30,5 @@ export function formatAddress({ host, port }: ListenAddress): string {
 
 /** Whether nothing but this machine can reach the address. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

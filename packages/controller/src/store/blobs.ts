@@ -71,6 +71,10 @@ export class Blobs {
     }
   }
 
+  async remove(sha256: string): Promise<void> {
+    await rm(this.#pathOf(sha256), { force: true });
+  }
+
   /** Removes every blob that is not in `wanted`: nothing refers to them any more. */
   async keepOnly(wanted: ReadonlySet<string>): Promise<void> {
     for (const name of await readdir(this.#directory)) {

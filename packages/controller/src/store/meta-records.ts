@@ -51,6 +51,11 @@ export class MetaRecords {
     if (incarnation > seen) await this.#write(HIGHEST_SEEN_INCARNATION, String(incarnation));
   }
 
+  /** Throws if the store cannot be read. */
+  async probe(): Promise<void> {
+    await this.#read(CONTROLLER_ID);
+  }
+
   async #read(key: string): Promise<string | undefined> {
     const query = this.#database.selectFrom('meta').select('value').where('key', '=', key);
     return (await query.executeTakeFirst())?.value;

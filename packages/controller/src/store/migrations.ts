@@ -41,6 +41,7 @@ export const MIGRATIONS: readonly string[] = [
     id TEXT PRIMARY KEY, cluster TEXT NOT NULL, cluster_id TEXT NOT NULL, kind TEXT NOT NULL,
     layout_number INTEGER NOT NULL, state TEXT NOT NULL, created_at_ms INTEGER NOT NULL,
     ended_at_ms INTEGER, message TEXT NOT NULL, purge INTEGER NOT NULL,
+    cancelling INTEGER NOT NULL,
     FOREIGN KEY (cluster_id, layout_number) REFERENCES layout (cluster_id, number)
   ) STRICT;
   CREATE INDEX operation_by_cluster ON operation (cluster, created_at_ms);

@@ -9,6 +9,8 @@ import type { StoreDatabase } from './store.ts';
 export interface OperationRecord {
   readonly operation: Operation;
   readonly clusterId: string;
+  /** It was asked to be cancelled, and winds down; its state is `running` until then. */
+  readonly cancelling: boolean;
 }
 
 /** An attempt and its place in the operation's journal. */
@@ -79,7 +81,7 @@ export class OperationRecords {
    * done takes the cluster's record along, in the same transaction.
    */
   async update(record: OperationRecord, journal: readonly AttemptRecord[]): Promise<void> {
-    const { operation, clusterId } = record;
+    const { operation, clusterId, cancelling } = record;
     await this.#database.transaction().execute(async (transaction) => {
       await saveAttempts(transaction, journal);
       await transaction
@@ -88,6 +90,7 @@ export class OperationRecords {
           state: operation.state,
           ended_at_ms: operation.endedAtMs ?? null,
           message: operation.message,
+          cancelling: cancelling ? 1 : 0,
         })
         .where('id', '=', operation.id)
         .execute();
@@ -95,6 +98,17 @@ export class OperationRecords {
         await deleteCluster(transaction, clusterId);
       }
     });
+  }
+
+  /** Writes another state while the operation is under way; @returns false if it has ended. */
+  async change({ operation, cancelling }: OperationRecord): Promise<boolean> {
+    const result = await this.#database
+      .updateTable('operation')
+      .set({ state: operation.state, message: operation.message, cancelling: cancelling ? 1 : 0 })
+      .where('id', '=', operation.id)
+      .where('state', 'in', ['running', 'paused'])
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
   }
 
   /** One transaction for all: a durable write costs the event loop about half a millisecond. */
@@ -139,6 +153,7 @@ export async function insertOperation(
       ended_at_ms: operation.endedAtMs ?? null,
       message: operation.message,
       purge: operation.purge ? 1 : 0,
+      cancelling: 0,
     })
     .execute();
 }
@@ -171,6 +186,7 @@ async function saveAttempts(
 function toOperationRecord(row: OperationTable): OperationRecord {
   return {
     clusterId: row.cluster_id,
+    cancelling: row.cancelling === 1,
     operation: {
       id: row.id,
       cluster: row.cluster,

@@ -73,6 +73,8 @@ export interface OperationTable {
   ended_at_ms: number | null;
   message: string;
   purge: number;
+  /** Somebody asked to cancel it, and lowered timing is being put back. */
+  cancelling: number;
 }
 
 export interface AttemptTable {

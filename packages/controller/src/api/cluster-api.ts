@@ -1,0 +1,159 @@
+/** `redrover.api.v1.ClusterService`: plan, apply, look, check, remove. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller, Inject, UseFilters, UseGuards } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import { RedroverError, type ClusterHealth as Health } from '@redrover/core';
+import {
+  ClusterHealth,
+  type ApplyClusterRequest,
+  type ApplyClusterResponseSchema,
+  type CheckClusterRequest,
+  type CheckClusterResponseSchema,
+  type ClusterSpec,
+  type ClusterSummarySchema,
+  type GetClusterRequest,
+  type GetClusterResponseSchema,
+  type GetCredentialsRequest,
+  type GetCredentialsResponseSchema,
+  type ListClustersResponseSchema,
+  type PlanClusterRequest,
+  type PlanClusterResponseSchema,
+  type PlanRemovalRequest,
+  type PlanRemovalResponseSchema,
+  type RemoveClusterRequest,
+  type RemoveClusterResponseSchema,
+  type TailNodeLogRequest,
+  type TailNodeLogResponseSchema,
+} from '@redrover/proto';
+import {
+  clusterSpecFromProto,
+  clusterSpecToProto,
+  findingToProto,
+  layoutToProto,
+  nodeObservationToProto,
+  operationToProto,
+} from '@redrover/wire';
+
+import type { Clusters, ClusterStatus } from '../clusters/clusters.ts';
+import { GrpcErrorFilter } from '../grpc/error-filter.ts';
+import { ApiTokenGuard } from '../grpc/token-guard.ts';
+import { CLUSTERS } from '../tokens.ts';
+import { planToProto, plannedToProto } from './plan-message.ts';
+
+const HEALTH: Readonly<Record<Health, ClusterHealth>> = {
+  ok: ClusterHealth.OK,
+  degraded: ClusterHealth.DEGRADED,
+  down: ClusterHealth.DOWN,
+  unknown: ClusterHealth.UNKNOWN,
+};
+
+/**
+ * The views of so many nodes, each of so many lines of some 200 bytes, fit into one message
+ * (16 MiB); of larger clusters only the hashes of the views are told.
+ */
+const MAX_NODES_WITH_VIEWS = 250;
+
+@Controller()
+@UseGuards(ApiTokenGuard)
+@UseFilters(GrpcErrorFilter)
+export class ClusterApi {
+  readonly #clusters: Clusters;
+
+  constructor(@Inject(CLUSTERS) clusters: Clusters) {
+    this.#clusters = clusters;
+  }
+
+  @GrpcMethod('ClusterService', 'PlanCluster')
+  async planCluster(
+    request: PlanClusterRequest,
+  ): Promise<MessageInitShape<typeof PlanClusterResponseSchema>> {
+    return plannedToProto(await this.#clusters.plan(specOf(request)));
+  }
+
+  @GrpcMethod('ClusterService', 'ApplyCluster')
+  async applyCluster(
+    request: ApplyClusterRequest,
+  ): Promise<MessageInitShape<typeof ApplyClusterResponseSchema>> {
+    const operation = await this.#clusters.apply(specOf(request), request.fingerprint);
+    return operation === undefined ? {} : { operation: operationToProto(operation) };
+  }
+
+  @GrpcMethod('ClusterService', 'ListClusters')
+  async listClusters(): Promise<MessageInitShape<typeof ListClustersResponseSchema>> {
+    return { clusters: (await this.#clusters.list()).map(summaryToProto) };
+  }
+
+  @GrpcMethod('ClusterService', 'GetCluster')
+  async getCluster(
+    request: GetClusterRequest,
+  ): Promise<MessageInitShape<typeof GetClusterResponseSchema>> {
+    const details = await this.#clusters.describe(request.cluster);
+    const view = details.nodes.length > MAX_NODES_WITH_VIEWS ? 'hash' : 'full';
+    return {
+      summary: summaryToProto(details),
+      spec: clusterSpecToProto(details.record.spec),
+      layout: layoutToProto(details.record.layout),
+      nodes: details.nodes.map((node) => nodeObservationToProto(node, { view })),
+      findings: details.findings.map(findingToProto),
+    };
+  }
+
+  @GrpcMethod('ClusterService', 'CheckCluster')
+  async checkCluster(
+    request: CheckClusterRequest,
+  ): Promise<MessageInitShape<typeof CheckClusterResponseSchema>> {
+    const { findings, passed } = await this.#clusters.check(request.cluster);
+    return { findings: findings.map(findingToProto), passed: [...passed] };
+  }
+
+  @GrpcMethod('ClusterService', 'GetCredentials')
+  async getCredentials(
+    request: GetCredentialsRequest,
+  ): Promise<MessageInitShape<typeof GetCredentialsResponseSchema>> {
+    return this.#clusters.readCredentials(request.cluster);
+  }
+
+  @GrpcMethod('ClusterService', 'PlanRemoval')
+  async planRemoval(
+    request: PlanRemovalRequest,
+  ): Promise<MessageInitShape<typeof PlanRemovalResponseSchema>> {
+    return { plan: planToProto(await this.#clusters.planRemoval(request.cluster, request.purge)) };
+  }
+
+  @GrpcMethod('ClusterService', 'RemoveCluster')
+  async removeCluster(
+    request: RemoveClusterRequest,
+  ): Promise<MessageInitShape<typeof RemoveClusterResponseSchema>> {
+    const { cluster, purge, fingerprint } = request;
+    const operation = await this.#clusters.remove(cluster, purge, fingerprint);
+    return { operation: operationToProto(operation) };
+  }
+
+  @GrpcMethod('ClusterService', 'TailNodeLog')
+  async tailNodeLog(
+    request: TailNodeLogRequest,
+  ): Promise<MessageInitShape<typeof TailNodeLogResponseSchema>> {
+    const { cluster, node, lines } = request;
+    return { lines: await this.#clusters.tailLog(cluster, node, lines) };
+  }
+}
+
+function specOf({ spec }: { readonly spec?: ClusterSpec | undefined }) {
+  if (spec !== undefined) return clusterSpecFromProto(spec);
+  throw new RedroverError('invalid-argument', 'the request holds no spec');
+}
+
+function summaryToProto(status: ClusterStatus): MessageInitShape<typeof ClusterSummarySchema> {
+  const { layout } = status.record;
+  const { operation } = status;
+  return {
+    name: layout.cluster,
+    clusterId: layout.clusterId,
+    release: layout.release,
+    shards: layout.shards.length,
+    nodes: layout.nodes.length,
+    health: HEALTH[status.health],
+    layoutNumber: layout.number,
+    ...(operation === undefined ? {} : { operation: operationToProto(operation) }),
+  };
+}

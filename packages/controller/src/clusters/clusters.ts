@@ -1,0 +1,243 @@
+/**
+ * Clusters: planned, applied, removed, looked at. The answers are core's (placement, planning,
+ * examination); here they get their input, and what was decided is stored.
+ */
+import { randomBytes } from 'node:crypto';
+
+import {
+  checkCluster,
+  examineCluster,
+  RedroverError,
+  summarizeCluster,
+  type ClusterHealth,
+  type ClusterSpec,
+  type Examination,
+  type ExaminationInput,
+  type Finding,
+  type NodeKey,
+  type NodeObservation,
+  type Operation,
+} from '@redrover/core';
+
+import { takeSnapshot } from '../agents/snapshot.ts';
+import type { ClusterRecord } from '../store/cluster-records.ts';
+import {
+  checkSpec,
+  ClusterPlanner,
+  type ClusterPlan,
+  type PlannedCluster,
+  type PlannerContext,
+} from './cluster-planner.ts';
+import { listPlanningHosts } from './planning-hosts.ts';
+
+export interface ClusterStatus {
+  readonly record: ClusterRecord;
+  readonly health: ClusterHealth;
+  /** The operation under way. */
+  readonly operation: Operation | undefined;
+}
+
+export interface ClusterDetails extends ClusterStatus {
+  /** As they were seen last; nodes of which nothing is known are left out. */
+  readonly nodes: readonly NodeObservation[];
+  readonly findings: readonly Finding[];
+}
+
+/** A password that nobody has to type: 192 bits, and no character that a shell minds. */
+const PASSWORD_BYTES = 24;
+
+/** The user that every Redis has, also before ACLs. */
+export const REDIS_USERNAME = 'default';
+
+const TAIL_TIMEOUT_MS = 15_000;
+const DEFAULT_LINES = 100;
+const MAX_LINES = 10_000;
+
+export class Clusters {
+  readonly #context: PlannerContext;
+  readonly #planner: ClusterPlanner;
+  /** What changes clusters is done one at a time: a plan is checked and stored without a gap. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(context: PlannerContext) {
+    this.#context = context;
+    this.#planner = new ClusterPlanner(context);
+  }
+
+  /** Plans, from the state of this moment, and remembers the plan for `apply`. */
+  async plan(given: ClusterSpec): Promise<PlannedCluster> {
+    const planned = await this.#planner.plan(given);
+    if (planned.ok) {
+      const { fingerprint, layout } = planned.plan;
+      const { cluster, clusterId } = layout;
+      const plannedAtMs = Date.now();
+      await this.#context.store.plans.save({ fingerprint, cluster, clusterId, plannedAtMs });
+    }
+    return planned;
+  }
+
+  /** @returns the operation that makes it so; undefined when nothing would change. */
+  async apply(given: ClusterSpec, fingerprint: string): Promise<Operation | undefined> {
+    return this.#inTurn(async () => {
+      const planned = await this.#planner.plan(given);
+      if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
+        throw stalePlan(given.name, 'redrover cluster plan');
+      }
+      const { plan } = planned;
+      if (plan.empty) return undefined;
+      refuseBlocked(plan);
+      const spec = checkSpec(given);
+      const operation = newOperation(plan, false);
+      const { layout, release } = plan;
+      if ((await this.#context.store.clusters.find(spec.name)) === undefined) {
+        const password = randomBytes(PASSWORD_BYTES).toString('hex');
+        const created = { spec, layout, release, password, operation };
+        await this.#context.store.clusters.create(created);
+      } else {
+        await this.#context.store.operations.add(operation, layout.clusterId);
+      }
+      return this.#begin(operation, plan);
+    });
+  }
+
+  async planRemoval(name: string, purge: boolean): Promise<ClusterPlan> {
+    return this.#planner.planRemoval(await this.#find(name), purge);
+  }
+
+  async remove(name: string, purge: boolean, fingerprint: string): Promise<Operation> {
+    return this.#inTurn(async () => {
+      const plan = await this.planRemoval(name, purge);
+      if (plan.fingerprint !== fingerprint) throw stalePlan(name, 'redrover cluster rm');
+      refuseBlocked(plan);
+      const operation = newOperation(plan, purge);
+      await this.#context.store.operations.add(operation, plan.layout.clusterId);
+      return this.#begin(operation, plan);
+    });
+  }
+
+  async list(): Promise<ClusterStatus[]> {
+    const records = await this.#context.store.clusters.list();
+    return records.map((record) => this.#statusOf(record));
+  }
+
+  /** From what was seen last: heartbeats are a second old at the most. */
+  async describe(name: string): Promise<ClusterDetails> {
+    const record = await this.#find(name);
+    const { nodes } = takeSnapshot(this.#context, record.layout);
+    return {
+      ...this.#statusOf(record),
+      nodes: record.layout.nodes.flatMap(({ key }) => nodes[key] ?? []),
+      findings: examineCluster(await this.#examination(record)),
+    };
+  }
+
+  /** Asks every node now. */
+  async check(name: string): Promise<Examination> {
+    const record = await this.#find(name);
+    await this.#planner.observe(record.layout);
+    return checkCluster(await this.#examination(record));
+  }
+
+  async readCredentials(name: string): Promise<{ username: string; password: string }> {
+    const password = await this.#context.store.clusters.readPassword(name);
+    if (password === undefined) throw unknownCluster(name);
+    return { username: REDIS_USERNAME, password };
+  }
+
+  /** `lines` 0: as many as fit on a few screens. */
+  async tailLog(name: string, key: NodeKey, lines: number): Promise<string[]> {
+    const { layout } = await this.#find(name);
+    const node = layout.nodes.find((candidate) => candidate.key === key);
+    if (node === undefined) {
+      const keys = layout.nodes.map((candidate) => candidate.key).join(', ');
+      throw new RedroverError('not-found', `${name} has no node ${key}; it has ${keys}`);
+    }
+    if (lines > MAX_LINES) {
+      throw new RedroverError('invalid-argument', `lines: got ${lines}, at most ${MAX_LINES}`);
+    }
+    const value = { node: key, lines: lines === 0 ? DEFAULT_LINES : lines };
+    const { result } = await this.#context.agents.command(
+      node.host,
+      `reading the log of ${key}`,
+      { case: 'tailLog', value },
+      { timeoutMs: TAIL_TIMEOUT_MS },
+    );
+    return result.case === 'log' ? result.value.lines : [];
+  }
+
+  async #begin(operation: Operation, plan: ClusterPlan): Promise<Operation> {
+    const { clusterId } = plan.layout;
+    await this.#context.operations.begin({ operation, clusterId, cancelling: false }, plan);
+    return operation;
+  }
+
+  #statusOf(record: ClusterRecord): ClusterStatus {
+    const observation = takeSnapshot(this.#context, record.layout);
+    return {
+      record,
+      health: summarizeCluster(record.layout, observation).health,
+      operation: this.#context.operations.findUnderWay(record.name),
+    };
+  }
+
+  async #examination({ layout, clusterId }: ClusterRecord): Promise<ExaminationInput> {
+    const clusters = await this.#context.store.clusters.list();
+    return {
+      layout,
+      observation: takeSnapshot(this.#context, layout),
+      hosts: listPlanningHosts(this.#context, clusters, clusterId),
+      now: Date.now(),
+    };
+  }
+
+  async #find(name: string): Promise<ClusterRecord> {
+    const record = await this.#context.store.clusters.find(name);
+    if (record === undefined) throw unknownCluster(name);
+    return record;
+  }
+
+  #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(action);
+    // The next one has its turn whatever became of this one.
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function refuseBlocked({ forecast, layout }: ClusterPlan): void {
+  if (forecast.blockers.length === 0) return;
+  const reasons = forecast.blockers.map(({ message, remedy }) => `${message}; ${remedy}`);
+  throw new RedroverError(
+    'failed-precondition',
+    `the plan for ${layout.cluster} cannot be carried out:\n${reasons.join('\n')}`,
+  );
+}
+
+function newOperation({ kind, layout }: ClusterPlan, purge: boolean): Operation {
+  return {
+    id: `op-${randomBytes(6).toString('hex')}`,
+    cluster: layout.cluster,
+    kind,
+    layoutNumber: layout.number,
+    state: 'running',
+    createdAtMs: Date.now(),
+    endedAtMs: undefined,
+    message: '',
+    purge,
+  };
+}
+
+function stalePlan(name: string, command: string): RedroverError {
+  return new RedroverError(
+    'stale-plan',
+    `hosts, nodes or the spec of ${name} have changed since the plan was made; plan again with ` +
+      `\`${command}\` and approve the new plan`,
+  );
+}
+
+function unknownCluster(name: string): RedroverError {
+  return new RedroverError(
+    'not-found',
+    `there is no cluster ${name}; \`redrover cluster ls\` lists them`,
+  );
+}

@@ -1,0 +1,103 @@
+/** What Prometheus may ask: read from the registries at the moment of the question. */
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+import type { Agents } from '../agents/agents.ts';
+import type { Hosts } from '../agents/hosts.ts';
+import type { Observations } from '../agents/observations.ts';
+import type { Operations } from '../operations/operations.ts';
+
+export interface MetricsSources {
+  readonly hosts: Hosts;
+  readonly observations: Observations;
+  readonly agents: Agents;
+  readonly operations: Operations;
+}
+
+export class Metrics {
+  readonly #registry = new Registry();
+
+  constructor(sources: MetricsSources) {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'redrover_controller_' });
+    this.#registerHosts(sources);
+    this.#registerNodes(sources);
+    this.#registerWork(sources);
+  }
+
+  async render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #registerHosts({ hosts, agents }: MetricsSources): void {
+    this.#gauge('redrover_hosts', 'Known hosts by status', ['status'], (gauge) => {
+      for (const status of ['online', 'suspect', 'lost']) gauge.set({ status }, 0);
+      for (const { status } of hosts.list()) gauge.inc({ status });
+    });
+    this.#gauge('redrover_agent_sessions', 'Agents that are connected', [], (gauge) =>
+      gauge.set(agents.connectedCount),
+    );
+    this.#gauge('redrover_agent_rss_bytes', 'Resident memory of an agent', ['host'], (gauge) => {
+      for (const { name, agentRssBytes } of hosts.list()) gauge.set({ host: name }, agentRssBytes);
+    });
+  }
+
+  #registerNodes({ hosts, observations }: MetricsSources): void {
+    const nodes = () => hosts.list().flatMap(({ name }) => observations.listOfHost(name));
+    this.#gauge('redrover_nodes', 'Nodes by state of their process', ['state'], (gauge) => {
+      for (const { process } of nodes()) gauge.inc({ state: process.state });
+    });
+    this.#gauge('redrover_node_restarts', 'Restarts after crashes', ['node'], (gauge) => {
+      for (const { key, process } of nodes()) gauge.set({ node: key }, process.restarts);
+    });
+    const perNode = [
+      ['redrover_node_used_memory_bytes', 'Memory used by a node', 'usedMemoryBytes'],
+      ['redrover_node_keys', 'Keys of a node', 'keys'],
+      ['redrover_node_connected_clients', 'Clients of a node', 'connectedClients'],
+      ['redrover_node_replication_offset', 'Replication offset', 'replicationOffset'],
+    ] as const;
+    for (const [name, help, field] of perNode) {
+      this.#gauge(name, help, ['node', 'role'], (gauge) => {
+        for (const { key, redis } of nodes()) {
+          if (redis !== undefined) gauge.set({ node: key, role: redis.role }, redis[field]);
+        }
+      });
+    }
+    this.#gauge(
+      'redrover_node_cluster_ok',
+      '1 if the node says that all is well',
+      ['node'],
+      (g) => {
+        for (const { key, redis } of nodes()) {
+          g.set({ node: key }, redis?.clusterState === 'ok' ? 1 : 0);
+        }
+      },
+    );
+  }
+
+  #registerWork({ operations, observations }: MetricsSources): void {
+    this.#gauge('redrover_operations_under_way', 'Operations not ended', [], (gauge) =>
+      gauge.set(operations.countUnderWay()),
+    );
+    this.#gauge('redrover_views', 'Distinct views of clusters that are held', [], (gauge) =>
+      gauge.set(observations.viewCount),
+    );
+  }
+
+  #gauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    fill: (gauge: Gauge<Label>) => void,
+  ): void {
+    const gauge = new Gauge<Label>({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [],
+      collect() {
+        this.reset();
+        fill(this);
+      },
+    });
+    this.#registry.registerMetric(gauge);
+  }
+}

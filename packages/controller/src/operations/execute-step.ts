@@ -1,0 +1,66 @@
+/**
+ * Sends one step to its host's agent, fenced, and waits for the outcome. Tries once; whether it is
+ * tried again is the planner's business. What the result says of nodes is merged by `agents/`.
+ */
+import {
+  RedroverError,
+  stepKey,
+  type Fence,
+  type NodeObservation,
+  type Step,
+  type StepPreconditions,
+} from '@redrover/core';
+import { fenceToProto, stepToProto } from '@redrover/wire';
+
+import type { CommandBody } from '../agents/agent-session.ts';
+import type { Agents } from '../agents/agents.ts';
+import type { CommandProgressListener } from '../agents/pending-commands.ts';
+import { laneOf } from './lanes.ts';
+import { timeoutOfStep } from './step-timeouts.ts';
+
+/** What every step of an operation is fenced with. */
+export type OperationFence = Pick<
+  Fence,
+  'incarnation' | 'cluster' | 'operationId' | 'layoutNumber'
+>;
+
+export interface StepExecution {
+  readonly fence: OperationFence;
+  /** Goes with a `prepareNode` alone. */
+  readonly password: string;
+  readonly preconditions: StepPreconditions;
+  readonly onProgress: CommandProgressListener;
+  readonly signal: AbortSignal;
+}
+
+/** @returns one line for people; empty without anything to say. */
+export async function executeStep(
+  agents: Agents,
+  step: Step,
+  execution: StepExecution,
+): Promise<string> {
+  const { fence, password, preconditions, onProgress, signal } = execution;
+  const timeoutMs = timeoutOfStep(step.kind);
+  const expiresAtMs = Date.now() + timeoutMs;
+  const body: CommandBody = {
+    case: 'step',
+    value: {
+      fence: fenceToProto({ ...fence, expiresAtMs, preconditions }),
+      step: stepToProto(step),
+      ...(step.kind === 'prepareNode' ? { secrets: { password } } : {}),
+    },
+  };
+  const options = { timeoutMs, onProgress, signal };
+  const { result } = await agents.command(step.host, stepKey(step), body, options);
+  if (result.case === 'step') return result.value.message;
+  throw new RedroverError('internal', `${stepKey(step)}: the agent of ${step.host} sent no result`);
+}
+
+/** Makes sure that the step reaches the very node that the plan was made from. */
+export function preconditionsOf(step: Step, seen: NodeObservation | undefined): StepPreconditions {
+  const isOfNode = laneOf(step) !== step.host && step.kind !== 'prepareNode';
+  const redis = isOfNode && seen?.process.state === 'running' ? seen.redis : undefined;
+  if (redis === undefined) return { nodeId: '', role: '' };
+  const needsMaster = step.kind === 'claimSlots' || step.kind === 'verifyWrite';
+  return { nodeId: redis.nodeId, role: needsMaster ? 'master' : '' };
+}

@@ -1,0 +1,364 @@
+/**
+ * Runs one operation: observe, plan, execute what is ready, and again, until nothing is left.
+ *
+ * It decides nothing about Redis: what is done next is `planSteps`' answer to what is true now,
+ * and how it is done the agents' business. So the loop may be left and entered again at any time.
+ */
+import { performance } from 'node:perf_hooks';
+
+import {
+  planCancel,
+  planSteps,
+  RedroverError,
+  stepKey,
+  type Finding,
+  type Layout,
+  type NextSteps,
+  type NodeKey,
+  type Operation,
+  type OperationState,
+  type Release,
+  type Step,
+  type Waiting,
+} from '@redrover/core';
+import type { Logger } from 'pino';
+
+import type { Agents } from '../agents/agents.ts';
+import { takeSnapshot, type Seen } from '../agents/snapshot.ts';
+import type { OperationRecord, OperationRecords } from '../store/operation-records.ts';
+import { executeStep, preconditionsOf, type OperationFence } from './execute-step.ts';
+import type { Journal } from './journal.ts';
+import { groupByLane } from './lanes.ts';
+import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
+import { PollSchedule } from './poll-schedule.ts';
+import { Wakeup } from './wakeup.ts';
+
+export interface LoopContext extends Seen {
+  readonly agents: Agents;
+  readonly records: OperationRecords;
+  readonly incarnation: number;
+  readonly log: Logger;
+}
+
+export interface LoopSubject {
+  readonly record: OperationRecord;
+  readonly layout: Layout;
+  readonly release: Release;
+  /** Of the cluster. */
+  readonly password: string;
+  readonly journal: Journal;
+}
+
+/** The planner waits for some things by time alone (core, `planSteps`). */
+const LONGEST_REST_MS = 1_000;
+
+/** Hosts that are away cannot be wound down; what they run is back to normal after a restart. */
+const WIND_DOWN_LIMIT_MS = 30_000;
+
+/** How long to wait before the end of an operation is written again, on a full disk say. */
+const WRITE_RETRY_MS = 1_000;
+
+export class OperationLoop {
+  readonly feed = new OperationFeed();
+  readonly #context: LoopContext;
+  readonly #subject: LoopSubject;
+  readonly #wakeup = new Wakeup();
+  readonly #poll = new PollSchedule(performance.now());
+  /** Lanes with a step under way. */
+  readonly #lanes = new Set<string>();
+  /** Hosts that were asked for an observation and have not answered. */
+  readonly #asked = new Set<string>();
+  readonly #abort = new AbortController();
+  #record: OperationRecord;
+  #waits: readonly Waiting[] = [];
+  #windDownSince = 0;
+  #isBlocked = false;
+  #isStopping = false;
+
+  constructor(context: LoopContext, subject: LoopSubject) {
+    this.#context = context;
+    this.#subject = subject;
+    this.#record = subject.record;
+  }
+
+  get record(): OperationRecord {
+    return this.#record;
+  }
+
+  get operation(): Operation {
+    return this.#record.operation;
+  }
+
+  get waits(): readonly Waiting[] {
+    return this.#waits;
+  }
+
+  get journal(): Journal {
+    return this.#subject.journal;
+  }
+
+  /** Everything so far, then live until the operation ends. */
+  watch(): Watch {
+    const attempts = this.journal.history.map((attempt): OperationEvent => ({
+      kind: 'attempt',
+      attempt,
+    }));
+    return this.feed.watch([
+      { kind: 'operation', operation: this.operation },
+      ...attempts,
+      { kind: 'waits', waits: this.#waits },
+    ]);
+  }
+
+  /** Resolves when the operation has ended, or the loop was stopped. */
+  async run(): Promise<void> {
+    const { hosts, observations } = this.#context;
+    const ring = (host: string): void => {
+      if (this.#nodesByHost().has(host)) this.#wakeup.ring();
+    };
+    hosts.on('change', ring);
+    observations.on('change', ring);
+    try {
+      this.#ask(this.#nodesByHost());
+      while (!this.#isStopping && (await this.#turn()));
+    } finally {
+      hosts.off('change', ring);
+      observations.off('change', ring);
+      await this.journal.flush();
+      this.feed.end(this.#isStopping ? stopped() : undefined);
+    }
+  }
+
+  /** Takes over a state that was written to the store: paused, running again, or cancelling. */
+  adopt(record: OperationRecord): void {
+    // It ended by itself in the meantime.
+    if (this.operation.endedAtMs !== undefined) return;
+    this.#record = record;
+    // Steps under way are not needed any more; the agents are told.
+    if (record.cancelling) this.#abort.abort();
+    this.feed.publish({ kind: 'operation', operation: record.operation });
+    this.#wakeup.ring();
+  }
+
+  /** The controller stops: work on the hosts goes on, and is looked at again at the next start. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#wakeup.ring();
+  }
+
+  /** @returns false when the operation is over. */
+  async #turn(): Promise<boolean> {
+    if (this.operation.state === 'paused') {
+      this.#publishWaits([]);
+      await this.#wakeup.wait(LONGEST_REST_MS);
+      return true;
+    }
+    const startTick = performance.now();
+    const next = this.#plan();
+    this.#publishWaits(next.waits);
+    this.#isBlocked = next.blockers.length > 0 && next.steps.length === 0;
+    this.#launch(next.steps);
+    if (this.#lanes.size === 0) {
+      const end = this.#endOf(next);
+      if (end !== undefined) return !(await this.#finish(end));
+    }
+    await this.#rest(next, performance.now() - startTick);
+    return true;
+  }
+
+  #plan(): NextSteps {
+    const { layout, release } = this.#subject;
+    const { kind, purge } = this.operation;
+    const observation = takeSnapshot(this.#context, layout);
+    const history = this.journal.history;
+    const input = { layout, release, kind, purge, observation, history, now: Date.now() };
+    return this.#record.cancelling ? planCancel(input) : planSteps(input);
+  }
+
+  #endOf(next: NextSteps): { state: OperationState; message: string } | undefined {
+    if (this.#record.cancelling) {
+      this.#windDownSince ||= performance.now();
+      const isLate = performance.now() - this.#windDownSince > WIND_DOWN_LIMIT_MS;
+      if (!next.done && next.blockers.length === 0 && !isLate) return undefined;
+      return { state: 'cancelled', message: this.operation.message };
+    }
+    if (next.done) return { state: 'done', message: '' };
+    if (!this.#isBlocked) return undefined;
+    return { state: 'failed', message: explainBlockers(next.blockers) };
+  }
+
+  #launch(steps: readonly Step[]): void {
+    for (const [lane, queue] of groupByLane(steps)) {
+      if (this.#lanes.has(lane)) continue;
+      this.#lanes.add(lane);
+      void this.#runLane(lane, queue);
+    }
+  }
+
+  async #runLane(lane: string, steps: readonly Step[]): Promise<void> {
+    try {
+      for (const step of steps) if (!(await this.#runStep(step))) break;
+    } finally {
+      this.#lanes.delete(lane);
+      this.#poll.restart(performance.now());
+      this.#wakeup.ring();
+    }
+  }
+
+  /** @returns whether the next step of the lane may follow. */
+  async #runStep(step: Step): Promise<boolean> {
+    if (this.#mayNotBegin()) return false;
+    const key = stepKey(step);
+    const position = this.journal.begin(key);
+    this.#publishAttempt(position);
+    const outcome = await this.#execute(step).then(
+      (message) => ({ errorCode: undefined, message }),
+      (error: unknown) => {
+        const { code, message } = RedroverError.from(error);
+        return { errorCode: code, message };
+      },
+    );
+    // The session was closed by ourselves: what became of the step is seen at the next start.
+    if (this.#isStopping) return false;
+    this.journal.end(position, outcome);
+    this.#publishAttempt(position);
+    this.#poll.restart(performance.now());
+    this.#wakeup.ring();
+    return outcome.errorCode === undefined;
+  }
+
+  #mayNotBegin(): boolean {
+    return this.#isStopping || this.#isBlocked || this.operation.state === 'paused';
+  }
+
+  #execute(step: Step): Promise<string> {
+    const { agents, observations, incarnation } = this.#context;
+    const { layout, password } = this.#subject;
+    const fence: OperationFence = {
+      incarnation,
+      cluster: layout.cluster,
+      operationId: this.operation.id,
+      layoutNumber: layout.number,
+    };
+    const key = stepKey(step);
+    const node = 'node' in step ? observations.find(step.node) : undefined;
+    return executeStep(agents, step, {
+      fence,
+      password,
+      preconditions: preconditionsOf(step, node),
+      onProgress: ({ line, fraction }) =>
+        this.feed.publish({ kind: 'progress', stepKey: key, line, fraction }),
+      // Steps that put timing back are not to be interrupted by the cancelling that wants them.
+      signal: this.#record.cancelling ? new AbortController().signal : this.#abort.signal,
+    });
+  }
+
+  /** Waits for news; asks for it where nothing is under way that would bring any. */
+  async #rest(next: NextSteps, turnMs: number): Promise<void> {
+    const isIdle = this.#lanes.size === 0;
+    const tick = performance.now();
+    if (isIdle && this.#poll.remainingMs(tick) === 0) {
+      this.#poll.advance(tick);
+      this.#ask(this.#nodesOf(next.waits));
+    }
+    const restMs = isIdle ? this.#poll.remainingMs(tick) : LONGEST_REST_MS;
+    await this.#wakeup.wait(Math.min(restMs, LONGEST_REST_MS));
+    // Planning for a thousand nodes takes a while: it gets half of the time, and no more.
+    const earliestTick = tick + turnMs;
+    const earlyMs = earliestTick - performance.now();
+    if (earlyMs > 1) await new Promise((resolve) => setTimeout(resolve, earlyMs));
+  }
+
+  #ask(nodes: ReadonlyMap<string, readonly NodeKey[]>): void {
+    const { agents, hosts } = this.#context;
+    for (const [host, keys] of nodes) {
+      if (this.#asked.has(host) || hosts.find(host)?.status !== 'online') continue;
+      this.#asked.add(host);
+      // A host that does not answer is seen by its heartbeats; the answer is merged on arrival.
+      void agents.observe(new Map([[host, keys]])).finally(() => {
+        this.#asked.delete(host);
+        this.#wakeup.ring();
+      });
+    }
+  }
+
+  /** The nodes that the waits speak of; all, where one speaks of the cluster or a shard. */
+  #nodesOf(waits: readonly Waiting[]): ReadonlyMap<string, readonly NodeKey[]> {
+    const subjects = new Set(waits.map((wait) => wait.subject));
+    const { nodes } = this.#subject.layout;
+    const named = nodes.filter((node) => subjects.has(node.key) || subjects.has(node.host));
+    const known = new Set(named.flatMap((node) => [node.key, node.host]));
+    if (![...subjects].every((subject) => known.has(subject))) return this.#nodesByHost();
+    return keysByHost(named);
+  }
+
+  #nodesByHost(): ReadonlyMap<string, readonly NodeKey[]> {
+    this.#allNodes ??= keysByHost(this.#subject.layout.nodes);
+    return this.#allNodes;
+  }
+  #allNodes: ReadonlyMap<string, readonly NodeKey[]> | undefined;
+
+  #publishAttempt(position: number): void {
+    this.feed.publish({ kind: 'attempt', attempt: this.journal.at(position) });
+  }
+
+  #publishWaits(waits: readonly Waiting[]): void {
+    if (sameWaits(waits, this.#waits)) return;
+    this.#waits = waits;
+    this.feed.publish({ kind: 'waits', waits });
+  }
+
+  /** Writes the end durably before anybody hears of it. @returns false if that was not possible. */
+  async #finish(end: { state: OperationState; message: string }): Promise<boolean> {
+    const { records, log } = this.#context;
+    const operation = { ...this.operation, ...end, endedAtMs: Date.now() };
+    const record = { ...this.#record, operation, cancelling: false };
+    const journal = this.journal.takeUnwritten();
+    try {
+      await records.update(record, journal);
+    } catch (error) {
+      log.error({ err: error, operation: operation.id }, 'cannot write the end; trying again');
+      this.journal.putBack(journal);
+      await this.#wakeup.wait(WRITE_RETRY_MS);
+      return false;
+    }
+    this.#record = record;
+    this.#publishWaits([]);
+    this.feed.publish({ kind: 'operation', operation });
+    log.info({ operation: operation.id, state: end.state, reason: end.message }, 'operation ended');
+    return true;
+  }
+}
+
+function keysByHost(
+  nodes: readonly { readonly host: string; readonly key: NodeKey }[],
+): Map<string, NodeKey[]> {
+  const byHost = new Map<string, NodeKey[]>();
+  for (const { host, key } of nodes) byHost.set(host, [...(byHost.get(host) ?? []), key]);
+  return byHost;
+}
+
+function sameWaits(a: readonly Waiting[], b: readonly Waiting[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((wait, at) => wait.subject === b[at]?.subject && wait.reason === b[at]?.reason)
+  );
+}
+
+/** Enough to act on; the rest is likely of the same kind. */
+const MAX_EXPLAINED = 3;
+
+function explainBlockers(blockers: readonly Finding[]): string {
+  const shown = blockers
+    .slice(0, MAX_EXPLAINED)
+    .map(({ message, remedy }) => (remedy === '' ? message : `${message}; ${remedy}`));
+  const more = blockers.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
+}
+
+function stopped(): RedroverError {
+  return new RedroverError(
+    'unavailable',
+    'the controller is stopping; the operation goes on when it is started again',
+  );
+}
