@@ -22,7 +22,9 @@ export async function chooseRelease(session: Session, wanted: string): Promise<s
   const official = findRelease(wanted);
   if (official?.source.kind === 'https' && (await answers(official.source.url))) return wanted;
   if (official === undefined && (await isKnown(session, wanted))) return wanted;
-  session.output.note(`No way to ${wanted} at its project's server; asking apt for its source.`);
+  session.output.note(
+    `${wanted}: its project's server does not answer; taking the distribution's source (apt).`,
+  );
   const found = await addSource(session, `apt:${product}`);
   if (found === wanted || wanted === DEFAULT_RELEASE) return found;
   throw new RedroverError(

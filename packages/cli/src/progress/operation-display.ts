@@ -17,28 +17,36 @@ const MAX_RUNNING_LINES = 8;
 // A compiler prints hundreds of lines; in a pipe one in this time says that it lives.
 const PLAIN_DETAIL_INTERVAL_MS = 10_000;
 
+// Most waits are over before anybody could read them; in a pipe only those are told that last.
+const PLAIN_WAIT_MS = 3_000;
+const MAX_PLAIN_WAITS = 3;
+
 export class OperationDisplay {
   readonly #display: Display;
   readonly #style: Style;
   readonly #finished = new Set<string>();
   readonly #detailSaidMs = new Map<string, number>();
-  #waits = '';
+  #saidWaits = '';
+  #quietSinceMs = 0;
 
   constructor(display: Display, style: Style) {
     this.#display = display;
     this.#style = style;
   }
 
-  /** Says what stays: ends of steps, failures, and in a pipe also waits and signs of life. */
+  /** Says what stays: ends of steps, failures, and in a pipe also signs of life. */
   onEvent(event: OperationEvent, progress: OperationProgress, nowMs: number): void {
+    this.#quietSinceMs = nowMs;
     if (event.kind === 'attempt') this.#sayAttempt(event.attempt, progress);
-    if (this.#display.live) return;
-    if (event.kind === 'waits') this.#sayWaits(progress);
-    if (event.kind === 'progress') this.#sayDetail(event.stepKey, event.line, nowMs);
+    if (event.kind === 'progress' && !this.#display.live) {
+      this.#sayDetail(event.stepKey, event.line, nowMs);
+    }
   }
 
+  /** To be called several times a second. */
   redraw(progress: OperationProgress, nowMs: number): void {
     if (this.#display.live) this.#display.show(this.#liveLines(progress, nowMs));
+    else if (nowMs - this.#quietSinceMs >= PLAIN_WAIT_MS) this.#sayWaits(progress);
   }
 
   say(line: string): void {
@@ -66,9 +74,13 @@ export class OperationDisplay {
   }
 
   #sayWaits({ waits }: OperationProgress): void {
-    const text = waits.map(({ subject, reason }) => `${subject}: ${reason}`).join('; ');
-    if (text !== '' && text !== this.#waits) this.#display.say(`           waiting ${text}`);
-    this.#waits = text;
+    const told = waits
+      .slice(0, MAX_PLAIN_WAITS)
+      .map(({ subject, reason }) => `${subject}: ${reason}`);
+    const more = waits.length - told.length;
+    const text = [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+    if (text !== '' && text !== this.#saidWaits) this.#display.say(`           waiting ${text}`);
+    this.#saidWaits = text;
   }
 
   #sayDetail(stepKey: string, line: string, nowMs: number): void {

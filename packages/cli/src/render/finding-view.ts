@@ -3,27 +3,41 @@ import type { Finding, Severity } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
+import { formatCount } from '../output/units.ts';
 
 const ORDER: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
 
 // A finding about hundreds of nodes is told by its first ones; JSON holds them all.
-const MAX_EVIDENCE_LINES = 8;
+const MAX_LINES = 8;
 
 export function renderFindings(findings: readonly Finding[], { style }: View): string {
   const sorted = [...findings].sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
-  return sorted.flatMap((finding) => renderFinding(finding, style)).join('\n');
+  const groups = Map.groupBy(sorted, ({ rule, severity }) => `${severity} ${rule}`);
+  return [...groups.values()].flatMap((group) => renderGroup(group, style)).join('\n');
 }
 
-function renderFinding(finding: Finding, style: Style): string[] {
-  const severity = paintSeverity(finding.severity, style);
-  const evidence = finding.evidence.slice(0, MAX_EVIDENCE_LINES);
-  const more = finding.evidence.length - evidence.length;
+/** One thing that is wrong with many nodes is told together. */
+function renderGroup(group: readonly Finding[], style: Style): string[] {
+  const [first] = group;
+  if (first === undefined) return [];
+  const severity = paintSeverity(first.severity, style);
+  const remedies = [...new Set(group.map(({ remedy }) => remedy))].filter((each) => each !== '');
+  const headline =
+    group.length === 1
+      ? `${style.strong(first.subject)}: ${first.message} ${style.faint(`(${first.rule})`)}`
+      : `${style.strong(first.rule)}: ${formatCount(group.length, 'finding')}`;
+  const details = group.length === 1 ? first.evidence : group.map(({ message }) => message);
   return [
-    `${severity} ${style.strong(finding.subject)}: ${finding.message} ${style.faint(`(${finding.rule})`)}`,
-    ...evidence.map((line) => style.faint(`    ${line}`)),
-    ...(more > 0 ? [style.faint(`    and ${more} more`)] : []),
-    ...(finding.remedy === '' ? [] : [`    ${style.accent('→')} ${finding.remedy}`]),
+    `${severity} ${headline}`,
+    ...shorten(details).map((line) => style.faint(`    ${line}`)),
+    ...shorten(remedies).map((remedy) => `    ${style.accent('→')} ${remedy}`),
   ];
+}
+
+function shorten(lines: readonly string[]): string[] {
+  const more = lines.length - MAX_LINES;
+  if (more <= 1) return [...lines];
+  return [...lines.slice(0, MAX_LINES), `and ${more} more`];
 }
 
 function paintSeverity(severity: Severity, style: Style): string {

@@ -36,8 +36,8 @@ const WORDS: Readonly<Record<StepKind, StepWords>> = {
     many: (count) => `set the node timeout of ${nodes(count)}`,
   },
   claimSlots: {
-    one: (subject) => `give ${subject} its slots`,
-    many: (count) => `give ${formatCount(count, 'master')} their slots`,
+    one: (subject) => `give ${subject} its epoch and slots`,
+    many: (count) => `give ${nodes(count)} their epochs and slots`,
   },
   meetNodes: {
     one: (subject) => `introduce ${subject} to the others`,
