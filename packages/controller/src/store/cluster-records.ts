@@ -124,6 +124,8 @@ export async function deleteCluster(
   clusterId: string,
 ): Promise<void> {
   await transaction.deleteFrom('cluster').where('cluster_id', '=', clusterId).execute();
+  // Plans that were shown while it lived hold its id, which its successor must not take over.
+  await transaction.deleteFrom('plan').where('cluster_id', '=', clusterId).execute();
 }
 
 interface ClusterRow {
