@@ -1,3 +1,4 @@
 /** The agent as a library: for tests, which run it in their own process or look at its parts. */
 export { runAgent, type AgentOptions } from './run-agent.ts';
 export { createBuilder, type Builder, type BuilderOptions } from './build/builder.ts';
+export { readHostFacts } from './host/facts.ts';
