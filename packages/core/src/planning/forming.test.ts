@@ -104,18 +104,18 @@ describe('timing', () => {
     expect(timingsOf(loweredAll)).toHaveLength(6);
   });
 
-  it('is put back after half a minute, formed or not', () => {
+  it('is put back after a quarter of a minute, formed or not', () => {
     const forming = playUntil(started, hasKind('attachReplica'));
     expect(timingsOf(forming)).toEqual([]);
-    const late = { ...forming, now: forming.now + 30_000 };
+    const late = { ...forming, now: forming.now + 15_000 };
     expect(timingsOf(late).map(([, timeout]) => timeout)).toEqual(Array(6).fill(5000));
   });
 
-  it('is not lowered again after half a minute in which no cluster was formed', () => {
+  it('is not lowered again after a quarter of a minute in which no cluster was formed', () => {
     const step: Step = { kind: 'setTiming', host: 'h1', node: 'h1:6379', ...lowered };
     const since = (now: number) => ({ ...started, history: [attemptOf(step)], now });
-    expect(timingsOf(since(NOW + 29_000))).toHaveLength(6);
-    expect(timingsOf(since(NOW + 30_000))).toEqual([]);
+    expect(timingsOf(since(NOW + 14_000))).toHaveLength(6);
+    expect(timingsOf(since(NOW + 15_000))).toEqual([]);
   });
 
   it('is put back when nothing tells since when it is lowered and a node serves', () => {
@@ -135,6 +135,13 @@ describe('timing', () => {
   it('is put back in a cluster that was left with it, before anything is verified', () => {
     const left = withRedis(runningCluster(layout), 'h1:6379', lowered);
     expect(timingsOf(left)).toEqual([['h1:6379', 5000]]);
+  });
+
+  it('is lowered less for more nodes, which would drown in pings', () => {
+    const timeoutOf = (shards: number) =>
+      timingsOf(startedNodes(layoutOf({ hosts: 3, shards, replicas: 1 })))[0]?.[1];
+    expect([3, 12, 30].map(timeoutOf)).toEqual([500, 500, 1200]);
+    expect(timingsOf(startedNodes(layoutOf({ hosts: 3, shards: 125, replicas: 1 })))).toEqual([]);
   });
 
   it('is not lowered below what the layout wants', () => {

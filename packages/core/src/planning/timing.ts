@@ -15,9 +15,14 @@ import { allLive, viewOf, type LiveNode, type Situation } from './situation.ts';
 import { IDLE, mergeTurns, type Turn } from './turn.ts';
 
 /** Below this Redis gains nothing: it waits at least 500 ms (CLUSTER_MIN_REJOIN_DELAY). */
-const FORMING_TIMEOUT_MS = 500;
-/** Sixty nodes form in about a second; after this long something else is wrong. */
-const FORMING_WINDOW_MS = 30_000;
+const SHORTEST_TIMEOUT_MS = 500;
+/**
+ * Every node pings every other twice in a node timeout. Sixty nodes on two busy cores never got
+ * out of calling each other failed at 500 ms, and formed in 4 s at 1000 ms and at 1500 ms.
+ */
+const TIMEOUT_PER_NODE_MS = 20;
+/** Three times what sixty nodes took on a machine that was busy with other things. */
+const FORMING_WINDOW_MS = 15_000;
 
 export interface Timing {
   readonly nodeTimeoutMs: number;
@@ -34,6 +39,12 @@ export function wantedTiming(layout: Layout): Timing {
   return { nodeTimeoutMs: layout.nodeTimeoutMs, replicaNoFailover: option === 'yes' };
 }
 
+/** The timing under which a cluster of this size is formed. */
+export function formingTiming({ nodes }: Layout): Timing {
+  const nodeTimeoutMs = Math.max(SHORTEST_TIMEOUT_MS, nodes.length * TIMEOUT_PER_NODE_MS);
+  return { nodeTimeoutMs, replicaNoFailover: true };
+}
+
 /**
  * What to do about timing now.
  *
@@ -44,7 +55,7 @@ export function wantedTiming(layout: Layout): Timing {
 export function chooseTimingMode(situation: Situation, formed: boolean): TimingMode {
   const { layout, live, now } = situation;
   if (situation.kind === 'remove' || formed || !allRunning(situation)) return 'restore';
-  if (layout.nodeTimeoutMs <= FORMING_TIMEOUT_MS) return 'restore';
+  if (layout.nodeTimeoutMs <= formingTiming(layout).nodeTimeoutMs) return 'restore';
   if (live.some((entry) => entry.redis.keys > 0)) return 'restore';
   const begunAtMs = beganLowering(situation);
   const open = begunAtMs !== undefined && now - begunAtMs < FORMING_WINDOW_MS;
@@ -64,9 +75,8 @@ function allRunning({ layout, observation }: Situation): boolean {
 
 export function planTiming(situation: Situation, mode: TimingMode): Turn {
   if (mode === 'keep') return IDLE;
-  const wanted = wantedTiming(situation.layout);
-  const target =
-    mode === 'lower' ? { nodeTimeoutMs: FORMING_TIMEOUT_MS, replicaNoFailover: true } : wanted;
+  const { layout } = situation;
+  const target = mode === 'lower' ? formingTiming(layout) : wantedTiming(layout);
   return mergeTurns(situation.live.map((live) => planNodeTiming(situation, live, target)));
 }
 
@@ -98,7 +108,7 @@ function setTimingStep({ node }: LiveNode, target: Timing): SetTimingStep {
 
 /** When the journal first lowered a node's timing. */
 function beganLowering(situation: Situation): number | undefined {
-  const lowered = { nodeTimeoutMs: FORMING_TIMEOUT_MS, replicaNoFailover: true };
+  const lowered = formingTiming(situation.layout);
   const starts = situation.live.flatMap((live) => {
     const first = situation.attempts.get(stepKey(setTimingStep(live, lowered)))?.[0];
     return first === undefined ? [] : [first.startedAtMs];
