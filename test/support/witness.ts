@@ -1,6 +1,7 @@
 /** What Redis itself says of a cluster, through `redis-cli` of the build: a witness that is not ours. */
 import { execa } from 'execa';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { inject } from 'vitest';
 
 export interface WitnessInput {
@@ -59,5 +60,6 @@ export async function runRedisCli(
     timeout: CHECK_TIMEOUT_MS,
     env: { REDISCLI_AUTH: password },
   });
-  return { exitCode, text: all };
+  // redis-cli paints its headlines, terminal or not.
+  return { exitCode, text: stripVTControlCharacters(all) };
 }
