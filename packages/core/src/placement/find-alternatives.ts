@@ -54,9 +54,9 @@ function addedHosts(search: AlternativeSearch): string[] {
       ) {
         continue;
       }
-      const where = newZones ? `, each in a ${spec.placement.zoneLabel} of its own,` : '';
+      const where = newZones ? `, one to a new ${spec.placement.zoneLabel}` : '';
       const total = candidates.length + count;
-      return [`${count} more ${noun('host', count)} like ${like.name}${where} (${total} in all)`];
+      return [`${count} more ${noun('host', count)} like ${like.name} (${total} in all${where})`];
     }
   }
   return [];
