@@ -19,7 +19,8 @@ import {
 
 import type { FileOwner } from '../files/durable-file.ts';
 import { ensureSystemUser } from '../host/system-user.ts';
-import { findAptArchives, type AptArchive } from './apt/archive.ts';
+import { findAptArchives } from './apt/archive.ts';
+import type { AptArchive } from './apt/source-index.ts';
 import { isXz } from './archive.ts';
 import { computeBuildId } from './build-id.ts';
 import { withBuildLock } from './build-lock.ts';

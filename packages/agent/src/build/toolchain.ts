@@ -31,7 +31,10 @@ export interface ToolchainOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws `permission-denied` with the command to run when something is missing and may not be installed. */
+/**
+ * Throws `permission-denied`, or as root `failed-precondition`, with the command to run when
+ * something is missing still.
+ */
 export async function ensureToolchain(
   release: Release,
   options: ToolchainOptions,
@@ -41,7 +44,7 @@ export async function ensureToolchain(
   if (missing.length > 0 && options.root) await install(missing, options);
   const tools = await findTools();
   const left = missingTools(tools, release, { ...archive, tls: false });
-  if (left.length > 0) throw await cannotCompile(left);
+  if (left.length > 0) throw await cannotCompile(left, options.root);
   if (archive.tls && !tools.opensslHeaders) {
     const advice = installAdvice(await findPackageManager(), ['opensslHeaders']);
     options.onLine?.(`OpenSSL's headers are missing: building without TLS (for TLS ${advice})`);
@@ -110,10 +113,14 @@ async function install(
   }
 }
 
-async function cannotCompile(missing: ReturnType<typeof missingTools>): Promise<RedroverError> {
+async function cannotCompile(
+  missing: ReturnType<typeof missingTools>,
+  root: boolean,
+): Promise<RedroverError> {
   const advice = installAdvice(await findPackageManager(), missing);
   return new RedroverError(
-    'permission-denied',
+    // Root was allowed to install them, and it did not help.
+    root ? 'failed-precondition' : 'permission-denied',
     `this host cannot compile: ${missing.join(', ')} missing; ${advice}`,
     { context: { missing: missing.join(' ') } },
   );
