@@ -114,7 +114,7 @@ function buildOptions(situation: Situation, host: string, doing: string): TryOpt
     what: `${doing} ${situation.release.name} on ${host}`,
     subject: host,
     remedy:
-      `see what the compiler said (redrover release show ${situation.release.name}), ` +
+      `See what the compiler said (redrover release show ${situation.release.name}), ` +
       `repair it on ${host}, then apply again`,
   };
 }

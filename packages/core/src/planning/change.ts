@@ -19,11 +19,11 @@ export function planChange(situation: Situation): Turn {
   return blocking({
     rule: 'change-not-supported',
     subject: layout.cluster,
-    message: `adding or removing nodes of a running cluster is not supported yet`,
+    message: 'Adding or removing nodes of a running cluster is not supported yet.',
     evidence: [
       ...added.map((key) => `to add: ${key}`),
       ...removed.map((key) => `to remove: ${key}`),
     ],
-    remedy: `put the spec back as it was, or create a new cluster from it`,
+    remedy: 'Put the spec back as it was, or create a new cluster from it.',
   });
 }

@@ -32,7 +32,7 @@ function judgeEntry(situation: Situation, view: DistinctView, entry: ViewNode): 
     blocking({
       rule: 'slots-on-wrong-node',
       subject: live.node.key,
-      message: `${live.node.key} owns slots that the layout gives to another shard`,
+      message: `Node ${live.node.key} owns slots that the layout gives to another shard.`,
       evidence: [
         `owns ${formatRanges(entry.slots)} in the view of ${view.holders.join(', ')}`,
         `shard ${live.node.shard} has ${formatRanges(shard?.slots ?? [])}`,
@@ -58,14 +58,14 @@ function judgeStranger(situation: Situation, view: DistinctView, entry: ViewNode
       subject: former?.key ?? where,
       message:
         former === undefined
-          ? `the cluster knows a node at ${where} that the layout does not have`
-          : `the cluster knows ${former.key} under another node id: it lost its nodes.conf`,
+          ? `The cluster knows a node at ${where} that the layout does not have.`
+          : `The cluster knows ${former.key} under another node id: it lost its nodes.conf.`,
       evidence: [
         `${entry.nodeId} ${entry.flags.join(',')} in the view of ${view.holders.join(', ')}`,
         `slots: ${formatRanges(entry.slots) || 'none'}`,
       ],
       remedy:
-        `if nothing of ${layout.cluster} is needed: redrover cluster rm ${layout.cluster}, ` +
+        `If nothing of ${layout.cluster} is needed: redrover cluster rm ${layout.cluster}, ` +
         `then apply again; else find out whose node that is before anything else`,
     }),
   ];

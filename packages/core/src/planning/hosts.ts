@@ -22,9 +22,9 @@ function planHost(situation: Situation, name: string): Turn {
     subject: name,
     message:
       host === undefined
-        ? `host ${name} is not known to the controller`
-        : `host ${name} has not been heard of for ${seconds} s`,
+        ? `Host ${name} is not known to the controller.`
+        : `Host ${name} has not been heard of for ${seconds} s.`,
     evidence: nodes.map((node) => `node ${node.key}`),
-    remedy: `bring the agent of ${name} back (redrover host show ${name}), then apply again`,
+    remedy: `Bring the agent of ${name} back (redrover host show ${name}), then apply again`,
   });
 }

@@ -51,7 +51,7 @@ function planProbe(situation: Situation, host: string): Turn {
     now: situation.now,
     what: `probing data and bus ports from ${host}`,
     subject: host,
-    remedy: `open the named ports between the hosts (the bus port as well), then apply again`,
+    remedy: `Open the named ports between the hosts (the bus port as well), then apply again`,
   });
 }
 
@@ -67,7 +67,7 @@ function planMeet(situation: Situation, live: LiveNode, peers: readonly LiveNode
     now: situation.now,
     what: `${node.key} meeting ${peers.map((peer) => peer.node.key).join(', ')}`,
     subject: node.key,
-    remedy: `look for a firewall on the bus ports and for "cluster" lines in the nodes' redis.log`,
+    remedy: `Look for a firewall on the bus ports and for "cluster" lines in the nodes' redis.log`,
   });
 }
 

@@ -60,11 +60,11 @@ function refuseForeign(
       rule: 'node-of-another-cluster',
       subject: node.key,
       message:
-        `the directory of ${node.key} belongs to cluster ${marker.cluster}, ` +
-        `not to this ${layout.cluster}`,
-      evidence: [`its marker: cluster id ${marker.clusterId}, layout ${marker.layoutNumber}`],
+        `The directory of ${node.key} belongs to cluster ${marker.cluster} ` +
+        `(${marker.clusterId}), not to this one.`,
+      evidence: [`this cluster's id: ${layout.clusterId}`, `of layout ${marker.layoutNumber}`],
       remedy:
-        `choose another port or host in the spec, or remove the other cluster first: ` +
+        `Choose another port or host in the spec, or remove the other cluster first: ` +
         `redrover cluster rm ${marker.cluster}`,
     });
   }
@@ -72,9 +72,9 @@ function refuseForeign(
   return blocking({
     rule: 'node-holds-foreign-data',
     subject: node.key,
-    message: `${node.key} has a directory with data that no cluster of Redrover has marked as its`,
+    message: `The directory of ${node.key} does not say that it is this cluster's.`,
     evidence: [`process ${state}`, hasData ? 'an AOF, an RDB file or a nodes.conf' : 'no data'],
-    remedy: `move that directory away on ${node.host}, or choose another port in the spec`,
+    remedy: `Move that directory away on ${node.host}, or choose another port in the spec`,
   });
 }
 
@@ -90,7 +90,7 @@ function prepare(situation: Situation, plan: NodePlan): Turn {
       now: situation.now,
       what: `preparing ${node.key}`,
       subject: node.key,
-      remedy: `repair what the message names on ${node.host}, then apply again`,
+      remedy: `Repair what the message names on ${node.host}, then apply again`,
     },
   );
 }
@@ -105,7 +105,7 @@ function start(situation: Situation, node: LayoutNode): Turn {
     now: situation.now,
     what: `starting ${node.key}`,
     subject: node.key,
-    remedy: `read its redis.log on ${node.host}, then apply again`,
+    remedy: `Read its redis.log on ${node.host}, then apply again`,
   });
 }
 
@@ -119,13 +119,13 @@ function refuseOtherConfig(situation: Situation, node: LayoutNode, seen: NodeObs
     rule: 'change-not-supported',
     subject: node.key,
     message:
-      `${node.key} runs with another config than layout ${situation.layout.number} wants, ` +
-      `and changing the config of running nodes is not supported yet`,
+      `Node ${node.key} runs with another config than layout ${situation.layout.number} wants, ` +
+      `and changing the config of running nodes is not supported yet.`,
     evidence: [
       `rendered from plan ${seen.process.planHash || '(none)'}`,
       `layout of its marker: ${seen.process.marker?.layoutNumber ?? 0}`,
     ],
-    remedy: `put the spec back as it was, or create a new cluster from it`,
+    remedy: 'Put the spec back as it was, or create a new cluster from it.',
   });
 }
 
@@ -140,10 +140,10 @@ function waitForAnswer(situation: Situation, node: LayoutNode, seen: NodeObserva
     rule: 'node-does-not-answer',
     subject: node.key,
     message:
-      `${node.key} was started ${Math.floor((situation.now - started) / 1000)} s ago ` +
-      `and does not answer (${state})`,
+      `Node ${node.key} was started ${Math.floor((situation.now - started) / 1000)} s ago ` +
+      `and does not answer (${state}).`,
     evidence: reason === '' ? [] : [reason],
-    remedy: `read its redis.log on ${node.host}, then apply again`,
+    remedy: `Read its redis.log on ${node.host}, then apply again`,
   });
 }
 
@@ -154,9 +154,9 @@ function refuseStuck(node: LayoutNode, seen: NodeObservation): Turn {
     subject: node.key,
     message:
       state === 'held'
-        ? `${node.key} is held back from starting: ${reason}`
-        : `${node.key} keeps crashing: ${reason}`,
+        ? `Node ${node.key} is held back from starting: ${reason}`
+        : `Node ${node.key} keeps crashing: ${reason}`,
     evidence: [`${restarts} restarts since it was last started on purpose`],
-    remedy: `read its redis.log on ${node.host}, then apply again`,
+    remedy: `Read its redis.log on ${node.host}, then apply again`,
   });
 }

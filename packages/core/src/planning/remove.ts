@@ -59,7 +59,7 @@ function stop(situation: Situation, node: LayoutNode): Turn {
     now: situation.now,
     what: `stopping ${node.key}`,
     subject: node.key,
-    remedy: `stop that process on ${node.host} by hand, then remove again`,
+    remedy: `Stop that process on ${node.host} by hand, then remove again`,
   });
 }
 
@@ -70,6 +70,6 @@ function remove(situation: Situation, node: LayoutNode): Turn {
     now: situation.now,
     what: `removing ${node.key}`,
     subject: node.key,
-    remedy: `repair what the message names on ${node.host}, then remove again`,
+    remedy: `Repair what the message names on ${node.host}, then remove again`,
   });
 }

@@ -68,11 +68,11 @@ function refuseToDiscard(situation: Situation, live: LiveNode, acting: LiveNode)
     rule: 'node-holds-data',
     subject: live.node.key,
     message:
-      `${live.node.key} holds ${live.redis.keys} keys, which becoming a replica of ` +
-      `${acting.node.key} would throw away`,
+      `Node ${live.node.key} holds ${live.redis.keys} keys, which becoming a replica of ` +
+      `${acting.node.key} would throw away.`,
     evidence: [`role ${live.redis.role}`, `follows ${live.self?.masterId || 'nobody'}`],
     remedy:
-      `look at its keys (redrover cluster connect ${situation.layout.cluster}); ` +
+      `Look at its keys (redrover cluster connect ${situation.layout.cluster}); ` +
       `if they are not needed, FLUSHALL on that node, then apply again`,
   });
 }

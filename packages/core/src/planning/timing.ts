@@ -98,7 +98,7 @@ function planNodeTiming(situation: Situation, live: LiveNode, target: Timing): T
     now: situation.now,
     what: `setting the node timeout of ${node.key} to ${target.nodeTimeoutMs} ms`,
     subject: node.key,
-    remedy: `apply again once ${node.key} answers; a restart of it also puts its timing back`,
+    remedy: `Apply again once ${node.key} answers; a restart of it also puts its timing back`,
   });
 }
 
