@@ -105,9 +105,18 @@ export class AgentHarness {
       .filter((pid) => workingDirectory(pid)?.startsWith(`${this.root}/`));
   }
 
-  /** As the process shows it now. */
-  commandLine(pid: number): string {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  /** By its port in the command line, as there may be no agent to ask. Throws if there is none. */
+  serverPid(port: number): number {
+    const pid = this.serverPids().find((candidate) =>
+      readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes(`:${port} [cluster]`),
+    );
+    if (pid === undefined) throw new Error(`no server on port ${port}`);
+    return pid;
+  }
+
+  /** Never signals anything but the server of the port: a missing one is an error. */
+  signal(port: number, signal: NodeJS.Signals): void {
+    process.kill(this.serverPid(port), signal);
   }
 
   plan(port: number, change: Partial<NodePlan> = {}): NodePlan {

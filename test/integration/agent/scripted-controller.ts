@@ -9,6 +9,7 @@ import {
   AgentService,
   CommandSchema,
   SessionResponseSchema,
+  type ClusterView,
   type CommandResult,
   type Heartbeat,
   type Hello,
@@ -47,6 +48,7 @@ export class ScriptedController {
   readonly hellos: Hello[] = [];
   readonly progress: string[] = [];
   lastHeartbeat: Heartbeat | undefined;
+  readonly #views: ClusterView[] = [];
   #server: Server | undefined;
   #port = 0;
   #call: Call | undefined;
@@ -97,6 +99,16 @@ export class ScriptedController {
     const deadline = timestampFromMs(Date.now() + timeoutMs);
     write(call, { case: 'command', value: { id, deadline, command } });
     return { id, result };
+  }
+
+  /** Asks for views by hash, as for those that no heartbeat has brought yet. */
+  async wantViews(hashes: readonly string[]): Promise<ClusterView[]> {
+    const call = await until('a session', () => this.#call);
+    write(call, { case: 'viewsWanted', value: { hashes: [...hashes] } });
+    return until('the views', () => {
+      const found = this.#views.filter((view) => hashes.includes(view.hash));
+      return found.length === hashes.length ? found : undefined;
+    });
   }
 
   async cancel(id: string): Promise<void> {
@@ -174,6 +186,8 @@ export class ScriptedController {
         this.#waiting.get(message.value.id)?.(message.value);
         return;
       case 'views':
+        this.#views.push(...message.value.views);
+        return;
       case undefined:
     }
   }

@@ -48,16 +48,11 @@ async function writeKeys(port: number, count: number): Promise<number> {
   return written;
 }
 
-async function crash(port: number): Promise<void> {
-  const [seen] = await harness.controller.observe([harness.key(port)]);
-  process.kill(seen?.process.pid ?? 0, 'SIGKILL');
-}
-
 describe('a crashed master with a replica', () => {
   test('and no AOF is held until its replica is promoted, then returns and loses nothing', async () => {
     await createCluster(harness, { ...PORTS, config: NO_PERSISTENCE });
     const written = await writeKeys(7001, 200);
-    await crash(7001);
+    harness.signal(7001, 'SIGKILL');
     const held = await harness.inState(7001, 'held', 5_000);
     expect(held.process.reason).toContain('has no complete AOF');
     expect(held.process.reason).toContain('release-node');
@@ -77,7 +72,7 @@ describe('a crashed master with a replica', () => {
   test('and an AOF is back at once, as master, with all keys', async () => {
     await createCluster(harness, PORTS);
     const written = await writeKeys(7001, 200);
-    await crash(7001);
+    harness.signal(7001, 'SIGKILL');
     await settled(
       harness,
       ALL.map((port) => harness.key(port)),
@@ -99,7 +94,7 @@ describe('a crashed master with a replica', () => {
       replicaNoFailover: true,
     });
     await harness.killAgent('SIGKILL');
-    process.kill(pidOf(7001), 'SIGKILL');
+    harness.signal(7001, 'SIGKILL');
     await rm(join(harness.root, '7001/appendonlydir'), { recursive: true });
     await harness.startAgent();
     const held = await harness.inState(7001, 'held');
@@ -123,7 +118,7 @@ describe('a crashed master with a replica', () => {
       return beat.nodes.length === ALL.length;
     });
     await harness.killAgent('SIGKILL');
-    process.kill(pidOf(7001), 'SIGKILL');
+    harness.signal(7001, 'SIGKILL');
     await rm(join(harness.root, '7001/nodes.conf'));
     await harness.startAgent();
     const held = await harness.inState(7001, 'held', 5_000);
@@ -133,8 +128,8 @@ describe('a crashed master with a replica', () => {
 
 test('a crashed replica and a crashed master without replicas are back at once', async () => {
   await createCluster(harness, { ...PORTS, config: NO_PERSISTENCE });
-  await crash(7004);
-  await crash(7003);
+  harness.signal(7004, 'SIGKILL');
+  harness.signal(7003, 'SIGKILL');
   await until(
     'both to run',
     async () => {
@@ -144,12 +139,3 @@ test('a crashed replica and a crashed master without replicas are back at once',
     5_000,
   );
 });
-
-/** By its port in the command line: for when there is no agent to ask. */
-function pidOf(port: number): number {
-  const pid = harness.serverPids().find((candidate) => {
-    return harness.commandLine(candidate).includes(`:${port} [cluster]`);
-  });
-  if (pid === undefined) throw new Error(`no server on port ${port}`);
-  return pid;
-}

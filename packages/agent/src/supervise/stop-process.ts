@@ -33,7 +33,7 @@ const POLL_MS = 20;
 /** @throws RedroverError `data-loss` when the server refused; `deadline-exceeded` when it survives. */
 export async function stopProcess(request: StopRequest): Promise<StopOutcome> {
   const { process: identity, connection, key } = request;
-  const saving = await readSaving(connection);
+  const saving = await unlessAborted(readSaving(connection), request.signal);
   if (saving !== undefined) {
     const command = saving.aof ? (['SHUTDOWN', 'NOSAVE'] as const) : (['SHUTDOWN'] as const);
     const deadlineMs = saving.aof ? AOF_SHUTDOWN_MS : SAVING_SHUTDOWN_MS;
@@ -95,6 +95,8 @@ async function endBy(
   request: StopRequest,
 ): Promise<boolean> {
   const { process: identity } = request;
+  // A signal that was sent cannot be taken back.
+  request.signal?.throwIfAborted();
   if (!isAlive(identity)) return true;
   try {
     process.kill(identity.pid, signal);
@@ -117,4 +119,18 @@ async function until(
     await delay(POLL_MS);
   }
   return true;
+}
+
+/** The promise's value, or the signal's reason as soon as it is aborted. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
