@@ -47,7 +47,7 @@ export interface Waiting {
 
 /** One turn of the planner. */
 export interface NextSteps {
-  /** Ready to be executed now, all of them, in any order or at once. */
+  /** Ready to be executed now. Those of one node follow each other in this order (see `planSteps`). */
   readonly steps: readonly Step[];
   readonly waits: readonly Waiting[];
   /** Why the operation cannot go on without a person; it fails when there is one and no step is under way. */
