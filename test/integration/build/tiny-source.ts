@@ -26,7 +26,7 @@ export async function makeTinySource(
   folder: string,
   options: TinyOptions = {},
 ): Promise<TinySource> {
-  const { version = '9.0.1', recipe = 'true' } = options;
+  const { version = '9.0.1', recipe = ':' } = options;
   const top = `redis-${version}`;
   await mkdir(join(folder, top, 'src'), { recursive: true });
   await writeFile(join(folder, top, 'Makefile'), renderMakefile(recipe));
