@@ -8,12 +8,15 @@ import {
   forecastSteps,
   formatSpec,
   formatSpecProblem,
+  isAcceptable,
+  lintLayout,
   parseSpec,
   planLayout,
   RedroverError,
   type ClusterSpec,
   type Finding,
   type Forecast,
+  type Host,
   type Layout,
   type OperationKind,
   type Release,
@@ -61,22 +64,31 @@ export class ClusterPlanner {
     this.#context = context;
   }
 
-  /** @throws RedroverError `invalid-argument`, `not-found` (release) or `failed-precondition`. */
-  async plan(given: ClusterSpec): Promise<PlannedCluster> {
+  /**
+   * Plans for what the spec asks. With an approved layout that one is planned for, as long as it
+   * may still become current: ports that were freed since then are no reason to place anew.
+   *
+   * @throws RedroverError `invalid-argument`, `not-found` (release) or `failed-precondition`.
+   */
+  async plan(given: ClusterSpec, approved?: Layout): Promise<PlannedCluster> {
     const spec = checkSpec(given);
     const record = await this.#context.store.clusters.find(spec.name);
-    return record === undefined ? this.#planNew(spec) : this.#planExisting(spec, record);
+    return record === undefined ? this.#planNew(spec, approved) : this.#planExisting(spec, record);
   }
 
-  async #planNew(spec: ClusterSpec): Promise<PlannedCluster> {
+  async #planNew(spec: ClusterSpec, approved: Layout | undefined): Promise<PlannedCluster> {
     const { store, releases } = this.#context;
     const release = await releases.resolve(spec.release);
     // The same plan twice has the same id, and so the same fingerprint.
-    const clusterId = (await store.plans.newestClusterId(spec.name)) ?? randomUUID();
+    const clusterId =
+      approved?.clusterId ?? (await store.plans.newestClusterId(spec.name)) ?? randomUUID();
     const hosts = listPlanningHosts(this.#context, await store.clusters.list(), clusterId);
-    const planned = planLayout({ spec, hosts, current: undefined, clusterId, number: 1 });
-    if (!planned.ok) return planned;
-    const { layout, findings } = planned;
+    const placed =
+      approved === undefined
+        ? planLayout({ spec, hosts, current: undefined, clusterId, number: 1 })
+        : keepApproved(approved, hosts);
+    if (!placed.ok) return placed;
+    const { layout, findings } = placed;
     const forecast = await this.#forecast(layout, release);
     const plan = this.#toPlan({ spec, layout, release, forecast, currentLayoutNumber: 0 });
     return { ok: true, plan: { ...plan, findings: [...findings, ...plan.findings] } };
@@ -158,6 +170,16 @@ export class ClusterPlanner {
 }
 
 const NOTHING_TO_DO: Forecast = { rounds: [], waits: [], blockers: [], complete: true };
+
+function keepApproved(layout: Layout, hosts: readonly Host[]) {
+  const findings = lintLayout(layout, hosts);
+  const moved = layout.nodes.some(
+    (node) => hosts.find(({ name }) => name === node.host)?.address !== node.address,
+  );
+  return moved || !isAcceptable(findings)
+    ? ({ ok: false, refusals: findings, alternatives: [] } as const)
+    : ({ ok: true, layout, findings } as const);
+}
 
 /** A message that another program built gets the same checks as a file that a person wrote. */
 export function checkSpec(given: ClusterSpec): ClusterSpec {

@@ -69,9 +69,7 @@ export class Clusters {
     const planned = await this.#planner.plan(given);
     if (planned.ok) {
       const { fingerprint, layout } = planned.plan;
-      const { cluster, clusterId } = layout;
-      const plannedAtMs = Date.now();
-      await this.#context.store.plans.save({ fingerprint, cluster, clusterId, plannedAtMs });
+      await this.#context.store.plans.save({ fingerprint, layout, plannedAtMs: Date.now() });
     }
     return planned;
   }
@@ -79,24 +77,16 @@ export class Clusters {
   /** @returns the operation that makes it so; undefined when nothing would change. */
   async apply(given: ClusterSpec, fingerprint: string): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
-      const planned = await this.#planner.plan(given);
+      const { store } = this.#context;
+      const approved = await store.plans.findLayout(fingerprint);
+      const planned = await this.#planner.plan(given, approved);
       if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
         throw stalePlan(given.name, 'redrover cluster plan');
       }
       const { plan } = planned;
       if (plan.empty) return undefined;
       refuseBlocked(plan);
-      const spec = checkSpec(given);
-      const operation = newOperation(plan, false);
-      const { layout, release } = plan;
-      if ((await this.#context.store.clusters.find(spec.name)) === undefined) {
-        const password = randomBytes(PASSWORD_BYTES).toString('hex');
-        const created = { spec, layout, release, password, operation };
-        await this.#context.store.clusters.create(created);
-      } else {
-        await this.#context.store.operations.add(operation, layout.clusterId);
-      }
-      return this.#begin(operation, plan);
+      return this.#store(checkSpec(given), plan);
     });
   }
 
@@ -163,6 +153,20 @@ export class Clusters {
       { timeoutMs: TAIL_TIMEOUT_MS },
     );
     return result.case === 'log' ? result.value.lines : [];
+  }
+
+  /** Durable before it is acknowledged, and before anything is done. */
+  async #store(spec: ClusterSpec, plan: ClusterPlan): Promise<Operation> {
+    const { store } = this.#context;
+    const { layout, release } = plan;
+    const operation = newOperation(plan, false);
+    if ((await store.clusters.find(spec.name)) === undefined) {
+      const password = randomBytes(PASSWORD_BYTES).toString('hex');
+      await store.clusters.create({ spec, layout, release, password, operation });
+    } else {
+      await store.operations.add(operation, layout.clusterId);
+    }
+    return this.#begin(operation, plan);
   }
 
   async #begin(operation: Operation, plan: ClusterPlan): Promise<Operation> {

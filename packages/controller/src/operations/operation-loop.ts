@@ -11,7 +11,6 @@ import {
   planSteps,
   RedroverError,
   stepKey,
-  type Finding,
   type Layout,
   type NextSteps,
   type NodeKey,
@@ -30,7 +29,10 @@ import { executeStep, preconditionsOf, type OperationFence } from './execute-ste
 import type { Journal } from './journal.ts';
 import { groupByLane } from './lanes.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
+import { explainBlockers } from './explain-blockers.ts';
+import { ObservationTargets } from './observation-targets.ts';
 import { PollSchedule } from './poll-schedule.ts';
+import { WaitsBoard } from './waits-board.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface LoopContext extends Seen {
@@ -62,6 +64,7 @@ export class OperationLoop {
   readonly feed = new OperationFeed();
   readonly #context: LoopContext;
   readonly #subject: LoopSubject;
+  readonly #targets: ObservationTargets;
   readonly #wakeup = new Wakeup();
   readonly #poll = new PollSchedule(performance.now());
   /** Lanes with a step under way. */
@@ -70,7 +73,7 @@ export class OperationLoop {
   readonly #asked = new Set<string>();
   readonly #abort = new AbortController();
   #record: OperationRecord;
-  #waits: readonly Waiting[] = [];
+  readonly #waits: WaitsBoard;
   #windDownSince = 0;
   #isBlocked = false;
   #isStopping = false;
@@ -79,6 +82,8 @@ export class OperationLoop {
     this.#context = context;
     this.#subject = subject;
     this.#record = subject.record;
+    this.#waits = new WaitsBoard(this.feed);
+    this.#targets = new ObservationTargets(subject.layout);
   }
 
   get record(): OperationRecord {
@@ -90,7 +95,7 @@ export class OperationLoop {
   }
 
   get waits(): readonly Waiting[] {
-    return this.#waits;
+    return this.#waits.now;
   }
 
   get journal(): Journal {
@@ -106,7 +111,7 @@ export class OperationLoop {
     return this.feed.watch([
       { kind: 'operation', operation: this.operation },
       ...attempts,
-      { kind: 'waits', waits: this.#waits },
+      { kind: 'waits', waits: this.waits },
     ]);
   }
 
@@ -114,12 +119,12 @@ export class OperationLoop {
   async run(): Promise<void> {
     const { hosts, observations } = this.#context;
     const ring = (host: string): void => {
-      if (this.#nodesByHost().has(host)) this.#wakeup.ring();
+      if (this.#targets.hasHost(host)) this.#wakeup.ring();
     };
     hosts.on('change', ring);
     observations.on('change', ring);
     try {
-      this.#ask(this.#nodesByHost());
+      this.#ask(this.#targets.all());
       while (!this.#isStopping && (await this.#turn()));
     } finally {
       hosts.off('change', ring);
@@ -149,13 +154,13 @@ export class OperationLoop {
   /** @returns false when the operation is over. */
   async #turn(): Promise<boolean> {
     if (this.operation.state === 'paused') {
-      this.#publishWaits([]);
+      this.#waits.show([]);
       await this.#wakeup.wait(LONGEST_REST_MS);
       return true;
     }
     const startTick = performance.now();
     const next = this.#plan();
-    this.#publishWaits(next.waits);
+    this.#waits.show(next.waits);
     this.#isBlocked = next.blockers.length > 0 && next.steps.length === 0;
     this.#launch(next.steps);
     if (this.#lanes.size === 0) {
@@ -259,7 +264,7 @@ export class OperationLoop {
     const tick = performance.now();
     if (isIdle && this.#poll.remainingMs(tick) === 0) {
       this.#poll.advance(tick);
-      this.#ask(this.#nodesOf(next.waits));
+      this.#ask(this.#targets.of(next.waits));
     }
     const restMs = isIdle ? this.#poll.remainingMs(tick) : LONGEST_REST_MS;
     await this.#wakeup.wait(Math.min(restMs, LONGEST_REST_MS));
@@ -282,30 +287,8 @@ export class OperationLoop {
     }
   }
 
-  /** The nodes that the waits speak of; all, where one speaks of the cluster or a shard. */
-  #nodesOf(waits: readonly Waiting[]): ReadonlyMap<string, readonly NodeKey[]> {
-    const subjects = new Set(waits.map((wait) => wait.subject));
-    const { nodes } = this.#subject.layout;
-    const named = nodes.filter((node) => subjects.has(node.key) || subjects.has(node.host));
-    const known = new Set(named.flatMap((node) => [node.key, node.host]));
-    if (![...subjects].every((subject) => known.has(subject))) return this.#nodesByHost();
-    return keysByHost(named);
-  }
-
-  #nodesByHost(): ReadonlyMap<string, readonly NodeKey[]> {
-    this.#allNodes ??= keysByHost(this.#subject.layout.nodes);
-    return this.#allNodes;
-  }
-  #allNodes: ReadonlyMap<string, readonly NodeKey[]> | undefined;
-
   #publishAttempt(position: number): void {
     this.feed.publish({ kind: 'attempt', attempt: this.journal.at(position) });
-  }
-
-  #publishWaits(waits: readonly Waiting[]): void {
-    if (sameWaits(waits, this.#waits)) return;
-    this.#waits = waits;
-    this.feed.publish({ kind: 'waits', waits });
   }
 
   /** Writes the end durably before anybody hears of it. @returns false if that was not possible. */
@@ -323,37 +306,11 @@ export class OperationLoop {
       return false;
     }
     this.#record = record;
-    this.#publishWaits([]);
+    this.#waits.show([]);
     this.feed.publish({ kind: 'operation', operation });
     log.info({ operation: operation.id, state: end.state, reason: end.message }, 'operation ended');
     return true;
   }
-}
-
-function keysByHost(
-  nodes: readonly { readonly host: string; readonly key: NodeKey }[],
-): Map<string, NodeKey[]> {
-  const byHost = new Map<string, NodeKey[]>();
-  for (const { host, key } of nodes) byHost.set(host, [...(byHost.get(host) ?? []), key]);
-  return byHost;
-}
-
-function sameWaits(a: readonly Waiting[], b: readonly Waiting[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((wait, at) => wait.subject === b[at]?.subject && wait.reason === b[at]?.reason)
-  );
-}
-
-/** Enough to act on; the rest is likely of the same kind. */
-const MAX_EXPLAINED = 3;
-
-function explainBlockers(blockers: readonly Finding[]): string {
-  const shown = blockers
-    .slice(0, MAX_EXPLAINED)
-    .map(({ message, remedy }) => (remedy === '' ? message : `${message}; ${remedy}`));
-  const more = blockers.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
 }
 
 function stopped(): RedroverError {

@@ -55,6 +55,12 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (operation_id, position)
   ) STRICT;
   `,
+  // 2: a plan keeps its layout: what a person approved is what is applied. Plans are short-lived,
+  // so those without one are dropped.
+  `
+  DELETE FROM plan;
+  ALTER TABLE plan ADD COLUMN layout_json TEXT NOT NULL DEFAULT '{}';
+  `,
 ];
 
 /**

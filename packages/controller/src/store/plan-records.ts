@@ -1,9 +1,10 @@
 /**
- * Plans that were shown: which cluster id each fingerprint was computed with.
+ * Plans that were shown: the layout behind each fingerprint, until it is applied or too old.
  *
- * The rest of a plan follows from the spec and the hosts, and is computed again by `apply`: that
- * is how it sees whether either has moved.
+ * Whether the world is still as it was then is for `apply` to find out.
  */
+import type { Layout } from '@redrover/core';
+
 import type { StoreDatabase } from './store.ts';
 
 /** A plan that was approved a day ago is not what anybody means today. */
@@ -11,8 +12,7 @@ const PLAN_LIFETIME_MS = 24 * 3600 * 1000;
 
 export interface PlanRecord {
   readonly fingerprint: string;
-  readonly cluster: string;
-  readonly clusterId: string;
+  readonly layout: Layout;
   readonly plannedAtMs: number;
 }
 
@@ -32,8 +32,9 @@ export class PlanRecords {
         .insertInto('plan')
         .values({
           fingerprint: plan.fingerprint,
-          cluster: plan.cluster,
-          cluster_id: plan.clusterId,
+          cluster: plan.layout.cluster,
+          cluster_id: plan.layout.clusterId,
+          layout_json: JSON.stringify(plan.layout),
           planned_at_ms: plan.plannedAtMs,
         })
         .onConflict((conflict) =>
@@ -41,6 +42,15 @@ export class PlanRecords {
         )
         .execute();
     });
+  }
+
+  async findLayout(fingerprint: string): Promise<Layout | undefined> {
+    const row = await this.#database
+      .selectFrom('plan')
+      .select('layout_json')
+      .where('fingerprint', '=', fingerprint)
+      .executeTakeFirst();
+    return row === undefined ? undefined : JSON.parse(row.layout_json);
   }
 
   /** The id that the newest plan for a cluster of this name was given. */

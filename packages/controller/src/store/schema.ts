@@ -59,6 +59,7 @@ export interface PlanTable {
   fingerprint: string;
   cluster: string;
   cluster_id: string;
+  layout_json: string;
   planned_at_ms: number;
 }
 

@@ -1,0 +1,43 @@
+/** Which nodes are worth asking about, by what an operation waits for. */
+import type { Layout, NodeKey, Waiting } from '@redrover/core';
+
+export type NodesByHost = ReadonlyMap<string, readonly NodeKey[]>;
+
+type LayoutNodes = Layout['nodes'];
+
+export class ObservationTargets {
+  readonly #nodes: LayoutNodes;
+  readonly #all: NodesByHost;
+
+  constructor(layout: Layout) {
+    this.#nodes = layout.nodes;
+    this.#all = keysByHost(layout.nodes);
+  }
+
+  hasHost(name: string): boolean {
+    return this.#all.has(name);
+  }
+
+  all(): NodesByHost {
+    return this.#all;
+  }
+
+  /** The nodes that the waits speak of; all, where one speaks of the cluster or a shard. */
+  of(waits: readonly Waiting[]): NodesByHost {
+    const subjects = new Set(waits.map((wait) => wait.subject));
+    const named = this.#nodes.filter((node) => subjects.has(node.key) || subjects.has(node.host));
+    const known = new Set(named.flatMap((node) => [node.key, node.host]));
+    if (![...subjects].every((subject) => known.has(subject))) return this.#all;
+    return keysByHost(named);
+  }
+}
+
+function keysByHost(nodes: LayoutNodes): Map<string, NodeKey[]> {
+  const byHost = new Map<string, NodeKey[]>();
+  for (const { host, key } of nodes) {
+    const keys = byHost.get(host);
+    if (keys === undefined) byHost.set(host, [key]);
+    else keys.push(key);
+  }
+  return byHost;
+}
