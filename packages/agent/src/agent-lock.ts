@@ -1,7 +1,7 @@
 /** One agent for each root: two would start each other's nodes. */
 import { join } from 'node:path';
 import { RedroverError } from '@redrover/core';
-import { ifUnlocked } from './build/build-lock.ts';
+import { ifUnlocked } from './build/machine-lock.ts';
 import { ensureDirectory, readIfPresent, writeDurableFile } from './files/durable-file.ts';
 import type { AgentPaths } from './nodes/paths.ts';
 

@@ -73,6 +73,8 @@ describe('a build', () => {
 
     const found = await host.builder.find(source.release.name);
     await appendFile(found?.serverBinary ?? '', '# changed\n');
+    expect(await host.builder.installed()).toEqual([]);
+    expect(await host.builder.find(source.release.name)).toBeUndefined();
     await host.builder.build(source.release, { onLine });
     expect(lines).toEqual(['redis-9.0.1: the build is in the cache']);
     expect(await readFile(found?.serverBinary ?? '', 'utf8')).not.toContain('changed');
@@ -212,6 +214,27 @@ describe('a build that fails leaves nothing behind', () => {
     await expect(host.builder.build(source.release)).rejects.toMatchObject({
       code: 'integrity',
       message: expect.stringContaining('builds version 9.0.2'),
+    });
+    expect(await host.builder.installed()).toEqual([]);
+  });
+
+  test('when what it made is a link to something else', async () => {
+    const recipe = 'rm src/cli.in; ln -s /etc/hostname src/redis-cli; touch src/cli.in';
+    const makefile = `cp src/server.in src/redis-server; chmod 755 src/redis-server; ${recipe}; exit 0; #`;
+    const source = await makeTinySource(workshop.scratch.path, { recipe: makefile });
+    // Only the recipe's own line ends there: the programs of the next one must not come to be.
+    await execa('sed', [
+      '-i',
+      '/for program/,$d',
+      join(workshop.scratch.path, 'redis-9.0.1/Makefile'),
+    ]);
+    await execa('tar', ['czf', source.archive, '-C', workshop.scratch.path, 'redis-9.0.1']);
+    const release = await releaseOf(source.archive, '9.0.1');
+    workshop.upload({ archive: source.archive, release });
+    const host = await workshop.openHost('h1');
+    await expect(host.builder.build(release)).rejects.toMatchObject({
+      code: 'integrity',
+      message: expect.stringContaining('redis-cli, which is no file'),
     });
     expect(await host.builder.installed()).toEqual([]);
   });

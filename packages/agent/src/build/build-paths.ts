@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { fileError } from '../files/durable-file.ts';
-import { ifUnlocked } from './build-lock.ts';
+import { ifUnlocked } from './machine-lock.ts';
 
 export interface BuildPaths {
   /** Installed builds: `<root>/releases`. */

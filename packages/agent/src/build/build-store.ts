@@ -68,12 +68,14 @@ export interface InstallOptions {
   readonly binDirectory: string;
   /** Replaced if it is there already; its parent is created when missing. */
   readonly target: string;
+  /** Where the copy is made, on the same file system; default: beside the target. */
+  readonly incoming?: string | undefined;
 }
 
 /** Copies the binaries and writes their provenance; only a rename makes them visible. */
 export async function installBuild(options: InstallOptions): Promise<void> {
   const parent = dirname(options.target);
-  const incoming = join(parent, `${incomingPrefix}${randomUUID()}`);
+  const incoming = options.incoming ?? join(parent, `${incomingPrefix}${randomUUID()}`);
   try {
     await mkdir(join(incoming, 'bin'), { recursive: true, mode: 0o755 });
     await copyBinaries(options, join(incoming, 'bin'));
@@ -139,11 +141,14 @@ export async function recoverInstalls(parent: string): Promise<void> {
   }
 }
 
-/** Every readable build below the directory, by directory. */
-export async function listBuilds(
-  parent: string,
-): Promise<readonly { build: Build; directory: string }[]> {
-  const found: { build: Build; directory: string }[] = [];
+export interface LocatedBuild {
+  readonly build: Build;
+  readonly directory: string;
+}
+
+/** Every readable build below the directory; its binaries are not verified. */
+export async function listBuilds(parent: string): Promise<readonly LocatedBuild[]> {
+  const found: LocatedBuild[] = [];
   for (const name of await listDirectory(parent)) {
     if (name.startsWith('.')) continue;
     const directory = join(parent, name);

@@ -23,7 +23,7 @@ import { findAptArchives } from './apt/archive.ts';
 import type { AptArchive } from './apt/source-index.ts';
 import { isXz } from './archive.ts';
 import { computeBuildId } from './build-id.ts';
-import { withBuildLock } from './build-lock.ts';
+import { withMachineLock } from './machine-lock.ts';
 import {
   createDirectories,
   createDirectory,
@@ -33,16 +33,17 @@ import {
 import {
   cliName,
   installBuild,
-  listBuilds,
   readIntactBuild,
   recoverInstalls,
   serverName,
+  type LocatedBuild,
 } from './build-store.ts';
 import { compile, tryServer } from './compile.ts';
 import { packBuild, receiveBuild, type PackedBuild } from './pack.ts';
 import { obtainSource, type BlobDownload, type SourceOptions } from './source.ts';
 import { createTurns } from './turns.ts';
 import { ensureToolchain, type Toolchain } from './toolchain.ts';
+import { VerifiedBuilds } from './verified-builds.ts';
 
 export interface BuilderOptions {
   /** The agent's root: builds are installed in `<root>/releases`. */
@@ -111,10 +112,12 @@ class HostBuilder implements Builder {
   readonly #options: BuilderOptions;
   readonly #paths: BuildPaths;
   readonly #inTurn = createTurns();
+  readonly #installed: VerifiedBuilds;
 
   constructor(options: BuilderOptions, paths: BuildPaths) {
     this.#options = options;
     this.#paths = paths;
+    this.#installed = new VerifiedBuilds(paths.releases);
   }
 
   async build(release: Release, work: WorkOptions = {}): Promise<Build> {
@@ -147,14 +150,14 @@ class HostBuilder implements Builder {
   }
 
   async installed(): Promise<InstalledBuild[]> {
-    const builds = await listBuilds(this.#paths.releases);
+    const builds = await this.#installed.list();
     return builds
       .filter(({ build }) => build.platform === this.#options.platform)
       .map(({ build }) => ({ id: build.id, release: build.release }));
   }
 
   async find(releaseName: string): Promise<FoundBuild | undefined> {
-    const builds = await listBuilds(this.#paths.releases);
+    const builds = await this.#installed.list();
     const found = builds.find(
       ({ build }) => build.release === releaseName && build.platform === this.#options.platform,
     );
@@ -174,16 +177,17 @@ class HostBuilder implements Builder {
 
   async pack(buildId: string): Promise<PackedBuild> {
     const { build, directory } = await this.#locate(buildId);
-    return packBuild(build, { directory, packs: this.#paths.packs });
+    const { packs } = this.#paths;
+    return this.#withLock(buildId, {}, (scratch) =>
+      packBuild(build, { directory, packs, scratch }),
+    );
   }
 
   async resolveApt(name: string, suite: string, work: WorkOptions = {}): Promise<AptArchive> {
-    return this.#inTurn(work.signal, async () => {
-      const request = { package: name, suite };
-      const [newest] = await findAptArchives(request, { ...this.#aptOptions(), ...work });
-      if (newest !== undefined) return newest;
-      throw new RedroverError('not-found', `no source archive of ${name} was found`);
-    });
+    const request = { package: name, suite };
+    const [newest] = await findAptArchives(request, { ...this.#aptOptions(), ...work });
+    if (newest !== undefined) return newest;
+    throw new RedroverError('not-found', `no source archive of ${name} was found`);
   }
 
   /** Whatever its flags were: a release that is there is not made a second time. */
@@ -195,9 +199,13 @@ class HostBuilder implements Builder {
     return isWanted ? build : undefined;
   }
 
+  /** What is damaged there goes, to be made again. */
   async #intactCache(buildId: string): Promise<Build | undefined> {
-    const build = await readIntactBuild(join(this.#paths.builds, buildId));
-    return build?.id === buildId ? build : undefined;
+    const directory = join(this.#paths.builds, buildId);
+    const build = await readIntactBuild(directory);
+    if (build?.id === buildId) return build;
+    await rm(directory, { recursive: true, force: true });
+    return undefined;
   }
 
   async #compile(
@@ -207,7 +215,7 @@ class HostBuilder implements Builder {
     const startedAtMs = Date.now();
     const { release, flags, scratch, toolchain } = job;
     const onLine = work.onLine ?? (() => undefined);
-    const source = await obtainSource(release, this.#sourceOptions(onLine, work.signal));
+    const source = await obtainSource(release, this.#sourceOptions(scratch, work));
     if (await isXz(source.path)) await this.#toolchain(release, { xz: true, ...work });
     const user = await this.#compilerUser();
     const { signal } = work;
@@ -236,7 +244,8 @@ class HostBuilder implements Builder {
       },
     };
     const target = join(this.#paths.builds, build.id);
-    await installBuild({ build, binDirectory: compiled.binDirectory, target });
+    const incoming = join(scratch, 'incoming');
+    await installBuild({ build, binDirectory: compiled.binDirectory, target, incoming });
     this.#options.log(`compiled ${release.name} in ${build.provenance.durationMs} ms`);
     return build;
   }
@@ -247,7 +256,6 @@ class HostBuilder implements Builder {
   ): Promise<Build> {
     const { release, buildId, scratch } = job;
     work.onLine?.(`${release.name}: fetching the build ${buildId.slice(0, 12)}`);
-    await createDirectory(scratch);
     const blob = await this.#options.fetchBuild(buildId, work.signal);
     const { build, directory } = await receiveBuild(blob, {
       release,
@@ -259,7 +267,8 @@ class HostBuilder implements Builder {
     });
     const binDirectory = join(directory, 'bin');
     await tryServer(release, binDirectory, { signal: work.signal });
-    await installBuild({ build, binDirectory, target: join(this.#paths.builds, buildId) });
+    const target = join(this.#paths.builds, buildId);
+    await installBuild({ build, binDirectory, target, incoming: join(scratch, 'incoming') });
     return build;
   }
 
@@ -276,8 +285,8 @@ class HostBuilder implements Builder {
     return named;
   }
 
-  async #locate(buildId: string): Promise<{ build: Build; directory: string }> {
-    const builds = await listBuilds(this.#paths.releases);
+  async #locate(buildId: string): Promise<LocatedBuild> {
+    const builds = await this.#installed.list();
     const found = builds.find(({ build }) => build.id === buildId);
     if (found !== undefined) return found;
     throw new RedroverError('not-found', `build ${buildId} is not installed on this host`);
@@ -291,10 +300,11 @@ class HostBuilder implements Builder {
     const path = join(this.#paths.locks, id);
     const onWait = (): void =>
       work.onLine?.('waiting: another agent of this machine is building it');
-    return withBuildLock({ path, signal: work.signal, onWait }, async () => {
+    return withMachineLock({ path, signal: work.signal, onWait }, async () => {
       // A name of its own: what a killed predecessor's compiler still writes goes nowhere.
       const scratch = join(this.#paths.scratch, `${id}.${randomUUID()}`);
       try {
+        await createDirectory(scratch);
         return await task(scratch);
       } finally {
         await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
@@ -320,14 +330,15 @@ class HostBuilder implements Builder {
     return join(this.#paths.releases, `${release.name}-${this.#options.platform}`);
   }
 
-  #sourceOptions(onLine: (line: string) => void, signal: AbortSignal | undefined): SourceOptions {
+  #sourceOptions(scratch: string, work: WorkOptions): SourceOptions {
     return {
       directory: this.#paths.sources,
+      scratch,
       fetchUpload: this.#options.fetchSource,
       apt: this.#aptOptions(),
       stallTimeoutMs: this.#options.stallTimeoutMs ?? defaultStallTimeoutMs,
-      onLine,
-      signal,
+      onLine: work.onLine ?? (() => undefined),
+      signal: work.signal,
     };
   }
 

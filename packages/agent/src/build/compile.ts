@@ -3,7 +3,7 @@
  *
  * Where the source came from and where the binaries go is the builder's business.
  */
-import { chown, copyFile, mkdir, stat } from 'node:fs/promises';
+import { chown, copyFile, lstat, mkdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -17,7 +17,7 @@ import { runCommand, type CommandOutcome } from './run-command.ts';
 export interface CompileOptions {
   readonly release: Release;
   readonly archive: string;
-  /** An empty directory that is this build's alone. */
+  /** A directory that is this build's alone. */
   readonly scratch: string;
   readonly flags: BuildFlags;
   /** Whom the compiler runs as; default: the agent's own user. */
@@ -63,7 +63,8 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
 async function unpackSource(options: CompileOptions): Promise<string> {
   const directory = join(options.scratch, 'source');
   try {
-    for (const path of [options.scratch, directory, join(options.scratch, 'tmp')]) {
+    // The scratch directory itself stays the agent's: the compiler must not swap what is beside.
+    for (const path of [directory, join(options.scratch, 'tmp')]) {
       await mkdir(path, { recursive: true, mode: 0o755 });
       if (options.user !== undefined) await chown(path, options.user.uid, options.user.gid);
     }
@@ -113,7 +114,7 @@ async function isFile(path: string): Promise<boolean> {
 function buildEnvironment({ scratch, flags }: CompileOptions): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
-    HOME: scratch,
+    HOME: join(scratch, 'tmp'),
     TMPDIR: join(scratch, 'tmp'),
     ...flags.environment,
   };
@@ -128,6 +129,8 @@ async function collectBinaries(
   try {
     await mkdir(target, { mode: 0o755 });
     for (const name of programs.map((program) => `${release.product}-${program}`)) {
+      // A link could make the agent, as root, hand out a file that is none of the build's.
+      if (!(await lstat(join(source, name))).isFile()) throw notAFile(release, name);
       await copyFile(join(source, name), join(target, name));
       binaries[name] = await digestFile(join(target, name));
     }
@@ -140,6 +143,10 @@ async function collectBinaries(
     );
   }
   return binaries;
+}
+
+function notAFile(release: Release, name: string): RedroverError {
+  return new RedroverError('integrity', `compiling ${release.name} made ${name}, which is no file`);
 }
 
 /** Runs `--version`: proof that the binary runs here and is the release that was asked for. */

@@ -1,6 +1,5 @@
 /** Packed builds, as they travel from the host that compiled to the others of its platform. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { RedroverError, type Build, type Release } from '@redrover/core';
@@ -20,16 +19,24 @@ export interface PackedBuild {
   readonly sizeBytes: number;
 }
 
+export interface PackOptions {
+  /** Where the build is installed. */
+  readonly directory: string;
+  /** Where packed builds are kept. */
+  readonly packs: string;
+  /** An existing folder that is this packing's alone, on the same file system. */
+  readonly scratch: string;
+}
+
 /** Packs the build that is installed in a directory, having verified its binaries. */
 export async function packBuild(
   build: Build,
-  { directory, packs }: { readonly directory: string; readonly packs: string },
+  { directory, packs, scratch }: PackOptions,
 ): Promise<PackedBuild> {
   await verifyBuild(build, directory);
   const path = join(packs, `${build.id}.tar.gz`);
-  const incoming = join(packs, `.incoming-${randomUUID()}`);
+  const incoming = join(scratch, 'packed.tar.gz');
   try {
-    await mkdir(packs, { recursive: true, mode: 0o755 });
     const binaries = Object.keys(build.provenance.binaries).map((name) => `bin/${name}`);
     await create({ file: incoming, cwd: directory, gzip: true, portable: true }, [
       'provenance.json',
@@ -38,8 +45,6 @@ export async function packBuild(
     await rename(incoming, path);
   } catch (thrown) {
     throw fileError(thrown, `packing the build of ${build.release}`);
-  } finally {
-    await rm(incoming, { force: true });
   }
   return { build, path, sha256: await digestFile(path), sizeBytes: (await stat(path)).size };
 }

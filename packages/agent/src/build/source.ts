@@ -2,7 +2,6 @@
  * Gets the source archive of a release into the cache. What comes is saved under a name of its own,
  * and only an archive with the release's digest ever bears the name that is used.
  */
-import { randomUUID } from 'node:crypto';
 import { access, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -10,7 +9,6 @@ import { RedroverError, type Release } from '@redrover/core';
 
 import { fileError, syncDirectory } from '../files/durable-file.ts';
 import { fetchAptArchive, findAptArchives, type AptOptions } from './apt/archive.ts';
-import { createDirectory } from './build-paths.ts';
 import { digestFile, saveStream, type ByteStream } from './digest.ts';
 import { openDownload } from './download.ts';
 
@@ -23,8 +21,10 @@ export interface BlobDownload {
 }
 
 export interface SourceOptions {
-  /** The cache's folder for sources; created when missing. */
+  /** The cache's folder for sources. */
   readonly directory: string;
+  /** A folder that is this build's alone, on the same file system. */
+  readonly scratch: string;
   readonly fetchUpload: (sha256: string, signal?: AbortSignal) => Promise<BlobDownload>;
   readonly apt: AptOptions;
   /** How long a transfer may be silent, in milliseconds. */
@@ -46,13 +46,12 @@ const archiveBytesMax = 512 * 1024 ** 2;
 export async function obtainSource(release: Release, options: SourceOptions): Promise<Source> {
   const path = join(options.directory, release.sha256);
   const location = describeSource(release);
-  await createDirectory(options.directory);
   if (await holdsDigest(path, release.sha256)) {
     options.onLine(`source of ${release.name}: taken from the cache`);
     return { path, location };
   }
   options.onLine(`source of ${release.name}: fetching ${location}`);
-  const incoming = join(options.directory, `.incoming-${randomUUID()}`);
+  const incoming = join(options.scratch, 'archive');
   try {
     const saved = await fetchSource(release, incoming, options);
     const sha256 = await digestFile(saved);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 import { RedroverError } from '@redrover/core';
 
+import { withMachineLock } from '../machine-lock.ts';
 import { runCommand, type CommandOutcome } from '../run-command.ts';
 import { configureApt, type AptRequest, type ConfigurationOptions } from './configuration.ts';
 import { parseSourceIndex, type AptArchive } from './source-index.ts';
@@ -22,8 +23,14 @@ export async function findAptArchives(
   request: AptRequest,
   options: AptOptions,
 ): Promise<readonly AptArchive[]> {
-  checkWords(request);
-  const configuration = await configureApt(request, options);
+  return withApt(request, options, (configuration) => find(request, configuration, options));
+}
+
+async function find(
+  request: AptRequest,
+  configuration: string,
+  options: AptOptions,
+): Promise<readonly AptArchive[]> {
   const update = await runApt('apt-get', ['update'], configuration, options);
   const shown = await runApt(
     'apt-cache',
@@ -41,19 +48,10 @@ export async function fetchAptArchive(
   { request, archive, directory }: FetchRequest,
   options: AptOptions,
 ): Promise<string> {
-  checkWords(request);
-  const configuration = await configureApt(request, options);
-  const outcome = await runApt(
-    'apt-get',
-    [
-      'source',
-      '--download-only',
-      '--tar-only',
-      '--only-source',
-      `${request.package}=${archive.packageVersion}`,
-    ],
-    configuration,
-    { ...options, cwd: directory },
+  const source = `${request.package}=${archive.packageVersion}`;
+  const args = ['source', '--download-only', '--tar-only', '--only-source', source];
+  const outcome = await withApt(request, options, (configuration) =>
+    runApt('apt-get', args, configuration, { ...options, cwd: directory }),
   );
   if (outcome.exitCode === 0) return join(directory, archive.fileName);
   throw new RedroverError(
@@ -69,6 +67,18 @@ export interface FetchRequest {
   readonly archive: AptArchive;
   /** Where the archive is put. */
   readonly directory: string;
+}
+
+/** apt refuses to work when another one is at work in the same lists. */
+async function withApt<T>(
+  request: AptRequest,
+  options: AptOptions,
+  work: (configuration: string) => Promise<T>,
+): Promise<T> {
+  checkWords(request);
+  const configuration = await configureApt(request, options);
+  const lock = { path: join(options.directory, 'lock'), signal: options.signal };
+  return withMachineLock(lock, () => work(configuration));
 }
 
 /** They become arguments and lines of a configuration: only what apt itself allows passes. */

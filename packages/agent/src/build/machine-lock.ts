@@ -1,7 +1,8 @@
 /**
- * One agent of a machine at a time works on a build. The lock is the kernel's, held through SQLite:
- * it goes with the process that holds it, however that ends, and works across pid namespaces, where
- * a process id in a file would say nothing. What is done under the lock is the caller's business.
+ * One agent of a machine at a time: at a build, or at the private apt. The lock is the kernel's, held
+ * through SQLite: it goes with the process that holds it, however that ends, and works across pid
+ * namespaces, where a process id in a file would say nothing. What is done under the lock is the
+ * caller's business.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,14 +17,14 @@ export interface LockOptions {
   readonly onWait?: (() => void) | undefined;
 }
 
-// A build takes a minute or more: a fifth of a second is nothing beside it.
+// What is waited for takes seconds (apt) or minutes (a build).
 const retryMs = 200;
 // SQLite's SQLITE_BUSY ("Result and Error Codes").
 const busyCode = 5;
 
 /** Waits for the lock, runs the work, gives the lock back. */
-export async function withBuildLock<T>(options: LockOptions, work: () => Promise<T>): Promise<T> {
-  const database = openLockFile(options.path);
+export async function withMachineLock<T>(options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const database = openLock(options.path);
   try {
     let waiting = false;
     while (!tryLock(database, options.path)) {
@@ -39,7 +40,7 @@ export async function withBuildLock<T>(options: LockOptions, work: () => Promise
 
 /** Runs the work if nobody holds the lock; undefined when somebody does. */
 export async function ifUnlocked<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
-  const database = openLockFile(path);
+  const database = openLock(path);
   try {
     return tryLock(database, path) ? await work() : undefined;
   } finally {
@@ -47,7 +48,7 @@ export async function ifUnlocked<T>(path: string, work: () => Promise<T>): Promi
   }
 }
 
-function openLockFile(path: string): DatabaseSync {
+function openLock(path: string): DatabaseSync {
   try {
     // timeout 0: waiting inside SQLite would stop the whole agent.
     return new DatabaseSync(path, { timeout: 0 });
@@ -80,8 +81,12 @@ async function pause(signal: AbortSignal | undefined): Promise<void> {
   try {
     await delay(retryMs, undefined, signal === undefined ? {} : { signal });
   } catch (cause) {
-    throw new RedroverError('cancelled', 'waiting for another build was stopped on request', {
-      cause,
-    });
+    throw new RedroverError(
+      'cancelled',
+      'waiting for another agent of this machine was stopped on request',
+      {
+        cause,
+      },
+    );
   }
 }
