@@ -151,7 +151,8 @@ export function renderTuning(items: readonly TuningItem[], view: View): string {
     item.found,
     item.wanted,
     paintTuningState(item.state, view.style),
-    item.source,
+    // Mostly two paths: what was read, and the own file that keeps the value.
+    item.source.replaceAll(', ', '\n'),
   ]);
   const hints = renderHints(items.filter((item) => item.hint !== '' && item.state !== 'ok'));
   return [view.table(columns, rows), ...(hints.length > 0 ? ['', ...hints] : [])].join('\n');
