@@ -13,7 +13,10 @@ import {
 } from '@redrover/proto';
 import { createClient, type Client } from '@redrover/wire';
 
-const BUNDLE = resolve(import.meta.dirname, '../../../dist/redrover-controller.mjs');
+export const CONTROLLER_BUNDLE = resolve(
+  import.meta.dirname,
+  '../../../dist/redrover-controller.mjs',
+);
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
 
@@ -54,9 +57,13 @@ export class ControllerProcess {
   constructor(data: string, extra: readonly string[] = []) {
     this.data = data;
     const listen = ['--api', '--agents', '--http'].flatMap((name) => [name, '127.0.0.1:0']);
-    this.#child = spawn(process.execPath, [BUNDLE, 'run', '--data', data, ...listen, ...extra], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    this.#child = spawn(
+      process.execPath,
+      [CONTROLLER_BUNDLE, 'run', '--data', data, ...listen, ...extra],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     const collect = (chunk: Buffer): void => void (this.#output += chunk.toString());
     this.#child.stdout?.on('data', collect);
     this.#child.stderr?.on('data', collect);
