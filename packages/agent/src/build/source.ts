@@ -134,6 +134,9 @@ async function fetchFromApt(
   const archive = archives.find(({ sha256 }) => sha256 === release.sha256);
   if (archive === undefined) throw movedOn(release, archives[0]?.version ?? 'nothing');
   await mkdir(incoming, { recursive: true });
+  options.onLine(
+    "note: this is the project's archive as the distribution ships it, without its patches to it",
+  );
   const path = await fetchAptArchive({ request: source, archive, directory: incoming }, aptOptions);
   return join(incoming, basename(path));
 }
