@@ -1,0 +1,106 @@
+import type { Attempt, Operation } from '@redrover/core';
+import { expect, test } from 'vitest';
+
+import { createStyle } from '../output/style.ts';
+import { bar } from './display.ts';
+import { OperationDisplay } from './operation-display.ts';
+import { applyEvent, startProgress } from './operation-progress.ts';
+import type { OperationEvent } from './operation-progress.ts';
+
+const style = createStyle({ isTerminal: false, noColor: true, env: {} });
+
+const operation: Operation = {
+  id: 'op1',
+  cluster: 'shop',
+  kind: 'create',
+  layoutNumber: 1,
+  state: 'running',
+  createdAtMs: 0,
+  endedAtMs: undefined,
+  message: '',
+  purge: false,
+};
+
+interface Played {
+  readonly event: OperationEvent;
+  readonly atMs: number;
+}
+
+function play(live: boolean, events: readonly Played[], redrawAtMs: readonly number[] = []) {
+  const said: string[] = [];
+  let shown: readonly string[] = [];
+  const display = new OperationDisplay(
+    {
+      say: (line) => void said.push(line.trim()),
+      show: (lines) => void (shown = lines),
+      clear: () => {},
+      live,
+    },
+    style,
+  );
+  let progress = startProgress(operation, 4);
+  for (const { event, atMs } of events) {
+    progress = applyEvent(progress, event);
+    display.onEvent(event, progress, atMs);
+  }
+  for (const atMs of redrawAtMs) display.redraw(progress, atMs);
+  return { said, shown };
+}
+
+function attempt(change: Partial<Attempt>): OperationEvent {
+  const base = { stepKey: 'startNode h1:1', startedAtMs: 100, endedAtMs: undefined };
+  const rest = { outcome: 'running' as const, errorCode: undefined, message: '' };
+  return { kind: 'attempt', attempt: { ...base, ...rest, ...change } };
+}
+
+const done = attempt({ endedAtMs: 300, outcome: 'ok', message: 'runs as pid 1' });
+
+test('in a pipe each finished step is said once, however often it is told', () => {
+  const events = [attempt({}), done, done].map((event) => ({ event, atMs: 300 }));
+  expect(play(false, events).said).toEqual(['0.3 s  done    start h1:1 (0.2 s): runs as pid 1']);
+});
+
+test('on a terminal only failures stay, and a bar shows the rest', () => {
+  const failed = attempt({ stepKey: 'startNode h2:1', endedAtMs: 200, outcome: 'failed' });
+  const running = attempt({ stepKey: 'startNode h3:1' });
+  const events = [failed, done, running].map((event) => ({ event, atMs: 300 }));
+  const { said, shown } = play(true, events, [1_100]);
+  expect(said).toEqual(['0.2 s  failed  start h2:1 (0.1 s)']);
+  expect(shown[0]).toContain('1/4 steps  1.1 s');
+  expect(shown[1]).toMatch(/start h3:1 1 s$/);
+});
+
+test('a wait is said in a pipe once it lasts, and once only', () => {
+  const waits: OperationEvent = {
+    kind: 'waits',
+    waits: [{ subject: 'h1:1', reason: 'replica syncing' }],
+  };
+  const events = [{ event: waits, atMs: 1_000 }];
+  expect(play(false, events, [1_500]).said).toEqual([]);
+  expect(play(false, events, [1_500, 4_500, 9_000]).said).toEqual([
+    'waiting h1:1: replica syncing',
+  ]);
+});
+
+test("of a compiler's lines a pipe sees one in ten seconds", () => {
+  const line = (atMs: number): Played => ({
+    event: {
+      kind: 'progress',
+      stepKey: 'buildRelease h1 r',
+      line: `CC ${atMs}`,
+      fraction: undefined,
+    },
+    atMs,
+  });
+  const { said } = play(false, [line(0), line(5_000), line(10_000), line(12_000), line(20_000)]);
+  expect(said).toEqual(['...     build r on h1: CC 10000', '...     build r on h1: CC 20000']);
+});
+
+test('a bar is as full as the fraction, and never beyond', () => {
+  expect([0, 0.5, 1, 2].map((fraction) => bar(fraction, 4))).toEqual([
+    '[░░░░]',
+    '[██░░]',
+    '[████]',
+    '[████]',
+  ]);
+});
