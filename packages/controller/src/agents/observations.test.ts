@@ -1,0 +1,121 @@
+import { absentNode, type ClusterView, type NodeObservation } from '@redrover/core';
+import { beforeEach, expect, test } from 'vitest';
+
+import { Observations, type NodeReport } from './observations.ts';
+
+const A = 'a'.repeat(40);
+const B = 'b'.repeat(40);
+
+function viewOf(hash: string, change: { connected?: boolean; migrating?: boolean } = {}) {
+  const { connected = true, migrating = false } = change;
+  const nodes = [A, B].map((nodeId) => ({
+    nodeId,
+    address: '127.0.0.1',
+    port: 6379,
+    busPort: 16379,
+    flags: ['master'],
+    masterId: '',
+    configEpoch: 1,
+    connected: nodeId === A || connected,
+    slots: [],
+    migrating: migrating && nodeId === A ? [{ slot: 1, nodeId: B }] : [],
+    importing: [],
+  }));
+  return { hash, nodes } satisfies ClusterView;
+}
+
+const bare = (hash: string): ClusterView => ({ hash, nodes: [] });
+
+function report(
+  atMs: number,
+  view: ClusterView | undefined,
+  disconnectedIds: string[] = [],
+): NodeReport {
+  const absent = absentNode(
+    { key: 'h1:6379', host: 'h1', port: 6379 } as Parameters<typeof absentNode>[0],
+    atMs,
+  );
+  const observation = {
+    ...absent,
+    observedAtMs: atMs,
+    process: { ...absent.process, state: 'running' },
+    redis: view === undefined ? undefined : { nodeId: A, view },
+  } as NodeObservation;
+  return { observation, disconnectedIds };
+}
+
+let seen: Observations;
+beforeEach(() => {
+  seen = new Observations();
+});
+
+const viewNow = () => seen.find('h1:6379')?.redis?.view;
+
+test('a report with an unknown view waits for it, and is merged when it comes', () => {
+  expect(seen.mergeList('h1', [report(1, bare('v1'))], 1)).toEqual(['v1']);
+  expect(seen.find('h1:6379')).toBeUndefined();
+  seen.mergeViews('h1', [viewOf('v1')]);
+  expect(viewNow()?.nodes).toHaveLength(2);
+  expect(seen.mergeList('h1', [report(2, bare('v1'))], 2)).toEqual([]);
+  expect(seen.find('h1:6379')?.observedAtMs).toBe(2);
+});
+
+test('until a new view is here, the last observation stays whole', () => {
+  seen.merge('h1', [report(1, viewOf('v1'))]);
+  seen.mergeList('h1', [report(2, bare('v2'))], 2);
+  expect(viewNow()?.hash).toBe('v1');
+  expect(seen.find('h1:6379')?.observedAtMs).toBe(1);
+});
+
+test('a node that stops answering is seen at once, whatever view was waited for', () => {
+  seen.mergeList('h1', [report(1, bare('v1'))], 1);
+  seen.mergeList('h1', [report(2, undefined)], 2);
+  seen.mergeViews('h1', [viewOf('v1')]);
+  expect(seen.find('h1:6379')).toMatchObject({ observedAtMs: 2, redis: undefined });
+});
+
+test("links are each node's own, also with a view that others share", () => {
+  seen.merge('h1', [report(1, viewOf('v1', { connected: false }))]);
+  expect(viewNow()?.nodes.map((node) => node.connected)).toEqual([true, false]);
+  seen.mergeList('h1', [report(2, bare('v1'))], 2);
+  expect(viewNow()?.nodes.map((node) => node.connected)).toEqual([true, true]);
+  seen.mergeList('h1', [report(3, bare('v1'), [B])], 3);
+  expect(viewNow()?.nodes.map((node) => node.connected)).toEqual([true, false]);
+});
+
+test('open slots, which the hash leaves out, outlast a heartbeat with the same hash', () => {
+  seen.merge('h1', [report(1, viewOf('v1', { migrating: true }))]);
+  seen.mergeList('h1', [report(2, bare('v1'))], 2);
+  expect(viewNow()?.nodes[0]?.migrating).toEqual([{ slot: 1, nodeId: B }]);
+});
+
+test('an older report does not undo a newer one, unless the clock was set back', () => {
+  seen.merge('h1', [report(10_000, viewOf('new'))]);
+  seen.merge('h1', [report(9_000, viewOf('old'))]);
+  expect(viewNow()?.hash).toBe('new');
+  seen.merge('h1', [report(1_000, viewOf('after the clock was set'))]);
+  expect(viewNow()?.hash).toBe('after the clock was set');
+});
+
+test('a node that its host no longer lists is absent; one that was never listed is not touched', () => {
+  seen.merge('h1', [report(1, viewOf('v1'))]);
+  seen.mergeList('h1', [], 2);
+  expect(seen.find('h1:6379')?.process.state).toBe('running');
+  seen.mergeList('h1', [report(3, bare('v1'))], 3);
+  seen.mergeList('h1', [], 4);
+  expect(seen.find('h1:6379')).toMatchObject({ observedAtMs: 4, process: { state: 'absent' } });
+  expect(seen.listOfHost('h1')).toEqual([]);
+});
+
+test('a list that was taken before a step does not undo what the step showed', () => {
+  seen.mergeList('h1', [report(1, viewOf('v1'))], 1);
+  seen.merge('h1', [report(5, viewOf('v1'))]);
+  seen.mergeList('h1', [], 4);
+  expect(seen.find('h1:6379')?.process.state).toBe('running');
+});
+
+test('views that no node holds any more are dropped', () => {
+  for (let at = 1; at <= 500; at += 1) seen.merge('h1', [report(at, viewOf(`v${at}`))]);
+  expect(seen.viewCount).toBeLessThan(100);
+  expect(viewNow()?.hash).toBe('v500');
+});

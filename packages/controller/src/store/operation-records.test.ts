@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { parseSpec, type Attempt, type Layout, type Operation, type Release } from '@redrover/core';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { openStore, type Store } from './store.ts';
+
+let directory: string;
+let store: Store;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'redrover-store-'));
+  store = openStore(join(directory, 'controller.sqlite'));
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const layout: Layout = {
+  cluster: 'c1',
+  clusterId: 'id-1',
+  number: 1,
+  release: 'redis-7.2.4',
+  shards: [],
+  nodes: [],
+  maxmemoryBytes: undefined,
+  nodeTimeoutMs: 5000,
+  config: {},
+  zoneLabel: 'zone',
+  allowSameHost: false,
+  allowWeakQuorum: false,
+};
+
+const release: Release = {
+  name: 'redis-7.2.4',
+  product: 'redis',
+  version: '7.2.4',
+  source: { kind: 'upload', fileName: 'redis-7.2.4.tar.gz' },
+  sha256: 'a'.repeat(64),
+};
+
+function operationOf(id: string, change: Partial<Operation> = {}): Operation {
+  return {
+    id,
+    cluster: 'c1',
+    kind: 'create',
+    layoutNumber: 1,
+    state: 'running',
+    createdAtMs: 100,
+    endedAtMs: undefined,
+    message: '',
+    purge: false,
+    ...change,
+  };
+}
+
+async function createCluster(operation = operationOf('op-1')): Promise<void> {
+  const parsed = parseSpec({ name: 'c1', release: 'redis-7.2.4', shards: 3, replicas: 1 });
+  if (!parsed.ok) throw new Error('the spec of this test is wrong');
+  await store.clusters.create({ spec: parsed.spec, layout, release, password: 'pw', operation });
+}
+
+function recordOf(operation: Operation) {
+  return { operation, clusterId: 'id-1', cancelling: false };
+}
+
+function attemptOf(stepKey: string, change: Partial<Attempt> = {}): Attempt {
+  return {
+    stepKey,
+    startedAtMs: 1,
+    endedAtMs: undefined,
+    outcome: 'running',
+    errorCode: undefined,
+    message: '',
+    ...change,
+  };
+}
+
+test('a cluster, its layout and its operation are stored together or not at all', async () => {
+  await createCluster();
+  expect(await store.clusters.find('c1')).toMatchObject({ release: { sha256: release.sha256 } });
+  expect(await store.operations.listUnderWay()).toHaveLength(1);
+  const other = { ...layout, clusterId: 'id-2' };
+  const parsed = parseSpec({ name: 'c1', release: 'redis-7.2.4', shards: 3, replicas: 1 });
+  if (!parsed.ok) throw new Error('the spec of this test is wrong');
+  await expect(
+    store.clusters.create({
+      spec: parsed.spec,
+      layout: other,
+      release,
+      password: 'pw',
+      operation: operationOf('op-2'),
+    }),
+  ).rejects.toThrow();
+  await expect(store.clusters.readLayout('id-2', 1)).rejects.toThrow(/not stored/);
+  expect(await store.operations.find('op-2')).toBeUndefined();
+});
+
+test('the store itself refuses a second operation under way on a cluster', async () => {
+  await createCluster();
+  await expect(store.operations.add(operationOf('op-2'), 'id-1')).rejects.toThrow();
+  await store.operations.update(recordOf(operationOf('op-1', { state: 'failed' })), []);
+  await store.operations.add(operationOf('op-2'), 'id-1');
+  expect((await store.operations.list('c1')).map(({ operation }) => operation.id)).toEqual([
+    'op-2',
+    'op-1',
+  ]);
+});
+
+test('an attempt that ends replaces its own beginning, and the order stays', async () => {
+  await createCluster();
+  const journal = [attemptOf('startNode a'), attemptOf('startNode b')];
+  await store.operations.appendJournal(
+    journal.map((attempt, position) => ({ operationId: 'op-1', position, attempt })),
+  );
+  const ended = attemptOf('startNode a', {
+    endedAtMs: 9,
+    outcome: 'failed',
+    errorCode: 'unavailable',
+    message: 'gone',
+  });
+  await store.operations.appendJournal([{ operationId: 'op-1', position: 0, attempt: ended }]);
+  expect(await store.operations.readJournal('op-1')).toEqual([ended, journal[1]]);
+});
+
+test('a removal that is done takes the cluster along, but not its history', async () => {
+  await createCluster(operationOf('op-1', { state: 'done', endedAtMs: 200 }));
+  const removal = operationOf('op-2', { kind: 'remove', createdAtMs: 300 });
+  await store.operations.add(removal, 'id-1');
+  const attempt = attemptOf('stopNode a');
+  await store.operations.update(recordOf({ ...removal, state: 'done', endedAtMs: 400 }), [
+    { operationId: 'op-2', position: 0, attempt },
+  ]);
+  expect(await store.clusters.find('c1')).toBeUndefined();
+  expect(await store.clusters.readPassword('c1')).toBeUndefined();
+  expect((await store.clusters.readLayout('id-1', 1)).layout.cluster).toBe('c1');
+  expect(await store.operations.readJournal('op-2')).toEqual([attempt]);
+  expect(await store.operations.hasDone('id-1', 'create')).toBe(true);
+});
+
+test('an operation that has ended does not change its state any more', async () => {
+  await createCluster();
+  await store.operations.update(recordOf(operationOf('op-1', { state: 'done' })), []);
+  const paused = recordOf(operationOf('op-1', { state: 'paused' }));
+  expect(await store.operations.change(paused)).toBe(false);
+  expect((await store.operations.find('op-1'))?.operation.state).toBe('done');
+});
+
+test('a plan is forgotten after a day, and when it was used', async () => {
+  const plan = { fingerprint: 'f1', layout, plannedAtMs: 1000 };
+  await store.plans.save(plan);
+  expect(await store.plans.findLayout('f1')).toMatchObject({ clusterId: 'id-1' });
+  await createCluster();
+  expect(await store.plans.findLayout('f1')).toBeUndefined();
+  await store.plans.save(plan);
+  await store.plans.save({ ...plan, fingerprint: 'f2', plannedAtMs: 1000 + 25 * 3_600_000 });
+  expect(await store.plans.findLayout('f1')).toBeUndefined();
+  expect(await store.plans.findLayout('f2')).toBeDefined();
+});
