@@ -3,12 +3,13 @@
  * with Redis in it is tested with the real agent.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type {
-  AgentService,
-  Command,
-  SessionRequestSchema,
-  SessionResponse,
-  Welcome,
+import {
+  ProcessState,
+  type AgentService,
+  type Command,
+  type SessionRequestSchema,
+  type SessionResponse,
+  type Welcome,
 } from '@redrover/proto';
 import type { BidiCall, Client } from '@redrover/wire';
 import { timestampToProto } from '@redrover/wire';
@@ -24,6 +25,9 @@ export interface AgentIdentity {
   readonly address?: string;
   readonly runId?: string;
   readonly incarnation?: bigint;
+  /** Answers each question for nodes by itself: there are none. */
+  readonly answersObservations?: boolean;
+  readonly usedPorts?: readonly number[];
 }
 
 export class ScriptedAgent {
@@ -35,7 +39,10 @@ export class ScriptedAgent {
   ended: { readonly error: unknown } | undefined;
   readonly #call: BidiCall<MessageInitShape<typeof SessionRequestSchema>, SessionResponse>;
 
+  readonly #identity: AgentIdentity;
+
   constructor(client: Client<typeof AgentService>, identity: AgentIdentity) {
+    this.#identity = identity;
     this.#call = client.session();
     void this.#read();
     void this.send({
@@ -100,11 +107,28 @@ export class ScriptedAgent {
     this.#call.cancel();
   }
 
+  async #receive(command: Command): Promise<void> {
+    const { value, case: kind } = command.command;
+    if (kind !== 'observeNodes' || this.#identity.answersObservations !== true) {
+      this.commands.push(command);
+      return;
+    }
+    const { host } = this.#identity;
+    const nodes = value.nodes.map((key) => ({
+      key,
+      host,
+      port: Number(key.split(':')[1]),
+      observedAt: timestampToProto(Date.now()),
+      process: { state: ProcessState.ABSENT },
+    }));
+    await this.answer({ id: command.id, result: { case: 'observation', value: { nodes } } });
+  }
+
   async #read(): Promise<void> {
     try {
       for await (const { message } of this.#call.messages) {
         if (message.case === 'welcome') this.welcome = message.value;
-        if (message.case === 'command') this.commands.push(message.value);
+        if (message.case === 'command') await this.#receive(message.value);
         if (message.case === 'cancel') this.cancelled.push(message.value.id);
         if (message.case === 'viewsWanted') this.viewsWanted.push(...message.value.hashes);
       }

@@ -51,19 +51,17 @@ export function scratchDirectory(): { readonly path: string; remove(): void } {
 export class ControllerProcess {
   readonly data: string;
   readonly #child: ChildProcess;
+  /** Where the data directory is found from outside the controller's mount namespace. */
+  #seenData: string | undefined;
   #output = '';
   readonly #exited: Promise<number | NodeJS.Signals>;
 
-  constructor(data: string, extra: readonly string[] = []) {
+  constructor(data: string, extra: readonly string[] = [], wrapper: readonly string[] = []) {
     this.data = data;
     const listen = ['--api', '--agents', '--http'].flatMap((name) => [name, '127.0.0.1:0']);
-    this.#child = spawn(
-      process.execPath,
-      [CONTROLLER_BUNDLE, 'run', '--data', data, ...listen, ...extra],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    const run = [CONTROLLER_BUNDLE, 'run', '--data', data, ...listen, ...extra];
+    const [command = '', ...args] = [...wrapper, process.execPath, ...run];
+    this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const collect = (chunk: Buffer): void => void (this.#output += chunk.toString());
     this.#child.stdout?.on('data', collect);
     this.#child.stderr?.on('data', collect);
@@ -79,6 +77,17 @@ export class ControllerProcess {
     return controller;
   }
 
+  /** Starts one with a small file system of its own as data directory; needs root. */
+  static async startOnSmallDisk(data: string, size: string): Promise<ControllerProcess> {
+    const script = `mount -t tmpfs -o size=${size} tmpfs "$0" && exec "$@"`;
+    // Every program of the chain becomes the next one, so that the pid stays the controller's.
+    const wrapper = ['unshare', '--mount', 'sh', '-c', script, data];
+    const controller = new ControllerProcess(data, [], wrapper);
+    controller.#seenData = join('/proc', String(controller.pid), 'root', data);
+    await until('endpoints.json of this process', () => controller.#isListening());
+    return controller;
+  }
+
   get output(): string {
     return this.#output;
   }
@@ -88,11 +97,11 @@ export class ControllerProcess {
   }
 
   get endpoints(): Endpoints {
-    return JSON.parse(readFileSync(join(this.data, 'endpoints.json'), 'utf8'));
+    return JSON.parse(readFileSync(join(this.#seenData ?? this.data, 'endpoints.json'), 'utf8'));
   }
 
   token(kind: 'api' | 'agent'): string {
-    return readFileSync(join(this.data, `${kind}-token`), 'utf8').trim();
+    return readFileSync(join(this.#seenData ?? this.data, `${kind}-token`), 'utf8').trim();
   }
 
   /** Sends the signal and waits for the end. */

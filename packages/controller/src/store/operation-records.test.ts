@@ -95,14 +95,14 @@ test('a cluster, its layout and its operation are stored together or not at all'
       password: 'pw',
       operation: operationOf('op-2'),
     }),
-  ).rejects.toThrow();
+  ).rejects.toThrow(/UNIQUE/);
   await expect(store.clusters.readLayout('id-2', 1)).rejects.toThrow(/not stored/);
   expect(await store.operations.find('op-2')).toBeUndefined();
 });
 
 test('the store itself refuses a second operation under way on a cluster', async () => {
   await createCluster();
-  await expect(store.operations.add(operationOf('op-2'), 'id-1')).rejects.toThrow();
+  await expect(store.operations.add(operationOf('op-2'), 'id-1')).rejects.toThrow(/UNIQUE/);
   await store.operations.update(recordOf(operationOf('op-1', { state: 'failed' })), []);
   await store.operations.add(operationOf('op-2'), 'id-1');
   expect((await store.operations.list('c1')).map(({ operation }) => operation.id)).toEqual([
