@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
+import type { BuiltRelease } from '../support/built-release.ts';
 import { startPausedCluster } from './paused-cluster.ts';
 import { figure } from './report.ts';
 import type { Report } from './report.ts';
@@ -13,15 +14,14 @@ const AIM_CPU_PERCENT = 1;
 const SAMPLE_MS = 10_000;
 
 export interface AgentOptions {
-  readonly distDirectory: string;
-  readonly release: string;
+  readonly release: BuiltRelease;
   readonly minutes: number;
 }
 
 export async function benchAgent(options: AgentOptions): Promise<Report> {
-  const { distDirectory, release } = options;
+  const { release } = options;
   const masters = (NODES_PER_HOST * HOSTS) / 2;
-  const setup = { distDirectory, release, masters, hosts: HOSTS, basePort: 22_000 };
+  const setup = { release, masters, hosts: HOSTS, basePort: 22_000 };
   const cluster = await startPausedCluster(setup);
   try {
     await cluster.api.operations.resumeOperation({ operation: cluster.operationId });
@@ -61,9 +61,15 @@ async function sample(pids: readonly number[], minutes: number): Promise<Report>
     ],
     aims: [
       { text: `at most ${AIM_RSS_MB} MB resident`, seen: worstRss, met: worstRss <= AIM_RSS_MB },
-      { text: `at most ${AIM_CPU_PERCENT} % CPU`, seen: worstCpu, met: worstCpu <= AIM_CPU_PERCENT },
+      {
+        text: `at most ${AIM_CPU_PERCENT} % CPU`,
+        seen: worstCpu,
+        met: worstCpu <= AIM_CPU_PERCENT,
+      },
     ],
-    remarks: [`${HOSTS} agents with ${NODES_PER_HOST} nodes each, heartbeat each second, idle cluster.`],
+    remarks: [
+      `${HOSTS} agents with ${NODES_PER_HOST} nodes each, heartbeat each second, idle cluster.`,
+    ],
   };
 }
 

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
+import type { BuiltRelease } from '../support/built-release.ts';
 import { startPausedCluster } from './paused-cluster.ts';
 import type { PausedCluster, PausedClusterOptions } from './paused-cluster.ts';
 import { figure } from './report.ts';
@@ -19,8 +20,7 @@ const TIMEOUT_MS = 120_000;
 const AIM_RATIO = 0.3;
 
 export interface CreateOptions {
-  readonly distDirectory: string;
-  readonly release: string;
+  readonly release: BuiltRelease;
   readonly runs: number;
   readonly sizes: readonly number[];
 }
@@ -58,9 +58,9 @@ export async function benchCreate(options: CreateOptions): Promise<Report> {
 }
 
 function setupOf(options: CreateOptions, nodes: number): PausedClusterOptions {
-  const { distDirectory, release } = options;
+  const { release } = options;
   const hosts = nodes <= 6 ? 3 : 6;
-  return { distDirectory, release, masters: nodes / 2, hosts, basePort: 21_000 };
+  return { release, masters: nodes / 2, hosts, basePort: 21_000 };
 }
 
 async function withCluster<T>(

@@ -4,14 +4,16 @@
  * The operation is paused while its nodes are being started, so that all of them run and none has been claimed or met.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { LocalStack, findPrograms } from '@redrover/cli';
 import type { ClusterSpec, Layout } from '@redrover/core';
 import { layoutFromProto, clusterSpecToProto } from '@redrover/wire';
 
+import { uploadRelease } from '../support/built-release.ts';
+import type { BuiltRelease } from '../support/built-release.ts';
+import { cacheDirectory, distDirectory } from '../support/paths.ts';
+import { createScratchDirectory } from '../support/scratch.ts';
 import type { ClusterAccess } from './usable.ts';
 
 type Api = ReturnType<LocalStack['connect']>;
@@ -28,8 +30,7 @@ export interface PausedCluster {
 }
 
 export interface PausedClusterOptions {
-  readonly distDirectory: string;
-  readonly release: string;
+  readonly release: BuiltRelease;
   readonly masters: number;
   readonly hosts: number;
   readonly basePort: number;
@@ -38,26 +39,35 @@ export interface PausedClusterOptions {
 // A master answers no write in its first two seconds (CLUSTER_WRITABLE_DELAY): neither side's clock should hold them.
 const SETTLE_MS = 3_000;
 
+// Sixty servers on two cores start within a few seconds.
+const START_TIMEOUT_MS = 60_000;
+
 /** Errors: whatever the stack says; the caller's `close` is not needed then. */
 export async function startPausedCluster(options: PausedClusterOptions): Promise<PausedCluster> {
-  const directory = await mkdtemp(join(tmpdir(), 'redrover-bench-'));
-  await chmod(directory, 0o755);
+  const scratch = await createScratchDirectory('bench');
   const hosts = Array.from({ length: options.hosts }, (_, index) => ({
     name: `h${index + 1}`,
     address: `127.0.1.${index + 1}`,
   }));
-  const stack = new LocalStack({ directory, programs: findPrograms(options.distDirectory), hosts });
+  const stack = new LocalStack({
+    directory: scratch.path,
+    programs: findPrograms(distDirectory),
+    hosts,
+    cacheDirectory: cacheDirectory(),
+  });
   const close = async () => {
     await stack.stop();
-    await rm(directory, { recursive: true, force: true });
+    await scratch.remove();
   };
   try {
     await stack.start();
     const api = stack.connect();
+    await uploadRelease(api, options.release);
+    for (const { name } of hosts) await installBuild(api, options.release.name, name);
     const paused = await applyAndPause(api, specOf(options));
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const agentPids = hosts.flatMap(({ name }) => stack.agentProcess(name)?.pid ?? []);
-    const redisCli = await findRedisCli(stack, options);
+    const redisCli = join(options.release.binDirectory, 'redis-cli');
     return { api, ...paused, redisCli, agentPids, close };
   } catch (error) {
     await close();
@@ -68,7 +78,7 @@ export async function startPausedCluster(options: PausedClusterOptions): Promise
 function specOf(options: PausedClusterOptions): ClusterSpec {
   return {
     name: `bench-${randomBytes(2).toString('hex')}`,
-    release: options.release,
+    release: options.release.name,
     shards: options.masters,
     replicas: 1,
     placement: {
@@ -85,6 +95,13 @@ function specOf(options: PausedClusterOptions): ClusterSpec {
   };
 }
 
+/** On every host beforehand, so that all nodes are started in one turn. */
+async function installBuild(api: Api, release: string, host: string): Promise<void> {
+  for await (const { event } of api.releases.buildRelease({ release, host })) {
+    if (event.case === 'build') return;
+  }
+}
+
 async function applyAndPause(api: Api, spec: ClusterSpec) {
   const planned = await api.clusters.planCluster({ spec: clusterSpecToProto(spec) });
   if (planned.result.case !== 'plan') throw new Error(`refused: ${JSON.stringify(planned.result)}`);
@@ -93,22 +110,30 @@ async function applyAndPause(api: Api, spec: ClusterSpec) {
   const layout = layoutFromProto(layoutMessage);
   const applied = await api.clusters.applyCluster({ spec: clusterSpecToProto(spec), fingerprint });
   const operationId = applied.operation?.id ?? '';
-  await pauseWhenStarting(api, operationId);
+  await pauseWhenStarting(api, operationId, layout.nodes.length);
   await waitUntilStarted(api, operationId, layout.nodes.length);
   const { password } = await api.clusters.getCredentials({ cluster: spec.name });
   const nodes = layout.nodes.map((node) => ({ host: node.address, port: node.port }));
   return { operationId, layout, access: { nodes, password } };
 }
 
-async function pauseWhenStarting(api: Api, operation: string): Promise<void> {
+/** Pauses when the last node is being started: nothing has been claimed by then. */
+async function pauseWhenStarting(api: Api, operation: string, count: number): Promise<void> {
+  const starting = new Set<string>();
   for await (const { event } of api.operations.watchOperation({ operation })) {
-    if (event.case === 'attempt' && event.value.stepKey.startsWith('startNode')) break;
+    const key = event.case === 'attempt' ? event.value.stepKey : '';
+    if (key.startsWith('startNode')) starting.add(key);
+    if (starting.size === count) break;
+    if (event.case === 'operation' && event.value.endedAt !== undefined) {
+      throw new Error(`the operation ended before its nodes were started: ${event.value.message}`);
+    }
   }
   await api.operations.pauseOperation({ operation });
 }
 
 async function waitUntilStarted(api: Api, operation: string, count: number): Promise<void> {
-  for (;;) {
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadlineMs) {
     const { attempts } = await api.operations.getOperation({ operation });
     const keys = (prefix: string) =>
       attempts.filter((attempt) => attempt.stepKey.startsWith(prefix) && attempt.endedAt);
@@ -118,11 +143,5 @@ async function waitUntilStarted(api: Api, operation: string, count: number): Pro
     if (keys('startNode').length >= count) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-async function findRedisCli(stack: LocalStack, { release }: PausedClusterOptions): Promise<string> {
-  const releases = join(stack.paths.hostRoot('h1'), 'releases');
-  const found = (await readdir(releases)).find((name) => name.startsWith(release));
-  if (found === undefined) throw new Error(`no build of ${release} under ${releases}`);
-  return join(releases, found, 'bin', 'redis-cli');
+  throw new Error(`not all of the ${count} nodes were started within ${START_TIMEOUT_MS} ms`);
 }

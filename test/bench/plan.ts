@@ -21,7 +21,11 @@ export function benchPlan(): Report {
       const hosts = makeHosts(zones);
       const values = Array.from({ length: RUNS }, () => timePlan(specOf(shards, replicas), hosts));
       const where = zones === 0 ? 'no zones' : `${zones} zones`;
-      return figure(`planLayout, ${HOSTS} hosts, ${shards} × (1 + ${replicas}), ${where}`, 'ms', values);
+      return figure(
+        `planLayout, ${HOSTS} hosts, ${shards} × (1 + ${replicas}), ${where}`,
+        'ms',
+        values,
+      );
     }),
   );
   const worst = Math.max(...figures.map((item) => item.median));

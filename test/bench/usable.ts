@@ -71,7 +71,9 @@ interface View {
 }
 
 async function readView(client: Redis): Promise<View> {
-  const lines = String(await client.call('CLUSTER', 'NODES')).trim().split('\n');
+  const lines = String(await client.call('CLUSTER', 'NODES'))
+    .trim()
+    .split('\n');
   let covered = 0;
   let ownSlot: number | undefined;
   const owners = lines.map((line) => {
