@@ -205,6 +205,19 @@ describe('a cluster of 3 + 3 on three hosts', () => {
     expect((await nodes()).map(({ pid }) => pid)).toEqual(before);
   });
 
+  test('is not changed by another spec under its name', async () => {
+    const other = await stack.writeSpec({ name: 'shop', nodeTimeoutMs: 9000 });
+    try {
+      for (const command of ['plan', 'apply']) {
+        const result = await stack.redrover(['cluster', command, '-f', other, '--yes']);
+        expect(result.exitCode).toBe(1);
+        expect(result.stderr).toContain('nodeTimeoutMs');
+      }
+    } finally {
+      await stack.writeSpec({ name: 'shop' });
+    }
+  });
+
   test('has operations that can be listed and shown', async () => {
     const list = await stack.redroverJson<{ id: string; state: string; kind: string }[]>([
       'op',

@@ -60,13 +60,21 @@ interface NodeJson {
 }
 
 async function nodesOf(name: string): Promise<readonly NodeJson[]> {
-  const { stdout } = await redrover('cluster', 'show', name, '-o', 'json');
+  const { stdout } = await redrover('cluster', 'show', name, '--context', name, '-o', 'json');
   return (JSON.parse(stdout) as { nodes: NodeJson[] }).nodes;
 }
 
 async function expectHealthy(name: string): Promise<void> {
   const [seed] = await nodesOf(name);
-  const { stdout } = await redrover('cluster', 'credentials', name, '-o', 'json');
+  const { stdout } = await redrover(
+    'cluster',
+    'credentials',
+    name,
+    '--context',
+    name,
+    '-o',
+    'json',
+  );
   const { password } = JSON.parse(stdout) as { password: string };
   const verdict = await askWitness({
     address: seed?.address ?? '',
@@ -155,6 +163,17 @@ describe('in the background', () => {
     expect(await playground('down')).toMatchObject({ exitCode: 0 });
     expect((await playground('status')).stdout).toContain('No playground is running');
   });
+});
+
+test('two at once do not collide', { timeout: PLAYGROUND_TIMEOUT_MS }, async () => {
+  const both = await Promise.all([playground('--detach'), playground('--detach')]);
+  for (const { exitCode, stderr } of both) expect(exitCode, stderr).toBe(0);
+  await expectHealthy('playground');
+  await expectHealthy('playground-2');
+  const programs = [...processesOf('playground'), ...processesOf('playground-2')];
+  expect(programs).toHaveLength(8);
+  expect(await playground('down')).toMatchObject({ exitCode: 0 });
+  expect(programs.some(isRunning)).toBe(false);
 });
 
 describe('in the foreground', () => {

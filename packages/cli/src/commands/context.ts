@@ -6,10 +6,10 @@ import { resolve } from 'node:path';
 import {
   configPath,
   readConfig,
+  updateConfig,
   withContext,
   withCurrent,
   withoutContext,
-  writeConfig,
 } from '../context/config-file.ts';
 import type { Config } from '../context/config-file.ts';
 import { checkAddress } from '../context/resolve-target.ts';
@@ -56,10 +56,10 @@ const listContexts: Handler = async ({ output, terminal }) => {
 
 const useContext: Handler = async ({ output, terminal }, invocation) => {
   const name = argumentAt(invocation, 0);
-  const path = configPath(terminal.env);
-  const config = readConfig(path);
-  assertKnown(config, name);
-  writeConfig(path, withCurrent(config, name));
+  await updateConfig(configPath(terminal.env), (config) => {
+    assertKnown(config, name);
+    return withCurrent(config, name);
+  });
   output.note(`Commands now go to context "${name}".`);
   return ExitCode.done;
 };
@@ -67,25 +67,24 @@ const useContext: Handler = async ({ output, terminal }, invocation) => {
 const setContext: Handler = async ({ flags, output, terminal }, invocation) => {
   const name = argumentAt(invocation, 0);
   const path = configPath(terminal.env);
-  const config = readConfig(path);
-  const before = config.contexts[name];
+  const before = readConfig(path).contexts[name];
   const controller = flags.controller ?? before?.controller;
   if (controller === undefined) {
     throw new UsageError(`name the controller of context "${name}" with --controller HOST:PORT`);
   }
   const tokenFile = flags.tokenFile === undefined ? before?.tokenFile : resolve(flags.tokenFile);
-  const changed = withContext(config, name, { controller: checkAddress(controller), tokenFile });
-  writeConfig(path, withCurrent(changed, name));
+  const context = { controller: checkAddress(controller), tokenFile };
+  await updateConfig(path, (config) => withCurrent(withContext(config, name, context), name));
   output.note(`Context "${name}" is ${controller}; commands now go there.`);
   return ExitCode.done;
 };
 
 const removeContext: Handler = async ({ output, terminal }, invocation) => {
   const name = argumentAt(invocation, 0);
-  const path = configPath(terminal.env);
-  const config = readConfig(path);
-  assertKnown(config, name);
-  writeConfig(path, withoutContext(config, name));
+  await updateConfig(configPath(terminal.env), (config) => {
+    assertKnown(config, name);
+    return withoutContext(config, name);
+  });
   output.note(`Context "${name}" is forgotten; nothing else was touched.`);
   return ExitCode.done;
 };

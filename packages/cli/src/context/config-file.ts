@@ -8,6 +8,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 
+import { withLock } from '../stack/lock.ts';
+
 export interface Context {
   /** `host:port` of the controller's API. */
   readonly controller: string;
@@ -42,18 +44,34 @@ export function readConfig(path: string): Config {
   return toConfig(parseYaml(text, path), path);
 }
 
-/** Replaces the file in one go: two commands at once never leave half a file. */
-export function writeConfig(path: string, config: Config): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+/** Changes the file from what it is at that moment: two commands at once lose nothing of each other. */
+export async function updateConfig(
+  path: string,
+  change: (config: Config) => Config,
+): Promise<void> {
   try {
     mkdirSync(dirname(path), { recursive: true });
+  } catch (error) {
+    throw notWritten(path, error);
+  }
+  await withLock(`${path}.lock`, async () => writeConfig(path, change(readConfig(path))));
+}
+
+/** In one go: nobody ever reads half a file. */
+function writeConfig(path: string, config: Config): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
     writeFileSync(temporary, stringify(config), { mode: 0o600 });
     renameSync(temporary, path);
   } catch (error) {
-    throw new RedroverError('permission-denied', `cannot write ${path}: ${String(error)}`, {
-      cause: error,
-    });
+    throw notWritten(path, error);
   }
+}
+
+function notWritten(path: string, error: unknown): RedroverError {
+  return new RedroverError('permission-denied', `cannot write ${path}: ${String(error)}`, {
+    cause: error,
+  });
 }
 
 export function withContext(config: Config, name: string, context: Context): Config {

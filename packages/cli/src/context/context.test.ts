@@ -9,7 +9,7 @@ import {
   withContext,
   withCurrent,
   withoutContext,
-  writeConfig,
+  updateConfig,
 } from './config-file.ts';
 import { checkAddress, resolveTarget } from './resolve-target.ts';
 
@@ -25,9 +25,10 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const none = { context: undefined, controller: undefined, tokenFile: undefined };
 
-function save(controller: string, tokenFile?: string): void {
-  const config = withContext(readConfig(configPath(env)), 'lab', { controller, tokenFile });
-  writeConfig(configPath(env), withCurrent(config, 'lab'));
+async function save(controller: string, tokenFile?: string): Promise<void> {
+  await updateConfig(configPath(env), (config) =>
+    withCurrent(withContext(config, 'lab', { controller, tokenFile }), 'lab'),
+  );
 }
 
 test('the file is found by REDROVER_CONFIG, XDG_CONFIG_HOME, then HOME', () => {
@@ -36,8 +37,8 @@ test('the file is found by REDROVER_CONFIG, XDG_CONFIG_HOME, then HOME', () => {
   expect(configPath({ HOME: '/h' })).toBe('/h/.config/redrover/config.yaml');
 });
 
-test('what is written is read back, and nobody else can read it', () => {
-  save('10.0.0.1:7400', '/token');
+test('what is written is read back, and nobody else can read it', async () => {
+  await save('10.0.0.1:7400', '/token');
   expect(readConfig(configPath(env))).toEqual({
     current: 'lab',
     contexts: { lab: { controller: '10.0.0.1:7400', tokenFile: '/token' } },
@@ -45,16 +46,28 @@ test('what is written is read back, and nobody else can read it', () => {
   expect(statSync(configPath(env)).mode & 0o777).toBe(0o600);
 });
 
-test('forgetting the current context leaves no current one', () => {
-  save('10.0.0.1:7400');
+test('commands at once lose nothing of each other', async () => {
+  const names = Array.from({ length: 8 }, (_, index) => `lab-${index}`);
+  await Promise.all(
+    names.map((name) =>
+      updateConfig(configPath(env), (config) =>
+        withContext(config, name, { controller: 'a:1', tokenFile: undefined }),
+      ),
+    ),
+  );
+  expect(Object.keys(readConfig(configPath(env)).contexts).sort()).toEqual(names);
+});
+
+test('forgetting the current context leaves no current one', async () => {
+  await save('10.0.0.1:7400');
   expect(withoutContext(readConfig(configPath(env)), 'lab')).toEqual({
     current: undefined,
     contexts: {},
   });
 });
 
-test('flags come before the environment, the environment before the file', () => {
-  save('file:1');
+test('flags come before the environment, the environment before the file', async () => {
+  await save('file:1');
   const withEnv = { ...env, REDROVER_CONTROLLER: 'env:2' };
   expect(resolveTarget(none, env).address).toBe('file:1');
   expect(resolveTarget(none, withEnv).address).toBe('env:2');
@@ -65,10 +78,10 @@ test('without anything the controller is expected on this machine', () => {
   expect(resolveTarget(none, env)).toEqual({ address: '127.0.0.1:7400', token: undefined });
 });
 
-test('a token is read without the line end of its file', () => {
+test('a token is read without the line end of its file', async () => {
   const tokenFile = join(directory, 'token');
   writeFileSync(tokenFile, 'abc\n');
-  save('file:1', tokenFile);
+  await save('file:1', tokenFile);
   expect(resolveTarget(none, env).token).toBe('abc');
 });
 
@@ -78,8 +91,8 @@ test('a token file that is not there is named', () => {
   );
 });
 
-test('a context that does not exist is an error that names those that do', () => {
-  save('file:1');
+test('a context that does not exist is an error that names those that do', async () => {
+  await save('file:1');
   expect(() => resolveTarget({ ...none, context: 'prod' }, env)).toThrow(
     /no context "prod".*known: lab/,
   );

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ClaimInput } from './claim.ts';
 import { claimInstance } from './claim.ts';
 import { listInstances, writeInstance } from './instance.ts';
-import { withLock } from './lock.ts';
+import { withLock } from '../stack/lock.ts';
 import { findBasePort } from './ports.ts';
 
 let playgrounds: string;

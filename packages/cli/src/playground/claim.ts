@@ -7,7 +7,7 @@ import { identifyProcess } from '../stack/process-identity.ts';
 import type { Programs } from '../stack/programs.ts';
 import { createPlaygroundsDirectory, listInstances, writeInstance } from './instance.ts';
 import type { Instance } from './instance.ts';
-import { withLock } from './lock.ts';
+import { withLock } from '../stack/lock.ts';
 import { findBasePort } from './ports.ts';
 import { stopInstance } from './stop.ts';
 

@@ -2,13 +2,7 @@
 import { RedroverError } from '@redrover/core';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import {
-  configPath,
-  readConfig,
-  withContext,
-  withCurrent,
-  writeConfig,
-} from '../context/config-file.ts';
+import { configPath, updateConfig, withContext, withCurrent } from '../context/config-file.ts';
 import { ExitCode } from '../exit-code.ts';
 import { Session } from '../program/session.ts';
 import type { Terminal } from '../program/session.ts';
@@ -102,7 +96,7 @@ async function bringUp({ input, options, instance, hosts, signal, note }: BringU
   await stack.start();
   const controller = stack.endpoints().api;
   const { apiToken: tokenFile } = stack.paths;
-  setContext(instance.name, { controller, tokenFile }, terminal.env);
+  await setContext(instance.name, { controller, tokenFile }, terminal.env);
   const session = new Session(
     {
       context: undefined,
@@ -163,13 +157,14 @@ function hostList(count: number): StackHost[] {
   }));
 }
 
-function setContext(
+async function setContext(
   name: string,
   context: { readonly controller: string; readonly tokenFile: string },
   env: NodeJS.ProcessEnv,
-): void {
-  const path = configPath(env);
-  writeConfig(path, withCurrent(withContext(readConfig(path), name, context), name));
+): Promise<void> {
+  await updateConfig(configPath(env), (config) =>
+    withCurrent(withContext(config, name, context), name),
+  );
 }
 
 /** Until a signal says so, or `down` elsewhere has stopped it. */

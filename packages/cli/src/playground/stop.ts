@@ -4,9 +4,9 @@ import { rmSync } from 'node:fs';
 import {
   configPath,
   readConfig,
+  updateConfig,
   withCurrent,
   withoutContext,
-  writeConfig,
 } from '../context/config-file.ts';
 import { stopStack } from '../stack/local-stack.ts';
 import { endProcess, isRunning } from '../stack/process-identity.ts';
@@ -29,16 +29,20 @@ export async function stopInstance({ instance, programs, env }: StopInput): Prom
     await endProcess(owner, { graceMs: OWNER_GRACE_MS });
   }
   await stopStack(instance.directory, programs);
-  removeContext(instance, env);
+  await removeContext(instance, env);
   rmSync(instance.directory, { recursive: true, force: true });
 }
 
-function removeContext({ name, previousContext }: StopInput['instance'], env: NodeJS.ProcessEnv) {
+async function removeContext(
+  { name, previousContext }: StopInput['instance'],
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const path = configPath(env);
-  const config = readConfig(path);
-  if (config.contexts[name] === undefined) return;
-  const without = withoutContext(config, name);
-  const previous = previousContext !== null && without.contexts[previousContext];
-  const restored = config.current === name && previous;
-  writeConfig(path, restored ? withCurrent(without, previousContext) : without);
+  if (readConfig(path).contexts[name] === undefined) return;
+  await updateConfig(path, (config) => {
+    const without = withoutContext(config, name);
+    const previous = previousContext ?? '';
+    const canRestore = config.current === name && without.contexts[previous] !== undefined;
+    return canRestore ? withCurrent(without, previous) : without;
+  });
 }

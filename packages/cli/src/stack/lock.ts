@@ -3,8 +3,8 @@ import { RedroverError } from '@redrover/core';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { identifyProcess, isRunning } from '../stack/process-identity.ts';
-import type { ProcessIdentity } from '../stack/process-identity.ts';
+import { identifyProcess, isRunning } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 
 // Whoever holds it may be stopping a crashed playground's nodes, each with a deadline of its own.
 const LOCK_WAIT_MS = 120_000;
@@ -16,7 +16,7 @@ export async function withLock<T>(path: string, action: () => Promise<T>): Promi
   while (!tryLock(path)) {
     dropStale(path);
     if (performance.now() > deadlineMs) {
-      throw new RedroverError('deadline-exceeded', `another playground holds ${path}; try again`);
+      throw new RedroverError('deadline-exceeded', `another process holds ${path}; try again`);
     }
     await delay(POLL_MS);
   }
