@@ -9,6 +9,7 @@ import { destination, pino, type Logger } from 'pino';
 import manifest from '../package.json' with { type: 'json' };
 import { releaseNode, stopNodes } from './by-hand.ts';
 import { runAgent } from './run-agent.ts';
+import { becomeSmall } from './small-process.ts';
 
 /** sysexits.h: the command line was used wrongly. */
 const EXIT_USAGE = 64;
@@ -78,6 +79,7 @@ async function run(options: RunOptions): Promise<void> {
   if (!/^.+:\d{1,5}$/.test(controller)) {
     throw usage(`--controller: expected host:port, got "${controller}"`);
   }
+  becomeSmall();
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

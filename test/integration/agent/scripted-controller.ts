@@ -45,6 +45,7 @@ const HEARTBEAT_MS = 200;
 export class ScriptedController {
   readonly token = TOKEN;
   incarnation = 1;
+  heartbeatMs = HEARTBEAT_MS;
   readonly hellos: Hello[] = [];
   readonly progress: string[] = [];
   lastHeartbeat: Heartbeat | undefined;
@@ -171,7 +172,7 @@ export class ScriptedController {
           value: {
             controllerId: 'scripted',
             incarnation: BigInt(this.incarnation),
-            heartbeatIntervalMs: HEARTBEAT_MS,
+            heartbeatIntervalMs: this.heartbeatMs,
           },
         });
         this.hellos.push(message.value);

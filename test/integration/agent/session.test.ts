@@ -178,7 +178,8 @@ describe('the steps of a creation', () => {
       await cluster.controller.step(attach);
       const peers = [targetOf(cluster, 7002)];
       await cluster.controller.step({ kind: 'meetNodes', host, node: key, peers });
-      const { message } = await cluster.controller.step({ kind: 'verifyWrite', host, node: key });
+      const write = { kind: 'verifyWrite', host, node: key } as const;
+      const { message } = await cluster.controller.step(write);
       expect(message).toBe('wrote, read back and removed a key');
       const after = await cluster.controller.observe();
       expect(after.map((one) => one.redis?.view.hash)).toEqual(

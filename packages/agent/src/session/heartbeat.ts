@@ -9,13 +9,15 @@ import type { Builder } from '../build/builder.ts';
 import type { NodeRegistry } from '../supervise/node-registry.ts';
 import { readListeningPorts } from './listening-ports.ts';
 
-/** Of what costs more to read than it changes: disk, ports, builds. */
-const SLOW_READ_MS = 5_000;
+/** Of what costs more to read than it changes: disk, ports, builds, load, memory. */
+const SLOW_READ_MS = 10_000;
 
 interface SlowReadings {
   readonly builds: readonly InstalledBuild[];
   readonly diskFreeBytes: bigint;
   readonly usedPorts: readonly number[];
+  readonly loadAverage: number;
+  readonly agentRssBytes: bigint;
 }
 
 export interface HeartbeatSources {
@@ -51,8 +53,8 @@ export class HeartbeatReader {
       nodes: observations.map((node) => nodeObservationToProto(node, { view: 'hash' })),
       builds: slow.builds.map(installedBuildToProto),
       diskFreeBytes: slow.diskFreeBytes,
-      loadAverage: loadavg()[0] ?? 0,
-      agentRssBytes: BigInt(process.memoryUsage.rss()),
+      loadAverage: slow.loadAverage,
+      agentRssBytes: slow.agentRssBytes,
       usedPorts: [...slow.usedPorts],
     };
     return { message, observations };
@@ -72,6 +74,8 @@ export class HeartbeatReader {
       builds,
       diskFreeBytes: disk.bavail * disk.bsize,
       usedPorts: [...ports].filter((port) => !own.has(port)).sort((a, b) => a - b),
+      loadAverage: loadavg()[0] ?? 0,
+      agentRssBytes: BigInt(process.memoryUsage.rss()),
     };
     this.#slowReadAtMs = performance.now();
     return this.#slow;

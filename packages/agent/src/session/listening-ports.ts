@@ -20,6 +20,8 @@ export function listeningPorts(ipv4: string, ipv6: string, address: string): Rea
   if (!isLoopback(address)) own.add(hexOf('127.0.0.1'));
   const ports = new Set<number>();
   for (const line of `${ipv4}\n${ipv6}`.split('\n')) {
+    // A busy host has thousands of other sockets: they are not even taken apart.
+    if (!line.includes(` ${LISTEN} `)) continue;
     const [, local = '', , state] = line.trim().split(/\s+/);
     const [hexAddress = '', hexPort = ''] = local.split(':');
     if (state !== LISTEN || !isOwn(hexAddress, own)) continue;

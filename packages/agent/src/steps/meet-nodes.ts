@@ -1,6 +1,7 @@
-/** `meetNodes`: CLUSTER MEET with each peer. Meeting a node that is known already changes nothing. */
-import { busPortOf, RedroverError, type MeetNodesStep } from '@redrover/core';
+/** `meetNodes`: CLUSTER MEET with each peer that the node does not know yet. */
+import { busPortOf, RedroverError, type MeetNodesStep, type ProbeTarget } from '@redrover/core';
 import type { RedisCommand } from '../redis/node-connection.ts';
+import { readOwnView } from './own-view.ts';
 import type { HostContext, StepEffect } from './step-context.ts';
 
 export async function meetNodes(
@@ -8,14 +9,22 @@ export async function meetNodes(
   { node: key, peers }: MeetNodesStep,
 ): Promise<StepEffect> {
   const { connection } = nodes.get(key);
-  const replies = await connection.pipeline(
-    peers.map(({ address, port, busPort }): RedisCommand => {
-      const endpoint = ['CLUSTER', 'MEET', address, port] as const;
-      return busPort === busPortOf(port) ? endpoint : [...endpoint, busPort];
-    }),
+  const { view } = await readOwnView(connection, key);
+  // Inviting a known node shows it twice for a moment, which would look like disagreement.
+  const strangers = peers.filter(
+    ({ address, port }) =>
+      !view.nodes.some((known) => known.address === address && known.port === port),
   );
+  if (strangers.length === 0) return { touched: [key], message: '' };
+  const replies = await connection.pipeline(strangers.map(meetCommand));
   const refused = replies.find((reply) => reply instanceof RedroverError);
   if (refused !== undefined) throw refused;
   // MEET only sends the invitation: who came is seen in the views.
-  return { touched: [key], message: `invited ${peers.map((peer) => peer.node).join(', ')}` };
+  const names = strangers.map((peer) => peer.node).join(', ');
+  return { touched: [key], message: `invited ${names}` };
+}
+
+function meetCommand({ address, port, busPort }: ProbeTarget): RedisCommand {
+  const endpoint = ['CLUSTER', 'MEET', address, port] as const;
+  return busPort === busPortOf(port) ? endpoint : [...endpoint, busPort];
 }

@@ -27,6 +27,7 @@ export class AgentNode {
   readonly #observer: NodeObserver;
   readonly #host: string;
   readonly #now: () => number;
+  #kept: RedisObservation | undefined;
 
   constructor(record: NodeRecord, paths: NodePaths, options: SupervisorOptions) {
     const { key, plan, port, password } = record;
@@ -68,13 +69,21 @@ export class AgentNode {
     };
   }
 
+  /** Each second it is the same: only what differs from what was kept is looked at closer. */
+  async #note(redis: RedisObservation): Promise<void> {
+    const isKept = this.#kept !== undefined && saysTheSame(this.#kept, redis);
+    const done = await this.supervisor.noteAnswer(true, isKept ? undefined : lastSeenOf(redis));
+    // On a full disk it is tried again with the next observation.
+    if (done && !redis.loading) this.#kept = redis;
+  }
+
   async #observeRedis(options: ObserveNodeOptions): Promise<RedisObservation | undefined> {
     const pid = this.supervisor.process?.pid;
     if (pid === undefined) return undefined;
     const { fresh, timeoutMs = OBSERVE_TIMEOUT_MS } = options;
     try {
       const redis = await this.#observer.observe({ pid, fresh, timeoutMs });
-      await this.supervisor.noteAnswer(true, lastSeenOf(redis));
+      await this.#note(redis);
       return redis;
     } catch {
       // Not answering is a state of the node, which the supervisor names.
@@ -82,6 +91,18 @@ export class AgentNode {
       return undefined;
     }
   }
+}
+
+/** Whether a later observation says the same, as far as it is kept. */
+function saysTheSame(a: RedisObservation, b: RedisObservation): boolean {
+  return (
+    a.view === b.view &&
+    a.role === b.role &&
+    a.nodeId === b.nodeId &&
+    a.configEpoch === b.configEpoch &&
+    a.aofEnabled === b.aofEnabled &&
+    a.persistenceOk === b.persistenceOk
+  );
 }
 
 function markerOnly({ cluster, clusterId, layoutNumber }: NodeMarker): NodeMarker {

@@ -8,7 +8,10 @@ import { AgentNode } from './agent-node.ts';
 import type { SupervisorOptions } from './node-supervisor.ts';
 
 /** A crash is seen this late at most; looking costs one small read of /proc a node. */
-const TICK_MS = 200;
+const TICK_MS = 250;
+
+/** Directories of others appear when somebody makes them by hand: no need to look each second. */
+const STRAYS_READ_MS = 10_000;
 
 export class NodeRegistry {
   readonly #host: string;
@@ -16,6 +19,10 @@ export class NodeRegistry {
   readonly #options: SupervisorOptions;
   readonly #nodes = new Map<NodeKey, AgentNode>();
   #timer: NodeJS.Timeout | undefined;
+  #strays: { readonly nodes: readonly NodeObservation[]; readonly readAtMs: number } = {
+    nodes: [],
+    readAtMs: -Infinity,
+  };
 
   constructor(host: string, paths: AgentPaths, options: SupervisorOptions) {
     this.#host = host;
@@ -95,8 +102,7 @@ export class NodeRegistry {
   async observe(keys: readonly NodeKey[], fresh: boolean): Promise<NodeObservation[]> {
     if (keys.length > 0) return Promise.all(keys.map((key) => this.#observeOne(key, fresh)));
     const own = this.list().map((node) => node.observe({ fresh }));
-    const strays = (await this.#strayKeys()).map((key) => this.#observeOne(key, fresh));
-    return Promise.all([...own, ...strays]);
+    return [...(await Promise.all(own)), ...(await this.#observeStrays(fresh))];
   }
 
   async #load(): Promise<void> {
@@ -154,6 +160,16 @@ export class NodeRegistry {
       },
       redis: undefined,
     };
+  }
+
+  async #observeStrays(fresh: boolean): Promise<readonly NodeObservation[]> {
+    const now = performance.now();
+    const known = this.#strays.nodes.filter(({ key }) => !this.#nodes.has(key));
+    if (!fresh && now - this.#strays.readAtMs < STRAYS_READ_MS) return known;
+    const keys = await this.#strayKeys();
+    const nodes = await Promise.all(keys.map((key) => this.#observeAbsent(key)));
+    this.#strays = { nodes, readAtMs: now };
+    return nodes;
   }
 
   /** Directories that look like a node's and have no record: data that somebody else put there. */

@@ -166,17 +166,24 @@ export class NodeSupervisor {
     }
   }
 
-  /** Whether the process answered; what it said is kept for the day when it cannot say it. */
-  async noteAnswer(answered: boolean, seen?: LastSeen): Promise<void> {
+  /**
+   * Whether the process answered; what it said is kept for the day when it cannot say it. False when
+   * that could not be written down.
+   */
+  async noteAnswer(answered: boolean, seen?: LastSeen): Promise<boolean> {
     if (this.#phase.kind === 'up') {
       const wasAnswering = this.#phase.answering !== 'not yet';
       this.#phase.answering = answered ? 'yes' : wasAnswering ? 'no' : 'not yet';
     }
-    if (seen === undefined) return;
-    if (JSON.stringify(seen) === JSON.stringify(this.#record.lastSeen)) return;
-    await this.#save({ lastSeen: seen }).catch((error: unknown) => {
-      this.#options.log.warn({ err: error, node: this.#record.key }, 'cannot keep what was seen');
-    });
+    if (seen === undefined) return true;
+    if (JSON.stringify(seen) === JSON.stringify(this.#record.lastSeen)) return true;
+    try {
+      await this.#save({ lastSeen: seen });
+      return true;
+    } catch (thrown) {
+      this.#options.log.warn({ err: thrown, node: this.#record.key }, 'cannot keep what was seen');
+      return false;
+    }
   }
 
   /** A new config, build or password was put in force on disk. */
