@@ -89,13 +89,9 @@ async function run(options: RunOptions): Promise<void> {
   }
   const cache = options.cache ?? defaultCache();
   const { version } = manifest;
-  await runAgent(
-    {
-      ...{ host, address, labels, controller, tokenFile, root, cache },
-      ...{ redisUser, buildUser, version, log },
-    },
-    ending.signal,
-  );
+  const place = { host, address, labels, root, cache };
+  const users = { redisUser, buildUser };
+  await runAgent({ ...place, ...users, controller, tokenFile, version, log }, ending.signal);
 }
 
 function createLog(level: string): Logger {

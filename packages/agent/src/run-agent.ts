@@ -87,10 +87,8 @@ async function runLocked(
       builds: (await builder.installed()).map(installedBuildToProto),
       agentRunId,
     });
-    const session = new AgentSession({
-      ...{ controller, open, hello, heartbeat, commands, fences, now, log },
-    });
-    await session.run(signal);
+    const parts = { controller, open, hello, heartbeat, commands, fences, now, log };
+    await new AgentSession(parts).run(signal);
   } finally {
     nodes.close();
   }

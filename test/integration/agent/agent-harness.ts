@@ -60,12 +60,10 @@ export class AgentHarness {
     const output = createWriteStream(join(this.#scratch.path, 'agent.log'), { flags: 'a' });
     const args = ['run', '--host', this.host, '--address', this.address, '--root', this.root];
     const session = ['--controller', this.controller.address];
-    const files = [
-      ...['--token-file', join(this.#scratch.path, 'token')],
-      ...['--cache', join(this.#scratch.path, 'cache')],
-    ];
+    const token = ['--token-file', join(this.#scratch.path, 'token')];
+    const cache = ['--cache', join(this.#scratch.path, 'cache')];
     const bundle = join(distDirectory, 'redrover-agent.mjs');
-    const agent = spawn(process.execPath, [bundle, ...args, ...session, ...files], {
+    const agent = spawn(process.execPath, [bundle, ...args, ...session, ...token, ...cache], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     agent.stdout.pipe(output);

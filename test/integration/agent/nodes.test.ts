@@ -6,7 +6,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { isRoot } from '../../support/paths.ts';
 import { AgentHarness, PASSWORD } from './agent-harness.ts';
 
 let harness: AgentHarness;
@@ -49,10 +48,8 @@ describe('a prepared and started node', () => {
     const limits = await readFile(`/proc/${pid}/limits`, 'utf8');
     expect(limits).toMatch(new RegExp(`^Max open files\\s+${nofile}\\s+${nofile}\\s`, 'm'));
     expect(seen?.redis?.nofileSoft).toBe(nofile);
-    if (isRoot) {
-      const status = await readFile(`/proc/${pid}/status`, 'utf8');
-      expect(status).not.toMatch(/^Uid:\s+0\s/m);
-    }
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    expect(status).not.toMatch(/^Uid:\s+0\s/m);
     const directory = join(harness.root, '7001');
     expect((await stat(join(directory, 'redis.conf'))).mode & 0o777).toBe(0o600);
     expect(await readdir(directory)).toEqual(

@@ -7,7 +7,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Fence, NodeObservation, Step } from '@redrover/core';
 import {
   AgentService,
-  CommandSchema,
+  type CommandSchema,
   SessionResponseSchema,
   type ClusterView,
   type CommandResult,

@@ -130,12 +130,19 @@ test('a crashed replica and a crashed master without replicas are back at once',
   await createCluster(harness, { ...PORTS, config: NO_PERSISTENCE });
   harness.signal(7004, 'SIGKILL');
   harness.signal(7003, 'SIGKILL');
-  await until(
+  const nodes = [harness.key(7003), harness.key(7004)];
+  const seen = await until(
     'both to run',
     async () => {
-      const seen = await harness.controller.observe([harness.key(7003), harness.key(7004)]);
-      return seen.every((node) => node.process.state === 'running' && node.process.restarts === 1);
+      const now = await harness.controller.observe(nodes);
+      return now.every(({ process: { restarts, state } }) => restarts === 1 && state === 'running')
+        ? now
+        : undefined;
     },
     5_000,
   );
+  expect(seen.map((node) => node.process.reason)).toEqual([
+    'killed by SIGKILL',
+    'killed by SIGKILL',
+  ]);
 });

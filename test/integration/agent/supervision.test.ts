@@ -143,9 +143,14 @@ describe('when a server dies', () => {
     await harness.startAgent();
     await harness.inState(7001, 'running');
     process.kill(pid, 'SIGKILL');
-    await until('a new process', async () => {
+    const seen = await until('a new process', async () => {
       const [now] = await harness.controller.observe([harness.key(7001)]);
-      return now?.process.state === 'running' && now.process.pid !== pid;
+      return now?.process.state === 'running' && now.process.pid !== pid ? now : undefined;
+    });
+    // Only a parent is told the signal: of an adopted process, just that it ended.
+    expect(seen.process).toMatchObject({
+      restarts: 1,
+      reason: expect.stringContaining('ended unseen'),
     });
   });
 

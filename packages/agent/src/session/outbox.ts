@@ -14,38 +14,45 @@ const MAX_KEPT = 256;
 
 export class Outbox {
   readonly #kept: OutgoingMessage[] = [];
-  #send: ((message: OutgoingMessage) => Promise<void>) | undefined;
-  #draining: Promise<void> = Promise.resolve();
+  #deliver: ((message: OutgoingMessage) => Promise<void>) | undefined;
+  #isDraining = false;
 
   /** A connection is there: what was kept goes first. */
-  open(send: (message: OutgoingMessage) => Promise<void>): void {
-    this.#send = send;
-    this.#drain();
+  open(deliver: (message: OutgoingMessage) => Promise<void>): void {
+    this.#deliver = deliver;
+    void this.#drain();
   }
 
   close(): void {
-    this.#send = undefined;
+    this.#deliver = undefined;
   }
 
   /** Delivers now or after the next reconnect. */
   post(message: OutgoingMessage): void {
     this.#kept.push(message);
     if (this.#kept.length > MAX_KEPT) this.#kept.shift();
-    this.#drain();
+    void this.#drain();
   }
 
-  #drain(): void {
-    this.#draining = this.#draining.then(async () => {
+  /** One message after another, in the order of their posting; a failed one stays the first. */
+  async #drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    try {
       for (let next = this.#kept[0]; next !== undefined; next = this.#kept[0]) {
-        if (this.#send === undefined) return;
+        const deliver = this.#deliver;
+        if (deliver === undefined) return;
         try {
-          await this.#send(next);
+          await deliver(next);
         } catch {
-          // The connection is gone; its owner sees that too and opens a new one.
-          return;
+          // This connection is gone. Another one may have been opened while the call failed.
+          if (this.#deliver === deliver) this.#deliver = undefined;
+          continue;
         }
         if (this.#kept[0] === next) this.#kept.shift();
       }
-    });
+    } finally {
+      this.#isDraining = false;
+    }
   }
 }
