@@ -35,7 +35,7 @@ export class AgentHarness {
     const harness = new AgentHarness(await createScratchDirectory('agent'));
     try {
       await writeFile(join(harness.#scratch.path, 'token'), harness.controller.token);
-      await harness.#installBuild();
+      await harness.#installBuilds();
       await harness.controller.start();
       await harness.startAgent();
       return harness;
@@ -180,16 +180,32 @@ export class AgentHarness {
     );
   }
 
-  /** The release of the test run, as an agent of this root would have installed it. */
-  async #installBuild(): Promise<void> {
-    const source = dirname(inject('release').binDirectory);
-    const { release, platform } = JSON.parse(
-      readFileSync(join(source, 'provenance.json'), 'utf8'),
-    ) as { release: string; platform: string };
-    const target = join(this.root, 'releases', `${release}-${platform}`);
-    await mkdir(dirname(target), { recursive: true });
-    await cp(source, target, { recursive: true });
+  /** Every build in the cache, the one of the test run among them, as the agent had installed it. */
+  async #installBuilds(): Promise<void> {
+    for (const { directory, release, platform } of cachedBuilds()) {
+      const target = join(this.root, 'releases', `${release}-${platform}`);
+      await mkdir(dirname(target), { recursive: true });
+      await cp(directory, target, { recursive: true });
+    }
   }
+}
+
+export interface CachedBuild {
+  readonly directory: string;
+  readonly release: string;
+  readonly platform: string;
+}
+
+/** What previous runs have compiled, whatever the releases. */
+export function cachedBuilds(): CachedBuild[] {
+  const builds = dirname(dirname(inject('release').binDirectory));
+  return readdirSync(builds)
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
+    .map((name) => {
+      const directory = join(builds, name);
+      const text = readFileSync(join(directory, 'provenance.json'), 'utf8');
+      return { ...(JSON.parse(text) as CachedBuild), directory };
+    });
 }
 
 function workingDirectory(pid: number): string | undefined {

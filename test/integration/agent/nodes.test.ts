@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { AgentHarness, PASSWORD } from './agent-harness.ts';
+import { AgentHarness, cachedBuilds, PASSWORD } from './agent-harness.ts';
 
 let harness: AgentHarness;
 
@@ -126,15 +126,31 @@ describe('a prepared and started node', () => {
   });
 });
 
+describe('the config', () => {
+  const releases = [...new Set(cachedBuilds().map(({ release }) => release))];
+
+  test.each(releases)('is accepted and in force in %s', async (release) => {
+    const [product = '', version = ''] = release.split('-');
+    const port = 7050 + releases.indexOf(release);
+    const config = { 'maxmemory-policy': 'allkeys-lru', save: '900 1 300 10' };
+    const change = { release, version, product: product as 'redis' | 'valkey', config };
+    await harness.run(harness.plan(port, change));
+    const [seen] = await harness.controller.observe([harness.key(port)]);
+    expect(seen?.redis).toMatchObject({ version, aofEnabled: true, nodeTimeoutMs: 2_000 });
+  });
+});
+
 describe('a plan that cannot be', () => {
   test('is refused with the words of the server, and nothing is changed', async () => {
+    const running = harness.serverPids().length;
     const plan = harness.plan(7010, { config: { 'appendfsync-typo': 'yes' } });
     await expect(harness.prepare(plan)).rejects.toMatchObject({
       code: 'invalid-argument',
       message: expect.stringMatching(/appendfsync-typo.*Bad directive/),
     });
     await expect(readdir(join(harness.root, '7010'))).rejects.toThrow('ENOENT');
-    expect(harness.serverPids()).toHaveLength(1);
+    // Neither the trial nor the node is left.
+    expect(harness.serverPids()).toHaveLength(running);
   });
 
   test('leaves a running node and its config alone', async () => {

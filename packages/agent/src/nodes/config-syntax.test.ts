@@ -1,11 +1,11 @@
-import fc from 'fast-check';
+import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { quoteArgument, readDirective, staysInLine } from './config-syntax.ts';
 
 test('what is quoted stays in its line and reads back the same', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (value) => {
+  assert(
+    property(string({ unit: 'binary' }), (value) => {
       const line = `requirepass ${quoteArgument(value)}`;
       expect(staysInLine(line)).toBe(true);
       expect(readDirective(line, 'requirepass')).toBe(value.toWellFormed());

@@ -95,8 +95,11 @@ shutdown-timeout 10
   test('writes nothing that an older release does not know', () => {
     const since6 = ['cluster-allow-replica-migration'];
     const since7 = [
-      ...['appenddirname', 'enable-debug-command', 'enable-module-command'],
-      ...['enable-protected-configs', 'shutdown-timeout'],
+      'appenddirname',
+      'enable-debug-command',
+      'enable-module-command',
+      'enable-protected-configs',
+      'shutdown-timeout',
     ];
     const old = directives(planOf('5.0.3'));
     for (const name of [...since6, ...since7]) expect(old.has(name), name).toBe(false);
