@@ -27,8 +27,10 @@ export interface ControllerParts {
   readonly metrics: Metrics;
   /** Begins what goes on by itself: sweeps, and operations that were under way. */
   start(): Promise<void>;
-  /** Ends it; what is under way on the hosts goes on. */
+  /** Ends that, and the agents' sessions; what is under way on the hosts goes on. */
   stop(): Promise<void>;
+  /** The last thing: nothing can be asked of it any more. */
+  close(): Promise<void>;
 }
 
 export async function assembleParts(
@@ -104,6 +106,8 @@ async function assembleWith(store: Store, opened: Opened): Promise<ControllerPar
       hosts.stopSweeping();
       await operations.stop();
       await agents.stop();
+    },
+    async close() {
       await store.close();
     },
   };

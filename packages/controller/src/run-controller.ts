@@ -51,8 +51,10 @@ export async function runController(options: ControllerOptions): Promise<Running
   try {
     await directory.removeEndpoints();
     const parts = await assembleParts(directory, options.log);
-    undo.push(() => parts.stop());
+    undo.push(() => parts.close());
     const endpoints = await listen(options, parts, undo);
+    // Before the listeners go: agents and watchers are told why.
+    undo.push(() => parts.stop());
     await parts.start();
     await directory.writeEndpoints(endpoints);
     undo.push(() => directory.removeEndpoints());

@@ -187,7 +187,7 @@ async function callOnce(client: object, name: string, kind: string): Promise<unk
     if (kind === 'client_streaming') await call?.((async function* () {})(), options);
     if (kind === 'server_streaming') for await (const _ of call?.({}, options) ?? []) break;
     if (kind === 'bidi_streaming') {
-      const { messages } = call?.(options) as unknown as { messages: AsyncIterable<unknown> };
+      const { messages } = (call?.(options) ?? {}) as { messages: AsyncIterable<unknown> };
       for await (const _ of messages) break;
     }
     return undefined;

@@ -77,6 +77,20 @@ async function planOf(spec = specOf()): Promise<Plan> {
   return result.value;
 }
 
+/** What something else than Redis listens on, on h1. */
+async function takePorts(ports: number[]): Promise<void> {
+  const [agent] = agents;
+  if (agent === undefined) throw new Error('no agent');
+  agent.usedPorts = ports;
+  await agent.beat();
+}
+
+/** Where a plan that is made now would put nodes. */
+async function portsOnH1(): Promise<number[]> {
+  const nodes = (await planOf()).layout?.nodes ?? [];
+  return nodes.filter((node) => node.host === 'h1').map((node) => node.port);
+}
+
 async function applyNow(spec = specOf()): Promise<string> {
   const { fingerprint } = await planOf(spec);
   const { operation } = await api.clusters.applyCluster({ spec, fingerprint });
@@ -134,7 +148,8 @@ test('only what was planned and still holds is applied', async () => {
   ).rejects.toMatchObject(stale);
   // Somebody else takes a port of the layout.
   const port = plan.layout?.nodes.find((node) => node.host === 'h1')?.port ?? 0;
-  await agents[0]?.beat({ usedPorts: [port] });
+  await takePorts([port]);
+  await until('the port to be avoided', async () => !(await portsOnH1()).includes(port));
   await expect(api.clusters.applyCluster({ spec: specOf(), fingerprint })).rejects.toMatchObject(
     stale,
   );
@@ -143,10 +158,12 @@ test('only what was planned and still holds is applied', async () => {
 });
 
 test('ports that are freed after the plan are no reason to refuse it', async () => {
-  await agents[0]?.beat({ usedPorts: [6379] });
+  await takePorts([6379]);
+  await until('the port to be avoided', async () => !(await portsOnH1()).includes(6379));
   const spec = specOf();
   const { fingerprint } = await planOf(spec);
-  await agents[0]?.beat({ usedPorts: [] });
+  await takePorts([]);
+  await until('the port to be used again', async () => (await portsOnH1()).includes(6379));
   expect((await api.clusters.applyCluster({ spec, fingerprint })).operation).toBeDefined();
 });
 

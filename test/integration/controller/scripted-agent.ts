@@ -27,7 +27,6 @@ export interface AgentIdentity {
   readonly incarnation?: bigint;
   /** Answers each question for nodes by itself: there are none. */
   readonly answersObservations?: boolean;
-  readonly usedPorts?: readonly number[];
 }
 
 export class ScriptedAgent {
@@ -39,6 +38,8 @@ export class ScriptedAgent {
   ended: { readonly error: unknown } | undefined;
   readonly #call: BidiCall<MessageInitShape<typeof SessionRequestSchema>, SessionResponse>;
 
+  /** Told in every heartbeat. */
+  usedPorts: number[] = [];
   readonly #identity: AgentIdentity;
 
   constructor(client: Client<typeof AgentService>, identity: AgentIdentity) {
@@ -87,7 +88,12 @@ export class ScriptedAgent {
   async beat(heartbeat: Heartbeat = {}): Promise<void> {
     await this.send({
       case: 'heartbeat',
-      value: { sentAt: timestampToProto(Date.now()), diskFreeBytes: 900n, ...heartbeat },
+      value: {
+        sentAt: timestampToProto(Date.now()),
+        diskFreeBytes: 900n,
+        usedPorts: this.usedPorts,
+        ...heartbeat,
+      },
     });
   }
 

@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 import type { HostFacts, HostStatus, InstalledBuild } from '@redrover/core';
 
 import type { HostRecord } from '../store/host-records.ts';
-import { LOST_AFTER_MS, statusOfSilence } from './liveness.ts';
+import { statusOfSilence } from './liveness.ts';
 
 export interface KnownHost extends HostRecord {
   readonly status: HostStatus;
@@ -40,6 +40,9 @@ interface Entry {
 
 const SILENT: Entry['beat'] = { loadAverage: 0, agentRssBytes: 0, usedPorts: [] };
 
+/** After a restart of the controller: agents dial again with growing pauses of some seconds. */
+const RETURN_MS = 15_000;
+
 /** A sweep that comes this late means that this process stood still, not that agents were silent. */
 const STALL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 250;
@@ -52,9 +55,15 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
   #sweepTick = performance.now();
   #sweep: NodeJS.Timeout | undefined;
 
+  constructor() {
+    super();
+    // Each operation under way listens.
+    this.setMaxListeners(0);
+  }
+
   /** Known hosts from an earlier run count as suspect until they had time to come back. */
   remember(records: readonly HostRecord[]): void {
-    const lastBeatTick = performance.now() - LOST_AFTER_MS + SWEEP_INTERVAL_MS;
+    const lastBeatTick = performance.now();
     for (const { lastSeenMs, ...identity } of records) {
       this.#entries.set(identity.name, {
         identity,
@@ -159,8 +168,10 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
   }
 }
 
-function statusOf(entry: Entry): HostStatus {
-  return statusOfSilence(performance.now() - entry.lastBeatTick);
+function statusOf({ saidHello, lastBeatTick }: Entry): HostStatus {
+  const silenceMs = performance.now() - lastBeatTick;
+  if (saidHello) return statusOfSilence(silenceMs);
+  return silenceMs < RETURN_MS ? 'suspect' : 'lost';
 }
 
 function withDiskFree(facts: HostFacts | undefined, diskFreeBytes: number) {

@@ -37,6 +37,12 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
   /** The nodes that a host listed in its last heartbeat. */
   readonly #listed = new Map<string, ReadonlySet<NodeKey>>();
 
+  constructor() {
+    super();
+    // Each operation under way listens.
+    this.setMaxListeners(0);
+  }
+
   find(key: NodeKey): NodeObservation | undefined {
     return this.#nodes.get(key);
   }

@@ -1,17 +1,17 @@
 /**
  * An operation's attempts: in memory for the planner, written to the store in batches.
  *
- * A durable write blocks the event loop, and steps are idempotent: losing the last moments of a
- * journal may repeat a step, never endanger data. So nothing waits for these writes except the end
- * of the operation, which is written together with all that is left.
+ * Steps are idempotent: losing the last moments of a journal may repeat a step, never endanger
+ * data. So no step waits for these writes; the end of the operation is written, and forced to the
+ * disk, together with all that is left.
  */
 import type { Attempt, ErrorCode, History } from '@redrover/core';
 import type { Logger } from 'pino';
 
 import type { AttemptRecord, OperationRecords } from '../store/operation-records.ts';
 
-/** A creation of one second makes ten writes; after a crash at most this much is repeated. */
-const FLUSH_INTERVAL_MS = 100;
+/** A creation of one second makes a few writes; a crash forgets this much at the most. */
+const FLUSH_INTERVAL_MS = 200;
 
 /** A line of a journal is for people; compilers write more than that. */
 const MAX_MESSAGE_LENGTH = 1_000;

@@ -50,6 +50,15 @@ test('a slow watcher loses lines of progress, and nothing else', async () => {
   expect(events.at(-1)).toEqual(waits('still told'));
 });
 
+test('a long past does not count as slowness', async () => {
+  const feed = new OperationFeed();
+  const past = Array.from({ length: 5_000 }, (_, at) => waits(String(at)));
+  const watch = feed.watch(past);
+  feed.publish(waits('now'));
+  feed.end();
+  expect(await collect(watch.events)).toHaveLength(5_001);
+});
+
 test('a watcher that reads nothing at all is ended with the reason', async () => {
   const feed = new OperationFeed();
   const watch = feed.watch([]);

@@ -46,17 +46,20 @@ export class OperationFeed {
 
 class Watcher {
   readonly #queue: OperationEvent[];
+  readonly #limit: number;
   #isFinished = false;
   #error: RedroverError | undefined;
   #wake = (): void => undefined;
 
   constructor(first: readonly OperationEvent[]) {
     this.#queue = [...first];
+    // What was before is as long as it is, and is not the watcher's fault.
+    this.#limit = first.length + MAX_BUFFERED;
   }
 
   push(event: OperationEvent): void {
     if (this.#isFinished) return;
-    if (this.#queue.length >= MAX_BUFFERED) {
+    if (this.#queue.length >= this.#limit) {
       // Lines of progress are the only thing that may be left out.
       if (event.kind === 'progress') return;
       const index = this.#queue.findIndex((queued) => queued.kind === 'progress');

@@ -126,6 +126,8 @@ export class OperationLoop {
     try {
       this.#ask(this.#targets.all());
       while (!this.#isStopping && (await this.#turn()));
+    } catch (error) {
+      await this.#finishBroken(error);
     } finally {
       hosts.off('change', ring);
       observations.off('change', ring);
@@ -201,8 +203,11 @@ export class OperationLoop {
   }
 
   async #runLane(lane: string, steps: readonly Step[]): Promise<void> {
+    const { cancelling } = this.#record;
     try {
-      for (const step of steps) if (!(await this.#runStep(step))) break;
+      for (const step of steps) {
+        if (this.#record.cancelling !== cancelling || !(await this.#runStep(step))) break;
+      }
     } finally {
       this.#lanes.delete(lane);
       this.#poll.restart(performance.now());
@@ -268,8 +273,8 @@ export class OperationLoop {
     }
     const restMs = isIdle ? this.#poll.remainingMs(tick) : LONGEST_REST_MS;
     await this.#wakeup.wait(Math.min(restMs, LONGEST_REST_MS));
-    // Planning for a thousand nodes takes a while: it gets half of the time, and no more.
-    const earliestTick = tick + turnMs;
+    // Planning for a thousand nodes takes a while: it gets a third of the time, and no more.
+    const earliestTick = tick + 2 * turnMs;
     const earlyMs = earliestTick - performance.now();
     if (earlyMs > 1) await new Promise((resolve) => setTimeout(resolve, earlyMs));
   }
@@ -289,6 +294,16 @@ export class OperationLoop {
 
   #publishAttempt(position: number): void {
     this.feed.publish({ kind: 'attempt', attempt: this.journal.at(position) });
+  }
+
+  /** A defect of ours must not leave an operation that nobody runs and nobody can end. */
+  async #finishBroken(error: unknown): Promise<void> {
+    const { log } = this.#context;
+    log.error({ err: error, operation: this.operation.id }, 'the loop of an operation broke');
+    const message =
+      `a defect of Redrover ended it: ${RedroverError.from(error).message}; its stack is in the ` +
+      "controller's log. What was done so far stays: plan and apply again to go on";
+    while (!this.#isStopping && !(await this.#finish({ state: 'failed', message })));
   }
 
   /** Writes the end durably before anybody hears of it. @returns false if that was not possible. */

@@ -66,11 +66,7 @@ export class Operations {
     });
     this.#loops.set(id, loop);
     log.info({ operation: id, cluster, kind: record.operation.kind }, 'operation begins');
-    const run = loop.run().catch((error: unknown) => {
-      // A defect of ours; the operation stays as it is, and is entered again at the next start.
-      log.error({ err: error, operation: id }, 'the loop of an operation broke');
-    });
-    const settled = run.finally(() => {
+    const settled = loop.run().finally(() => {
       this.#runs.delete(settled);
       this.#loops.delete(id);
     });
