@@ -14,5 +14,3 @@ export function cacheDirectory(): string {
   if (process.getuid?.() === 0) return '/var/cache/redrover';
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'redrover');
 }
-
-export const isRoot = process.getuid?.() === 0;
