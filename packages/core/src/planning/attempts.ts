@@ -124,11 +124,11 @@ function exhausted(trail: Trail, options: TryOptions): Turn {
     const message = `${what}: done ${trail.successes} times, but its effect was never seen`;
     return blocking({ rule: 'step-without-effect', subject, message, remedy });
   }
-  const times = failures.length === 1 ? 'once' : `${failures.length} times`;
+  const times = failures.length === 1 ? '' : ` ${failures.length} times`;
   return blocking({
     rule: 'step-failed',
     subject,
-    message: `${what} failed ${times}: ${failures.at(-1)?.message ?? ''}`,
+    message: `${what} failed${times}: ${failures.at(-1)?.message ?? ''}`,
     evidence: failures.map((failure) => `${failure.errorCode ?? 'internal'}: ${failure.message}`),
     remedy,
   });

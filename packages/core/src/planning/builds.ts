@@ -113,8 +113,6 @@ function buildOptions(situation: Situation, host: string, doing: string): TryOpt
     now: situation.now,
     what: `${doing} ${situation.release.name} on ${host}`,
     subject: host,
-    remedy:
-      `See what the compiler said (redrover release show ${situation.release.name}), ` +
-      `repair it on ${host}, then apply again`,
+    remedy: `Repair that on ${host}, then apply again`,
   };
 }
