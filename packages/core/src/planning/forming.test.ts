@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { HostObservation, ProcessState } from '../model/observation.ts';
 import type { MeetNodesStep, Step } from '../model/step.ts';
 import { planCancel, planSteps } from './plan-steps.ts';
 import type { PlanInput } from './situation.ts';
@@ -147,6 +148,34 @@ describe('timing', () => {
   it('is not lowered below what the layout wants', () => {
     const quick = { ...layout, nodeTimeoutMs: 400 };
     expect(timingsOf(startedNodesOf(quick))).toEqual([]);
+  });
+
+  it('is not held low by a clock that was set back', () => {
+    const step: Step = { kind: 'setTiming', host: 'h1', node: 'h1:6379', ...lowered };
+    const left = withRedis({ ...started, history: [attemptOf(step)] }, 'h1:6379', lowered);
+    expect(timingsOf({ ...left, now: NOW - 3_600_000 })).toEqual([['h1:6379', 5000]]);
+  });
+
+  it('of a node that cannot be asked keeps a cancelled operation waiting', () => {
+    const forming = playUntil(started, hasKind('meetNodes'));
+    const { observation } = forming;
+    const restarted = { ...observation, nodes: {} };
+    const away = { ...observation.hosts['h1'], status: 'lost' } as const;
+    const hosts = { ...observation.hosts, h1: { ...away, name: 'h1' } as HostObservation };
+    for (const unknown of [restarted, { ...observation, nodes: {}, hosts }]) {
+      expect(planCancel({ ...forming, observation: unknown }).done).toBe(false);
+    }
+    const lost = planCancel({ ...runningCluster(layout), observation: { ...observation, hosts } });
+    expect(lost.waits.map(({ subject }) => subject)).toEqual(['h1:6379', 'h1:6380']);
+  });
+
+  it('of a node without a process keeps nobody waiting', () => {
+    const input = runningCluster(layout);
+    const states: ProcessState[] = ['absent', 'prepared', 'stopped', 'backoff', 'held'];
+    for (const state of states) {
+      expect(planCancel(withProcess(input, 'h1:6379', { state })).done).toBe(true);
+    }
+    expect(planCancel(withProcess(input, 'h1:6379', { state: 'unresponsive' })).done).toBe(false);
   });
 
   it('is all that a cancelled operation still puts back', () => {

@@ -9,8 +9,8 @@ import { planChange } from './change.ts';
 import { planCreate } from './create.ts';
 import { planRemove } from './remove.ts';
 import { assessSituation, type PlanInput, type Situation } from './situation.ts';
-import { planTimingRestore } from './timing.ts';
-import { isIdle, type Turn } from './turn.ts';
+import { awaitTimingOfOthers, planTimingRestore } from './timing.ts';
+import { isIdle, mergeTurns, type Turn } from './turn.ts';
 
 /**
  * Plans one turn of an operation; it may be entered at any moment, from whatever is true.
@@ -39,11 +39,13 @@ export function planSteps(input: PlanInput): NextSteps {
 }
 
 /**
- * What is left to do when an operation ends early (cancelled by a person): nothing but putting
- * lowered timing back. `done` once no node that answers has timing of its own.
+ * What is left to do when an operation ends early (cancelled by a person) or rests (paused):
+ * nothing but putting lowered timing back. `done` once no node can have timing of its own. A node
+ * of which nothing is known is waited for; for how long is the caller's business.
  */
 export function planCancel(input: PlanInput): NextSteps {
-  const turn = planTimingRestore(assessSituation(input));
+  const situation = assessSituation(input);
+  const turn = mergeTurns([planTimingRestore(situation), awaitTimingOfOthers(situation)]);
   return { ...turn, done: turn.steps.length === 0 && turn.waits.length === 0 };
 }
 

@@ -9,10 +9,11 @@
  */
 import { countSlots, normalizeRanges, SLOT_COUNT } from '../model/slots.ts';
 import type { Layout } from '../model/layout.ts';
+import type { ProcessState } from '../model/observation.ts';
 import { stepKey, type SetTimingStep } from '../model/step.ts';
 import { tryStep } from './attempts.ts';
-import { allLive, viewOf, type LiveNode, type Situation } from './situation.ts';
-import { IDLE, mergeTurns, type Turn } from './turn.ts';
+import { allLive, seenNode, viewOf, type LiveNode, type Situation } from './situation.ts';
+import { IDLE, mergeTurns, waiting, type Turn } from './turn.ts';
 
 /** Below this Redis gains nothing: it waits at least 500 ms (CLUSTER_MIN_REJOIN_DELAY). */
 const SHORTEST_TIMEOUT_MS = 500;
@@ -58,11 +59,16 @@ export function chooseTimingMode(situation: Situation, formed: boolean): TimingM
   if (layout.nodeTimeoutMs <= formingTiming(layout).nodeTimeoutMs) return 'restore';
   if (live.some((entry) => entry.redis.keys > 0)) return 'restore';
   const begunAtMs = beganLowering(situation);
-  const open = begunAtMs !== undefined && now - begunAtMs < FORMING_WINDOW_MS;
+  const open = begunAtMs !== undefined && isWithin(FORMING_WINDOW_MS, now - begunAtMs);
   if (begunAtMs !== undefined && !open) return 'restore';
   // A replica does not answer while it loads what its master sent: no reason to change course.
   if (allLive(situation) && !live.some((entry) => seemsUsable(situation, entry))) return 'lower';
   return open ? 'keep' : 'restore';
+}
+
+/** Since a time in the future nothing is known: a clock that was set back must not hold it open. */
+function isWithin(windowMs: number, sinceMs: number): boolean {
+  return sinceMs >= 0 && sinceMs < windowMs;
 }
 
 function allRunning({ layout, observation }: Situation): boolean {
@@ -86,6 +92,30 @@ export function planTiming(situation: Situation, mode: TimingMode): Turn {
  */
 export function planTimingRestore(situation: Situation): Turn {
   return planTiming(situation, 'restore');
+}
+
+/** No process: whenever one is started, it has the timing that is written in its config. */
+const WITHOUT_PROCESS: ReadonlySet<ProcessState> = new Set([
+  'absent',
+  'prepared',
+  'stopped',
+  'backoff',
+  'crash-loop',
+  'held',
+]);
+
+/**
+ * Waits for the nodes that cannot be asked now and may have lowered timing: after a restart of the
+ * controller that is all of them, until their hosts have reported. A removal lowers none.
+ */
+export function awaitTimingOfOthers(situation: Situation): Turn {
+  if (situation.kind === 'remove') return IDLE;
+  const unknown = situation.layout.nodes.filter(({ key }) => {
+    const state = seenNode(situation, key)?.process.state;
+    return !situation.liveByKey.has(key) && (state === undefined || !WITHOUT_PROCESS.has(state));
+  });
+  const reason = 'does not answer; its node timeout may still be lowered';
+  return mergeTurns(unknown.map(({ key }) => waiting(key, reason)));
 }
 
 function planNodeTiming(situation: Situation, live: LiveNode, target: Timing): Turn {
