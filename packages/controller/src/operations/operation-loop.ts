@@ -60,6 +60,9 @@ const WIND_DOWN_LIMIT_MS = 30_000;
 /** How long to wait before the end of an operation is written again, on a full disk say. */
 const WRITE_RETRY_MS = 1_000;
 
+/** Only a running operation goes on; the other two put lowered timing back, and nothing else. */
+type Mode = 'running' | 'paused' | 'cancelling';
+
 export class OperationLoop {
   readonly feed = new OperationFeed();
   readonly #context: LoopContext;
@@ -155,8 +158,11 @@ export class OperationLoop {
 
   /** @returns false when the operation is over. */
   async #turn(): Promise<boolean> {
-    if (this.operation.state === 'paused') {
+    if (this.#mode === 'paused') {
+      // However long it lasts: nodes must not be left with lowered timing meanwhile.
       this.#waits.show([]);
+      this.#isBlocked = false;
+      this.#launch(this.#plan().steps);
       await this.#wakeup.wait(LONGEST_REST_MS);
       return true;
     }
@@ -179,7 +185,12 @@ export class OperationLoop {
     const observation = takeSnapshot(this.#context, layout);
     const history = this.journal.history;
     const input = { layout, release, kind, purge, observation, history, now: Date.now() };
-    return this.#record.cancelling ? planCancel(input) : planSteps(input);
+    return this.#mode === 'running' ? planSteps(input) : planCancel(input);
+  }
+
+  get #mode(): Mode {
+    if (this.#record.cancelling) return 'cancelling';
+    return this.operation.state === 'paused' ? 'paused' : 'running';
   }
 
   #endOf(next: NextSteps): { state: OperationState; message: string } | undefined {
@@ -203,10 +214,11 @@ export class OperationLoop {
   }
 
   async #runLane(lane: string, steps: readonly Step[]): Promise<void> {
-    const { cancelling } = this.#record;
+    const mode = this.#mode;
     try {
       for (const step of steps) {
-        if (this.#record.cancelling !== cancelling || !(await this.#runStep(step))) break;
+        // What was planned for another state of the operation is not begun any more.
+        if (this.#mode !== mode || !(await this.#runStep(step))) break;
       }
     } finally {
       this.#lanes.delete(lane);
@@ -238,7 +250,7 @@ export class OperationLoop {
   }
 
   #mayNotBegin(): boolean {
-    return this.#isStopping || this.#isBlocked || this.operation.state === 'paused';
+    return this.#isStopping || this.#isBlocked;
   }
 
   #execute(step: Step): Promise<string> {

@@ -32,6 +32,7 @@ export class Operations {
   readonly #context: OperationsContext;
   readonly #loops = new Map<string, OperationLoop>();
   readonly #runs = new Set<Promise<void>>();
+  #lastChange: Promise<unknown> = Promise.resolve();
   #isStopping = false;
 
   constructor(context: OperationsContext) {
@@ -145,8 +146,22 @@ export class Operations {
     return this.#isStopping;
   }
 
+  /**
+   * One at a time: a change that is made from a record which another one is about to replace would
+   * undo that one, a cancellation say.
+   */
+  #change(
+    id: string,
+    expected: OperationState | undefined,
+    change: (record: OperationRecord) => OperationRecord,
+  ): Promise<Operation> {
+    const changed = this.#lastChange.then(() => this.#changeNow(id, expected, change));
+    this.#lastChange = changed.catch(() => undefined);
+    return changed;
+  }
+
   /** Durable before it is in force, and before anybody hears of it. */
-  async #change(
+  async #changeNow(
     id: string,
     expected: OperationState | undefined,
     change: (record: OperationRecord) => OperationRecord,

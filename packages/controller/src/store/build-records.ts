@@ -1,7 +1,7 @@
 /** Builds whose packed binaries the controller holds as a blob, for the other hosts of a platform. */
 import type { Build } from '@redrover/core';
 
-import type { StoreDatabase } from './store.ts';
+import type { StoreDatabase } from './schema.ts';
 
 export interface BuildRecord {
   readonly build: Build;

@@ -1,11 +1,9 @@
 /** Clusters: their spec, current layout and password, and every layout that was ever accepted. */
 import { RedroverError, type ClusterSpec, type Layout, type Operation } from '@redrover/core';
 import type { Release } from '@redrover/core';
-import type { Transaction } from 'kysely';
 
 import { insertOperation } from './operation-records.ts';
-import type { StoreTables } from './schema.ts';
-import type { StoreDatabase } from './store.ts';
+import type { StoreDatabase } from './schema.ts';
 
 export interface ClusterRecord {
   readonly name: string;
@@ -116,16 +114,6 @@ export class ClusterRecords {
 export interface StoredLayout {
   readonly layout: Layout;
   readonly release: Release;
-}
-
-/** Forgets the cluster; its layouts and operations stay as history. */
-export async function deleteCluster(
-  transaction: Transaction<StoreTables>,
-  clusterId: string,
-): Promise<void> {
-  await transaction.deleteFrom('cluster').where('cluster_id', '=', clusterId).execute();
-  // Plans that were shown while it lived hold its id, which its successor must not take over.
-  await transaction.deleteFrom('plan').where('cluster_id', '=', clusterId).execute();
 }
 
 interface ClusterRow {

@@ -1,7 +1,7 @@
 /** Hosts that ever said hello: they are known, as lost ones, also when the controller comes back first. */
 import type { HostFacts, InstalledBuild } from '@redrover/core';
 
-import type { StoreDatabase } from './store.ts';
+import type { StoreDatabase } from './schema.ts';
 
 export interface HostRecord {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Who this controller is: its id and its incarnation, which fences off older copies of itself. */
 import { randomUUID } from 'node:crypto';
 
-import type { StoreDatabase } from './store.ts';
+import type { StoreDatabase } from './schema.ts';
 
 const CONTROLLER_ID = 'controller-id';
 const INCARNATION = 'incarnation';

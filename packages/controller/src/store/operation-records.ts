@@ -2,9 +2,7 @@
 import type { Attempt, Operation } from '@redrover/core';
 import { sql, type Transaction } from 'kysely';
 
-import { deleteCluster } from './cluster-records.ts';
-import type { OperationTable, StoreTables } from './schema.ts';
-import type { StoreDatabase } from './store.ts';
+import type { OperationTable, StoreDatabase, StoreTables } from './schema.ts';
 
 export interface OperationRecord {
   readonly operation: Operation;
@@ -95,7 +93,8 @@ export class OperationRecords {
         .where('id', '=', operation.id)
         .execute();
       if (operation.kind === 'remove' && operation.state === 'done') {
-        await deleteCluster(transaction, clusterId);
+        // Its layouts and operations stay, as history.
+        await transaction.deleteFrom('cluster').where('cluster_id', '=', clusterId).execute();
       }
     });
   }

@@ -5,7 +5,7 @@
  */
 import type { Layout } from '@redrover/core';
 
-import type { StoreDatabase } from './store.ts';
+import type { StoreDatabase } from './schema.ts';
 
 /** A plan that was approved a day ago is not what anybody means today. */
 const PLAN_LIFETIME_MS = 24 * 3600 * 1000;

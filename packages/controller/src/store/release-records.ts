@@ -1,7 +1,7 @@
 /** Releases that an operator added; the built-in catalogue is core's. */
 import type { Release } from '@redrover/core';
 
-import type { StoreDatabase } from './store.ts';
+import type { StoreDatabase } from './schema.ts';
 
 export class ReleaseRecords {
   readonly #database: StoreDatabase;

@@ -4,7 +4,7 @@
  *
  * Columns that end in `_json` hold values of `@redrover/core`'s model as they are.
  */
-import type { Generated } from 'kysely';
+import type { Generated, Kysely } from 'kysely';
 
 export interface MetaTable {
   key: string;
@@ -102,3 +102,5 @@ export interface StoreTables {
   operation: OperationTable;
   attempt: AttemptTable;
 }
+
+export type StoreDatabase = Kysely<StoreTables>;

@@ -14,10 +14,8 @@ import { migrate } from './migrations.ts';
 import { OperationRecords } from './operation-records.ts';
 import { PlanRecords } from './plan-records.ts';
 import { ReleaseRecords } from './release-records.ts';
-import type { StoreTables } from './schema.ts';
+import type { StoreDatabase, StoreTables } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
-
-export type StoreDatabase = Kysely<StoreTables>;
 
 export class Store {
   readonly meta: MetaRecords;
