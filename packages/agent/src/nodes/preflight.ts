@@ -11,7 +11,7 @@ import { ensureDirectory, writeDurableFile } from '../files/durable-file.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import type { ExitReport, Launcher } from '../supervise/launcher.ts';
 import { describeExit, lastWords } from '../supervise/exit-reason.ts';
-import { findScratchPort, requireFreePort } from './free-port.ts';
+import { findScratchPort } from './free-port.ts';
 import { pathsIn, type NodePaths } from './paths.ts';
 import { renderConfig, type ConfigSecrets } from './render-config.ts';
 import type { RunAs } from './run-as.ts';
@@ -34,7 +34,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 const KILL_TIMEOUT_MS = 5_000;
 /** Another process may take the port between the look and the start. */
-const PORT_TRIES = 3;
+const PORT_TRIES = 10;
 
 /** @throws RedroverError `invalid-argument` with the server's own message when it rejects the config. */
 export async function preflightConfig(request: PreflightRequest): Promise<void> {
@@ -43,7 +43,7 @@ export async function preflightConfig(request: PreflightRequest): Promise<void> 
     const port = await findScratchPort(SCRATCH_ADDRESS, Math.random);
     const words = await tryOnce(request, port);
     if (words === undefined) return;
-    if (attempt < PORT_TRIES && (await isTaken(port))) continue;
+    if (attempt < PORT_TRIES && isPortClash(words)) continue;
     throw new RedroverError(
       'invalid-argument',
       `${request.plan.release} rejects the config of ${key}: ${words}. Nothing was changed; ` +
@@ -53,16 +53,12 @@ export async function preflightConfig(request: PreflightRequest): Promise<void> 
   }
 }
 
-/** Whether somebody else has taken the scratch port meanwhile, so that the config is not to blame. */
-async function isTaken(port: number): Promise<boolean> {
-  try {
-    await requireFreePort(SCRATCH_ADDRESS, port, 'scratch port');
-    await requireFreePort(SCRATCH_ADDRESS, port + 10_000, 'scratch bus port');
-    return false;
-  } catch {
-    // Whatever the reason, another port is worth a try.
-    return true;
-  }
+/**
+ * Whether somebody else had the port, so that the config is not to blame: another trial, which may be
+ * gone by now. The server tells in words alone (`listenToPort`, `clusterInit` in its sources).
+ */
+function isPortClash(words: string): boolean {
+  return /address already in use|failed listening on/i.test(words);
 }
 
 /** Undefined when the server answered; else its own words. */
