@@ -45,7 +45,7 @@ const bundles = [
   { entry: 'packages/cli/src/playground/main.ts', output: 'redrover-playground.mjs' },
 ];
 
-export async function bundle({ entry, output, plugins = [] }) {
+async function bundle({ entry, output, plugins = [] }) {
   const result = await build({
     absWorkingDir: repositoryRoot,
     entryPoints: [entry],
