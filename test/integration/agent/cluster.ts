@@ -14,17 +14,21 @@ export interface SmallCluster {
   /** The master of each replica. */
   readonly replicas: Readonly<Record<number, number>>;
   readonly config?: Readonly<Record<string, string>>;
+  /** Default 2000. */
+  readonly nodeTimeoutMs?: number;
 }
 
 /** Resolves when every view agrees, every slot is served and every replica is in sync. */
 export async function createCluster(
   harness: AgentHarness,
-  { masters, replicas, config = {} }: SmallCluster,
+  { masters, replicas, config = {}, nodeTimeoutMs = 2_000 }: SmallCluster,
 ): Promise<void> {
   const { controller, host } = harness;
   const replicaPorts = Object.keys(replicas).map(Number);
   const ports = [...masters, ...replicaPorts];
-  await Promise.all(ports.map((port) => harness.run(harness.plan(port, { config }))));
+  await Promise.all(
+    ports.map((port) => harness.run(harness.plan(port, { config, nodeTimeoutMs }))),
+  );
   const targets = ports.map((port) => targetOf(harness, port));
   await controller.step({ kind: 'probeMesh', host, targets });
   const slots = splitSlotsEvenly(masters.length);

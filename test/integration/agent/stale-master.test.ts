@@ -70,7 +70,8 @@ describe('a crashed master with a replica', () => {
   });
 
   test('and an AOF is back at once, as master, with all keys', async () => {
-    await createCluster(harness, PORTS);
+    // Far longer than a restart takes on a busy machine: no failover may come in between.
+    await createCluster(harness, { ...PORTS, nodeTimeoutMs: 15_000 });
     const written = await writeKeys(7001, 200);
     harness.signal(7001, 'SIGKILL');
     await settled(
