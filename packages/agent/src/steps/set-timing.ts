@@ -9,7 +9,7 @@ export async function setTiming(
   { nodes }: HostContext,
   { node: key, nodeTimeoutMs, replicaNoFailover }: SetTimingStep,
 ): Promise<StepEffect> {
-  const { connection, record } = nodes.get(key);
+  const { connection, record, timing } = nodes.get(key);
   const lowers = nodeTimeoutMs < record.plan.nodeTimeoutMs;
   if (lowers && !replicaNoFailover) {
     throw new RedroverError(
@@ -17,6 +17,7 @@ export async function setTiming(
       `${key}: a node timeout of ${nodeTimeoutMs} ms is safe only while replicas do not fail over`,
     );
   }
+  timing.renew();
   // Lowering: failover goes off first. Raising: the timeout goes up before failover comes back.
   const timeout = ['CONFIG', 'SET', 'cluster-node-timeout', nodeTimeoutMs] as const;
   const flag = replicaNoFailover ? 'yes' : 'no';

@@ -8,6 +8,7 @@ import { NodeObserver } from '../redis/observe.ts';
 import { NodeSupervisor, type SupervisorOptions } from './node-supervisor.ts';
 import { readNofileSoft } from './processes.ts';
 import { readOwnView } from './start-facts.ts';
+import { TimingGuard } from './timing-guard.ts';
 
 export interface ObserveNodeOptions {
   /** Reads again what changes rarely. */
@@ -24,6 +25,7 @@ export class AgentNode {
   readonly paths: NodePaths;
   readonly connection: NodeConnection;
   readonly supervisor: NodeSupervisor;
+  readonly timing: TimingGuard;
   readonly #observer: NodeObserver;
   readonly #host: string;
   readonly #now: () => number;
@@ -34,6 +36,15 @@ export class AgentNode {
     this.paths = paths;
     this.connection = new NodeConnection({ key, address: plan.node.address, port, password });
     this.supervisor = new NodeSupervisor(record, paths, this.connection, options);
+    const { supervisor, connection } = this;
+    this.timing = new TimingGuard({
+      key,
+      plan: () => this.record.plan,
+      isUp: () => supervisor.process !== undefined,
+      connection,
+      queue: supervisor.queue,
+      log: options.log,
+    });
     this.#observer = new NodeObserver(this.connection, {
       readNofileSoft,
       readOwnId: async () => (await readOwnView(paths))?.myself.nodeId ?? '',

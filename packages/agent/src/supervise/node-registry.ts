@@ -45,7 +45,10 @@ export class NodeRegistry {
   /** Begins to watch the processes. */
   watch(): void {
     this.#timer ??= setInterval(() => {
-      for (const node of this.#nodes.values()) node.supervisor.tick();
+      for (const { supervisor, timing } of this.#nodes.values()) {
+        supervisor.tick();
+        timing.tick();
+      }
     }, TICK_MS);
   }
 
