@@ -72,9 +72,12 @@ describe('when the agent dies', () => {
     await until('all servers to be gone', () => harness.serverPids().length === 0);
     harness.controller.stop();
     harness.spawnAgent();
-    const [started] = await until('a server', () => {
-      const pids = harness.serverPids();
-      return pids.length > 0 ? pids : undefined;
+    // A child is the agent's own image until it has become a server.
+    const started = await until('a server', async () => {
+      const [pid] = harness.serverPids();
+      if (pid === undefined) return undefined;
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return command.includes('redis-server') ? pid : undefined;
     });
     expect(await readFile(`/proc/${started}/cmdline`, 'utf8')).toContain('7001');
     // The stopped one stays so, also once the controller is back.
