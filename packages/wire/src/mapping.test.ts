@@ -221,6 +221,14 @@ describe('coverage', () => {
     expect(all.filter((name) => !seen.has(name))).toEqual([]);
   });
 
+  it('the status of a host survives the round trip', () => {
+    fc.assert(
+      fc.property(arbitrary.hostStatus, (status) => {
+        expect(wire.hostStatusFromProto(wire.hostStatusToProto(status))).toBe(status);
+      }),
+    );
+  });
+
   it.each(arbitrary.stepKinds)('the step %s survives the round trip', (kind) => {
     fc.assert(
       fc.property(arbitrary.stepOfKind(kind), (step) => {

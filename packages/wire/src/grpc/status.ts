@@ -120,7 +120,7 @@ function explain(error: ServiceError, call: CallDescription): string {
 
 function encodeContext(context: ErrorContext): Buffer | undefined {
   if (Object.keys(context).length === 0) return undefined;
-  const entries = Object.entries(context).map(([key, value]) => ({ key, value: String(value) }));
+  const entries = Object.entries(context).map(([key, value]) => ({ key, value }));
   for (;;) {
     const json = JSON.stringify(Object.fromEntries(entries.map(({ key, value }) => [key, value])));
     const bytes = Buffer.from(json);
