@@ -107,7 +107,7 @@ async function copyBinaries({ build, binDirectory }: InstallOptions, target: str
   // As `make install` does: one program under several names.
   const server = serverName(build);
   for (const alias of ['check-aof', 'check-rdb']) {
-    await symlink(server, join(target, `${server.replace('server', alias)}`));
+    await symlink(server, join(target, server.replace('server', alias)));
   }
   await syncDirectory(target);
 }

@@ -102,7 +102,7 @@ async function install(
   options.onLine?.(`installing ${packages.join(' ')} with ${manager}`);
   for (const [program = manager, ...args] of installCommands(manager, packages)) {
     const outcome = await runCommand(program, args, {
-      environment: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } as Record<string, string>,
+      environment: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       onLine: options.onLine,
       signal: options.signal,
     });

@@ -144,5 +144,5 @@ function decodeContext(bytes: string | Buffer | undefined): ErrorContext {
   }
   if (typeof parsed !== 'object' || parsed === null) return {};
   const entries = Object.entries(parsed).filter(([, value]) => typeof value === 'string');
-  return Object.fromEntries(entries) as ErrorContext;
+  return Object.fromEntries(entries);
 }

@@ -11,7 +11,7 @@ import { GRPC_STATUS_BY_CODE } from '../grpc/status.ts';
 type Fields<T> = { [Key in keyof T]-?: fc.Arbitrary<T[Key]> };
 
 function record<T>(fields: Fields<T>): fc.Arbitrary<T> {
-  return fc.record(fields) as fc.Arbitrary<T>;
+  return fc.record(fields);
 }
 
 const bool = fc.boolean();
@@ -71,14 +71,7 @@ export const tuningItem = record<core.TuningItem>({
   found: text,
   wanted: text,
   source: text,
-  state: fc.constantFrom(
-    'ok',
-    'differs',
-    'not-persisted',
-    'needs-root',
-    'read-only',
-    'advice',
-  ) as fc.Arbitrary<core.TuningItem['state']>,
+  state: fc.constantFrom('ok', 'differs', 'not-persisted', 'needs-root', 'read-only', 'advice'),
   before: maybe(text),
   hint: text,
 });
@@ -232,7 +225,7 @@ export const redisObservation = record<core.RedisObservation>({
   nodeId: word,
   version: text,
   role: nodeRole,
-  clusterState: fc.constantFrom('ok', 'fail') as fc.Arbitrary<'ok' | 'fail'>,
+  clusterState: fc.constantFrom('ok', 'fail'),
   slotsAssigned: uint32,
   knownNodes: uint32,
   currentEpoch: uint64,
@@ -282,7 +275,7 @@ export const attempt = record<core.Attempt>({
   stepKey: word,
   startedAtMs: timeMs,
   endedAtMs: maybe(timeMs),
-  outcome: fc.constantFrom('running', 'ok', 'failed') as fc.Arbitrary<core.Attempt['outcome']>,
+  outcome: fc.constantFrom('running', 'ok', 'failed'),
   errorCode: maybe(errorCode),
   message: text,
 });
@@ -339,6 +332,6 @@ export const fence = record<core.Fence>({
   expiresAtMs: timeMs,
   preconditions: record<core.StepPreconditions>({
     nodeId: text,
-    role: fc.constantFrom('master', 'replica', '') as fc.Arbitrary<'master' | 'replica' | ''>,
+    role: fc.constantFrom('master', 'replica', ''),
   }),
 });

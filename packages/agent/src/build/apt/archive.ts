@@ -103,7 +103,7 @@ async function runApt(
   try {
     return await runCommand(program, ['-c', configuration, '-q', ...args], {
       cwd: options.cwd ?? '/',
-      environment: { ...process.env, LC_ALL: 'C' } as Record<string, string>,
+      environment: { ...process.env, LC_ALL: 'C' },
       onLine: options.onLine,
       signal: options.signal,
     });
@@ -135,7 +135,7 @@ async function sortNewestFirst(
   async function isNewer(a: string, b: string): Promise<boolean> {
     const { exitCode } = await runCommand('dpkg', ['--compare-versions', a, 'gt', b], {
       signal: options.signal,
-      environment: { ...process.env, APT_CONFIG: configuration } as Record<string, string>,
+      environment: { ...process.env, APT_CONFIG: configuration },
     });
     return exitCode === 0;
   }

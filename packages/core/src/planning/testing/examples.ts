@@ -144,7 +144,7 @@ export function attemptOf(step: Step, change: Partial<Attempt> = {}): Attempt {
     errorCode: undefined,
     message: '',
     ...change,
-  } as Attempt;
+  };
 }
 
 export function withNode(
