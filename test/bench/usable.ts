@@ -108,7 +108,7 @@ async function write(master: Redis, views: readonly View[], clients: readonly Re
     const key = `usable-${candidate}`;
     const reply = await master.set(key, '1', 'EX', 60).catch((error: Error) => error.message);
     if (reply === 'OK') return true;
-    if (!String(reply).startsWith('MOVED') || view === undefined) return false;
+    if (!reply.startsWith('MOVED') || view === undefined) return false;
   }
   return false;
 }

@@ -40,7 +40,7 @@ async function writeKeys(port: number, count: number): Promise<number> {
   let written = 0;
   for (let index = 0; written < count; index += 1) {
     const key = `key:${index}`;
-    if (Number(await client.cluster('KEYSLOT', key)) > 5_460) continue;
+    if ((await client.cluster('KEYSLOT', key)) > 5_460) continue;
     await client.set(key, 'value');
     written += 1;
   }

@@ -26,7 +26,7 @@ export async function ensureSystemUser(name: string): Promise<FileOwner> {
   const created = await findUser(name);
   if (created !== undefined) return created;
   const reason = errnoOf(result.cause) === 'ENOENT' ? 'useradd is not installed' : result.stderr;
-  throw cannotCreate(name, String(reason));
+  throw cannotCreate(name, reason);
 }
 
 function cannotCreate(name: string, reason: string): RedroverError {

@@ -52,10 +52,7 @@ export class NodeConnection {
    * Sends all commands in one write. An error reply is an element of the result, in its place; only
    * what concerns all of them (no connection, no answer in time) is thrown.
    */
-  async pipeline(
-    commands: readonly RedisCommand[],
-    options: CallOptions = {},
-  ): Promise<(unknown | RedroverError)[]> {
+  async pipeline(commands: readonly RedisCommand[], options: CallOptions = {}): Promise<unknown[]> {
     const timeoutMs = options.timeoutMs ?? COMMAND_TIMEOUT_MS;
     const replies = await this.#withTimeout(this.#send(commands), timeoutMs, commands);
     return replies.map(([error, reply], index) =>

@@ -67,7 +67,7 @@ export class OperationApi {
     call: ServerWritableStream<WatchOperationRequest, WatchOperationResponse>,
   ): Promise<Observable<never>> {
     const watch = await this.#operations.watch(request.operation);
-    await writeAll(call, toMessages(watch.events), watch.stop);
+    await writeAll(call, toMessages(watch.events), () => watch.stop());
     return EMPTY;
   }
 

@@ -181,11 +181,11 @@ async function saveAttempts(
       .insertInto('attempt')
       .values(rows)
       .onConflict((conflict) =>
-        conflict.columns(['operation_id', 'position']).doUpdateSet(({ ref }) => ({
-          ended_at_ms: ref('excluded.ended_at_ms'),
-          outcome: ref('excluded.outcome'),
-          error_code: ref('excluded.error_code'),
-          message: ref('excluded.message'),
+        conflict.columns(['operation_id', 'position']).doUpdateSet((row) => ({
+          ended_at_ms: row.ref('excluded.ended_at_ms'),
+          outcome: row.ref('excluded.outcome'),
+          error_code: row.ref('excluded.error_code'),
+          message: row.ref('excluded.message'),
         })),
       )
       .execute();

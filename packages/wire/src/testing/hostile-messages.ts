@@ -62,6 +62,6 @@ function singular(field: DescField): fc.Arbitrary<unknown> {
   if (field.message !== undefined) return hostileMessage(field.message);
   if (field.enum !== undefined) return fc.integer({ min: -1, max: field.enum.values.length });
   const scalar = field.scalar === undefined ? undefined : scalars[field.scalar];
-  if (scalar === undefined) throw new Error(`no hostile values for ${field}`);
+  if (scalar === undefined) throw new Error(`no hostile values for ${field.name}`);
   return scalar;
 }
