@@ -306,6 +306,8 @@ test('a cluster of which nothing was made is removed, and its name can be used a
   const { layout } = await api.clusters.getCluster({ cluster: 'c1' });
   await api.operations.cancelOperation({ operation: id });
   await until('the end', async () => (await stateOf(id)) === OperationState.CANCELLED);
+  // A plan that is shown while it lives must not hand its id down.
+  expect((await planOf()).layout?.clusterId).toBe(layout?.clusterId);
   const { plan } = await api.clusters.planRemoval({ cluster: 'c1', purge: true });
   await expect(
     api.clusters.removeCluster({ cluster: 'c1', fingerprint: plan?.fingerprint ?? '' }),
@@ -324,6 +326,7 @@ test('a cluster of which nothing was made is removed, and its name can be used a
   });
   expect((await planOf()).layout?.clusterId).not.toBe(layout?.clusterId);
   expect((await api.operations.listOperations({ cluster: 'c1' })).operations).toHaveLength(2);
+  expect(await applyNow()).not.toBe('');
 });
 
 test('a release that a cluster uses is not removed', async () => {

@@ -44,9 +44,9 @@ export class PlanRecords {
     });
   }
 
+  /** Of a cluster that is not made yet. */
   async findLayout(fingerprint: string): Promise<Layout | undefined> {
-    const row = await this.#database
-      .selectFrom('plan')
+    const row = await this.#ofNewClusters()
       .select('layout_json')
       .where('fingerprint', '=', fingerprint)
       .executeTakeFirst();
@@ -55,12 +55,29 @@ export class PlanRecords {
 
   /** The id that the newest plan for a cluster of this name was given. */
   async newestClusterId(cluster: string): Promise<string | undefined> {
-    const row = await this.#database
-      .selectFrom('plan')
+    const row = await this.#ofNewClusters()
       .select('cluster_id')
       .where('cluster', '=', cluster)
       .orderBy('planned_at_ms', 'desc')
       .executeTakeFirst();
     return row?.cluster_id;
+  }
+
+  /**
+   * An id whose cluster was ever made is used up, also when that cluster is gone: its directories
+   * in the trash carry it, and its layouts are kept as history.
+   */
+  #ofNewClusters() {
+    return this.#database
+      .selectFrom('plan')
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('layout')
+              .select('layout.number')
+              .whereRef('layout.cluster_id', '=', 'plan.cluster_id'),
+          ),
+        ),
+      );
   }
 }
