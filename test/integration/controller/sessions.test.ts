@@ -136,6 +136,21 @@ test('an agent that follows a newer incarnation is seen but not commanded', asyn
   agent.drop();
 });
 
+test('numbers that nobody can count end the session, and spoil no list of hosts', async () => {
+  const agent = await ScriptedAgent.connect(agents, { host: 'h1' });
+  await agent.beat({ agentRssBytes: 2n ** 64n - 1n, diskFreeBytes: 2n ** 64n - 1n });
+  await until('the end of the session', () => agent.ended);
+  expect(agent.ended?.error).toMatchObject({
+    code: 'invalid-argument',
+    message: expect.stringContaining('heartbeat.diskFreeBytes'),
+  });
+  expect((await api.hosts.listHosts({})).hosts).not.toHaveLength(0);
+  const incarnation = 2n ** 64n - 1n;
+  await expect(ScriptedAgent.connect(agents, { host: 'h2', incarnation })).rejects.toMatchObject({
+    code: 'invalid-argument',
+  });
+});
+
 test('only views that nobody has sent yet are asked for', async () => {
   const agent = await ScriptedAgent.connect(agents, { host: 'viewer' });
   const nodeId = 'a'.repeat(40);

@@ -10,6 +10,7 @@ import {
   clusterViewFromProto,
   hostFactsFromProto,
   installedBuildFromProto,
+  numberFromProto,
   timestampFromProto,
 } from '@redrover/wire';
 import type { Logger } from 'pino';
@@ -33,6 +34,9 @@ export interface AgentsOptions {
 }
 
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
+
+/** Only a person raises it, once for each restored backup; a takeover has to get above it. */
+const MAX_INCARNATION = 1_000_000_000n;
 
 /** Reading the state of ten nodes takes milliseconds; a node that hangs must not hold up others. */
 const OBSERVE_TIMEOUT_MS = 5_000;
@@ -212,9 +216,9 @@ export class Agents {
     const { hosts, observations } = this.#options;
     hosts.noteBeat(session.host, {
       builds: heartbeat.builds.map((build) => installedBuildFromProto(build)),
-      diskFreeBytes: Number(heartbeat.diskFreeBytes),
+      diskFreeBytes: numberFromProto(heartbeat.diskFreeBytes, 'heartbeat.diskFreeBytes'),
       loadAverage: heartbeat.loadAverage,
-      agentRssBytes: Number(heartbeat.agentRssBytes),
+      agentRssBytes: numberFromProto(heartbeat.agentRssBytes, 'heartbeat.agentRssBytes'),
       usedPorts: heartbeat.usedPorts,
     });
     const reports = readNodeReports(session.host, heartbeat.nodes);
@@ -266,6 +270,13 @@ function checkHello(hello: Hello): void {
     throw new RedroverError(
       'invalid-argument',
       `"${hello.address}" is not an IP address; start the agent with another --address`,
+    );
+  }
+  if (hello.incarnation > MAX_INCARNATION) {
+    throw new RedroverError(
+      'invalid-argument',
+      `the agent says that it follows incarnation ${hello.incarnation}, which no controller has ` +
+        'ever had; look at fence.json in the state directory of the agent',
     );
   }
   if (hello.agentRunId === '') {
