@@ -101,6 +101,16 @@ describe('parseSpec refuses', () => {
       'placement.basePort: got 60000; its bus port would be 70000, and 65535 is the highest port',
     ],
     [
+      'more hosts than any cluster has',
+      { ...minimal, placement: { hosts: Array.from({ length: 80_000 }, (_, at) => `h${at}`) } },
+      'placement.hosts: got 80000 entries; expected at most 6000',
+    ],
+    [
+      'more nodes than any cluster has',
+      { ...minimal, nodes: Array.from({ length: 40_000 }, () => ({ host: 'h1', port: 1 })) },
+      'nodes: got 40000 entries; expected at most 6000',
+    ],
+    [
       'a host named twice',
       { ...minimal, placement: { hosts: ['h1', 'h2', 'h1'] } },
       'placement.hosts[2]: "h1" is named twice',

@@ -15,6 +15,9 @@ export const MAX_SHARDS = 1000;
 
 const MAX_REPLICAS = 5;
 
+/** As many as there can be nodes; some rules compare each entry with each other. */
+const MAX_LIST_LENGTH = MAX_SHARDS * (1 + MAX_REPLICAS);
+
 /** Less than this, and a node's own bookkeeping leaves no room for data. */
 const MIN_MAXMEMORY_BYTES = 1024 ** 2;
 
@@ -133,7 +136,12 @@ function wholeNumber(min: number, max: number, hint = '') {
 }
 
 function list<T extends z.ZodType>(item: T, of: string) {
-  return z.array(item, { error: (issue) => expectedMessage(issue.input, `a list of ${of}`, '') });
+  return z
+    .array(item, { error: (issue) => expectedMessage(issue.input, `a list of ${of}`, '') })
+    .max(MAX_LIST_LENGTH, {
+      error: ({ input }) =>
+        `got ${(input as unknown[]).length} entries; expected at most ${MAX_LIST_LENGTH}`,
+    });
 }
 
 /** An empty field of YAML reads as null: the same as leaving it out. */
