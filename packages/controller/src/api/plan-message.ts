@@ -1,19 +1,35 @@
 /** Plans and refusals as the API tells them. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Step } from '@redrover/core';
 import type { PlanClusterResponseSchema, PlanSchema } from '@redrover/proto';
 import { findingToProto, layoutToProto, operationKindToProto, stepToProto } from '@redrover/wire';
 
 import type { ClusterPlan, PlannedCluster } from '../clusters/cluster-planner.ts';
 
+/**
+ * Whom each node meets and each host probes grows with the square of the nodes: of 1,000 that are
+ * 27 MiB, and a message holds 16. In larger plans these lists are left out; it is always all nodes
+ * of the layout, which is told.
+ */
+const MAX_NODES_WITH_PEERS = 500;
+
 export function planToProto(plan: ClusterPlan): MessageInitShape<typeof PlanSchema> {
+  const isLarge = plan.layout.nodes.length > MAX_NODES_WITH_PEERS;
   return {
     layout: layoutToProto(plan.layout),
     kind: operationKindToProto(plan.kind),
-    rounds: plan.forecast.rounds.map((steps) => ({ steps: steps.map(stepToProto) })),
+    rounds: plan.forecast.rounds.map((steps) => ({
+      steps: steps.map((step) => stepToProto(isLarge ? withoutPeers(step) : step)),
+    })),
     findings: plan.findings.map(findingToProto),
     fingerprint: plan.fingerprint,
     empty: plan.empty,
   };
+}
+
+function withoutPeers(step: Step): Step {
+  if (step.kind === 'meetNodes') return { ...step, peers: [] };
+  return step.kind === 'probeMesh' ? { ...step, targets: [] } : step;
 }
 
 export function plannedToProto(

@@ -9,10 +9,14 @@ import type { SpecProblem } from './spec-problem.ts';
 /** Redis Cluster needs the majority of masters to agree on a failover. */
 const MIN_SHARDS = 3;
 
+/** What the Redis Cluster specification is made for; planning grows with the square of it. */
+const MAX_NODES = 1000;
+
 type Rule = (spec: ClusterSpec) => SpecProblem[];
 
 const RULES: readonly Rule[] = [
   checkQuorum,
+  checkSize,
   checkHostsOnce,
   checkPinnedCount,
   checkPinnedHosts,
@@ -30,6 +34,15 @@ function checkQuorum(spec: ClusterSpec): SpecProblem[] {
   const message =
     `got ${spec.shards}; with fewer than ${MIN_SHARDS} masters no majority is left when one is ` +
     'lost: use 3 or more, or accept the risk with placement.allowWeakQuorum: true';
+  return [{ path: ['shards'], message }];
+}
+
+function checkSize(spec: ClusterSpec): SpecProblem[] {
+  const count = spec.shards * (1 + spec.replicas);
+  if (count <= MAX_NODES) return [];
+  const message =
+    `got ${spec.shards}, which with ${spec.replicas} replicas each are ${count} nodes; a Redis ` +
+    `Cluster has at most about ${MAX_NODES}: use fewer shards or replicas`;
   return [{ path: ['shards'], message }];
 }
 

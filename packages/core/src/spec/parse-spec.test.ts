@@ -76,6 +76,7 @@ describe('parseSpec refuses', () => {
     ['0 shards', { ...minimal, shards: 0 }, 'shards: got 0; expected a whole number from 1 to'],
     ['shards as text', { ...minimal, shards: '3' }, 'shards: got "3"; expected a whole number'],
     ['2 shards', { ...minimal, shards: 2 }, 'shards: got 2; with fewer than 3 masters no major'],
+    ['1002 nodes', { ...minimal, shards: 334, replicas: 2 }, 'shards: got 334, which with 2 repli'],
     ['6 replicas', { ...minimal, replicas: 6 }, 'replicas: got 6; expected a whole number from 0'],
     ['a size in words', { ...minimal, maxmemory: 'lots' }, 'maxmemory: got "lots"; expected a si'],
     ['maxmemory 0', { ...minimal, maxmemory: 0 }, 'leave it out to set no limit'],
@@ -211,7 +212,7 @@ const spec: fc.Arbitrary<ClusterSpec> = fc
   .record({
     name: fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/),
     release: fc.constantFrom('redis-7.0.15', 'redis-5.0.3', 'valkey-8.1.0'),
-    shards: fc.integer({ min: 3, max: 1000 }),
+    shards: fc.integer({ min: 3, max: 166 }),
     replicas: fc.integer({ min: 0, max: 5 }),
     placement: fc.record({
       hosts: fc.uniqueArray(hostName, { maxLength: 4 }),
