@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 
 import {
+  findLeftAlone,
   forecastSteps,
   formatSpec,
   formatSpecProblem,
@@ -143,7 +144,7 @@ export class ClusterPlanner {
     const forecast = forecastSteps({ layout, release, kind, purge, observation, now });
     const facts = { kind, purge, spec, layout, release, observation } as const;
     const fingerprint = fingerprintPlan({ ...facts, currentLayoutNumber: layout.number });
-    const findings = forecast.blockers;
+    const findings = [...forecast.blockers, ...findLeftAlone({ layout, observation })];
     return { kind, layout, release, forecast, findings, fingerprint, empty: false };
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { forecastSteps } from './forecast.ts';
 import { planSteps } from './plan-steps.ts';
+import { findLeftAlone } from './remove.ts';
 import type { PlanInput } from './situation.ts';
 import {
   bareHosts,
@@ -38,6 +39,23 @@ describe('a removal', () => {
       .map((step) => 'node' in step && step.node);
     expect(keys).not.toContain('h1:6379');
     expect(forecastSteps(input).complete).toBe(true);
+  });
+
+  it('names the nodes that it leaves alone', () => {
+    const marker = { cluster: 'till', clusterId: 'c-2', layoutNumber: 1 };
+    const foreign = withProcess(running, 'h1:6379', { marker });
+    const { observation } = withProcess(foreign, 'h2:6379', { marker: undefined });
+    const { h3: _gone, ...hosts } = observation.hosts;
+    const left = findLeftAlone({ layout, observation: { ...observation, hosts } });
+    expect(left.map(({ subject }) => subject).toSorted()).toEqual([
+      'h1:6379',
+      'h2:6379',
+      'h3:6379',
+      'h3:6380',
+    ]);
+    expect(left.find(({ subject }) => subject === 'h1:6379')?.message).toContain('till');
+    expect(findLeftAlone(running)).toEqual([]);
+    expect(findLeftAlone({ layout, observation: bareHosts(layout) })).toEqual([]);
   });
 
   it('of what is not there is done at once', () => {

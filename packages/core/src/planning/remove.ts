@@ -4,6 +4,7 @@
  * Only nodes whose marker carries the cluster's id are touched. Nothing is stopped while a host
  * cannot be reached: a cluster that cannot be removed as a whole is not torn in half.
  */
+import type { Finding } from '../model/finding.ts';
 import type { LayoutNode } from '../model/layout.ts';
 import type { NodeObservation } from '../model/observation.ts';
 import type { RemoveNodeStep, StopNodeStep } from '../model/step.ts';
@@ -31,6 +32,32 @@ export function planRemove(input: Situation): Turn {
   if (!isIdle(stoppingMasters)) return stoppingMasters;
   return mergeTurns(ours.map(({ node }) => remove(situation, node)));
 }
+
+/** What a person must know before a removal: nodes that stay, as nothing proves them to be ours. */
+export function findLeftAlone({ layout, observation }: LeftAloneInput): Finding[] {
+  return layout.nodes.flatMap((node): Finding[] => {
+    const seen = observation.nodes[node.key];
+    const isUnknown = observation.hosts[node.host] === undefined;
+    if (!isUnknown && (seen === undefined || seen.process.state === 'absent')) return [];
+    const marker = seen?.process.marker;
+    if (!isUnknown && marker?.clusterId === layout.clusterId) return [];
+    const owner = marker === undefined ? 'does not say whose it is' : `is of ${marker.cluster}`;
+    return [
+      {
+        rule: 'node-left-alone',
+        severity: 'warning',
+        subject: node.key,
+        message: isUnknown
+          ? `Host ${node.host} is not known: what it has of ${node.key} stays there.`
+          : `Node ${node.key} is left as it is: its directory ${owner}.`,
+        evidence: [`process ${seen?.process.state ?? 'unknown'}`],
+        remedy: `Look at it on ${node.host}; stop and move away by hand what nobody needs`,
+      },
+    ];
+  });
+}
+
+type LeftAloneInput = Pick<Situation, 'layout' | 'observation'>;
 
 interface OwnNode {
   readonly node: LayoutNode;
