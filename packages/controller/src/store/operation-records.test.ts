@@ -156,8 +156,17 @@ test('a plan is forgotten after a day, and when it was used', async () => {
   expect(await store.plans.findLayout('f1')).toMatchObject({ clusterId: 'id-1' });
   await createCluster();
   expect(await store.plans.findLayout('f1')).toBeUndefined();
-  await store.plans.save(plan);
-  await store.plans.save({ ...plan, fingerprint: 'f2', plannedAtMs: 1000 + 25 * 3_600_000 });
+  const next = { ...plan, layout: { ...layout, clusterId: 'id-2' } };
+  await store.plans.save(next);
+  expect(await store.plans.findLayout('f1')).toBeDefined();
+  await store.plans.save({ ...next, fingerprint: 'f2', plannedAtMs: 1000 + 25 * 3_600_000 });
   expect(await store.plans.findLayout('f1')).toBeUndefined();
   expect(await store.plans.findLayout('f2')).toBeDefined();
+});
+
+test('a plan for a cluster that was made hands its id to no other', async () => {
+  await createCluster();
+  await store.plans.save({ fingerprint: 'f1', layout, plannedAtMs: 1000 });
+  expect(await store.plans.newestClusterId('c1')).toBeUndefined();
+  expect(await store.plans.findLayout('f1')).toBeUndefined();
 });
