@@ -69,7 +69,7 @@ export class OperationLoop {
   readonly #subject: LoopSubject;
   readonly #targets: ObservationTargets;
   readonly #wakeup = new Wakeup();
-  readonly #poll = new PollSchedule(performance.now());
+  readonly #poll: PollSchedule;
   /** Lanes with a step under way. */
   readonly #lanes = new Set<string>();
   /** Hosts that were asked for an observation and have not answered. */
@@ -85,6 +85,7 @@ export class OperationLoop {
     this.#context = context;
     this.#subject = subject;
     this.#record = subject.record;
+    this.#poll = new PollSchedule(performance.now(), subject.layout.nodes.length);
     this.#waits = new WaitsBoard(this.feed);
     this.#targets = new ObservationTargets(subject.layout);
   }

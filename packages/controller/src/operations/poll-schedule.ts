@@ -3,25 +3,33 @@
  * settles within a fraction of a second, then ever more rarely, as heartbeats come anyway.
  */
 
-/** Asking 60 nodes takes some 20 ms of a core. */
-const FIRST_DELAY_MS = 40;
+/** Gossip of a small cluster settles in about a tenth of a second. */
+const SHORTEST_DELAY_MS = 40;
+/**
+ * Asking a node takes some 2 ms of a core, at the agent, the node and here together: asking all of them
+ * must not take what they need to find each other.
+ */
+const DELAY_PER_NODE_MS = 4;
 const LONGEST_DELAY_MS = 1_000;
 /** Adds at most a fifth of the time already waited. */
 const GROWTH = 1.2;
 
 export class PollSchedule {
-  #delayMs = FIRST_DELAY_MS;
+  readonly #firstDelayMs: number;
+  #delayMs: number;
   #dueTick: number;
 
-  /** Ticks are milliseconds of a monotonic clock. */
-  constructor(tick: number) {
+  /** Ticks are milliseconds of a monotonic clock; `nodes` is how many a poll may ask. */
+  constructor(tick: number, nodes: number) {
+    this.#firstDelayMs = Math.max(SHORTEST_DELAY_MS, nodes * DELAY_PER_NODE_MS);
+    this.#delayMs = this.#firstDelayMs;
     this.#dueTick = tick;
   }
 
   /** Something was done: its effects are looked for soon. */
   restart(tick: number): void {
-    this.#delayMs = FIRST_DELAY_MS;
-    this.#dueTick = tick + FIRST_DELAY_MS;
+    this.#delayMs = this.#firstDelayMs;
+    this.#dueTick = tick + this.#firstDelayMs;
   }
 
   /** Milliseconds until the next poll; 0 if it is due. */
@@ -32,6 +40,6 @@ export class PollSchedule {
   /** A poll was begun. */
   advance(tick: number): void {
     this.#dueTick = tick + this.#delayMs;
-    this.#delayMs = Math.min(this.#delayMs * GROWTH, LONGEST_DELAY_MS);
+    this.#delayMs = Math.min(this.#delayMs * GROWTH, Math.max(LONGEST_DELAY_MS, this.#firstDelayMs));
   }
 }
