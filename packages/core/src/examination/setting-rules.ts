@@ -27,7 +27,10 @@ export function findTimingLeft({ layout, speakers }: Picture): Finding[] {
         subject: node.key,
         message: `Node ${node.key} has other timing in force than the layout wants.`,
         evidence: lines,
-        remedy: `Apply the spec of ${layout.cluster} again: redrover cluster apply -f <spec file>`,
+        // Applying a cluster that is complete changes nothing.
+        remedy:
+          `A creation that was left behind is put back by the agent within a minute; else ` +
+          `CONFIG SET both options on ${node.key}, or restart it`,
       },
     ];
   });
