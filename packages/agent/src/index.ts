@@ -2,3 +2,5 @@
 export { runAgent, type AgentOptions } from './run-agent.ts';
 export { createBuilder, type Builder, type BuilderOptions } from './build/builder.ts';
 export { readHostFacts } from './host/facts.ts';
+export { preflightConfig, type PreflightRequest } from './nodes/preflight.ts';
+export { DetachedLauncher } from './supervise/detached-launcher.ts';
