@@ -25,8 +25,6 @@ export interface PreflightRequest {
   readonly launcher: Launcher;
   readonly user: RunAs | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** From 0 up to 1, as `Math.random`, the default: chooses the scratch port. */
-  readonly random?: () => number;
 }
 
 /** Never reachable from other hosts, whatever the node itself binds to. */
@@ -42,7 +40,7 @@ const PORT_TRIES = 10;
 export async function preflightConfig(request: PreflightRequest): Promise<void> {
   const { key } = request.plan.node;
   for (let attempt = 1; ; attempt += 1) {
-    const port = await findScratchPort(SCRATCH_ADDRESS, request.random ?? Math.random);
+    const port = await findScratchPort(SCRATCH_ADDRESS, Math.random);
     const words = await tryOnce(request, port);
     if (words === undefined) return;
     if (attempt < PORT_TRIES && isPortClash(words)) continue;
