@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Build, Release } from '@redrover/core';
@@ -148,3 +148,32 @@ test('a build that is not installed can be neither read nor packed', async () =>
   await expect(receiver.builder.read(build.id)).rejects.toMatchObject({ code: 'not-found' });
   await expect(receiver.builder.pack(build.id)).rejects.toMatchObject({ code: 'not-found' });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  `what was received is tried as the compiler's user, not as root${
+    process.getuid?.() === 0 ? '' : ' (needs root)'
+  }`,
+  async () => {
+    const note = join(workshop.scratch.path, 'tried-by');
+    await mkdir(note, { mode: 0o777 });
+    await chmod(note, 0o777);
+    const version = '9.0.2';
+    const source = await makeTinySource(workshop.scratch.path, {
+      version,
+      // What the server prints is its version; beside that it notes who ran it.
+      says: `${version} $(id -u > ${note}/$$)`,
+    });
+    workshop.upload(source);
+    const { builder } = await workshop.openHost('h4');
+    const made = await builder.build(source.release);
+    packed = await builder.pack(made.id);
+    await rm(note, { recursive: true });
+    await mkdir(note);
+    await chmod(note, 0o777);
+    await receiver.builder.fetch(source.release, made.id);
+    const names = await readdir(note);
+    const users = await Promise.all(names.map((name) => readFile(join(note, name), 'utf8')));
+    expect(users).toHaveLength(1);
+    expect(users).not.toContain('0\n');
+  },
+);

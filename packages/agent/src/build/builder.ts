@@ -38,7 +38,7 @@ import {
   serverName,
   type LocatedBuild,
 } from './build-store.ts';
-import { compile, tryServer } from './compile.ts';
+import { compile, requireTraversable, tryServer } from './compile.ts';
 import { packBuild, receiveBuild, type PackedBuild } from './pack.ts';
 import { obtainSource, type BlobDownload, type SourceOptions } from './source.ts';
 import { createTurns } from './turns.ts';
@@ -266,7 +266,10 @@ class HostBuilder implements Builder {
       stallTimeoutMs: this.#options.stallTimeoutMs ?? defaultStallTimeoutMs,
     });
     const binDirectory = join(directory, 'bin');
-    await tryServer(release, binDirectory, { signal: work.signal });
+    // Never as root: what came over the wire is no more trusted than what was compiled here.
+    const user = await this.#compilerUser();
+    if (user !== undefined) await requireTraversable(scratch);
+    await tryServer(release, binDirectory, { user, signal: work.signal });
     const target = join(this.#paths.builds, buildId);
     await installBuild({ build, binDirectory, target, incoming: join(scratch, 'incoming') });
     return build;

@@ -89,7 +89,7 @@ async function unpackSource(options: CompileOptions): Promise<string> {
 }
 
 /** A folder above that only its owner may enter would let the compiler fail without a reason. */
-async function requireTraversable(path: string): Promise<void> {
+export async function requireTraversable(path: string): Promise<void> {
   for (let parent = dirname(path); parent !== dirname(parent); parent = dirname(parent)) {
     const { mode } = await stat(parent);
     if ((mode & 0o001) !== 0) continue;
