@@ -1,5 +1,5 @@
 import type { Fence, NodePlan } from '@redrover/core';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -54,4 +54,17 @@ test('a cluster of which nothing is left may begin again at layout 1', async () 
 test('a file that cannot be read is not taken for none', async () => {
   await writeFile(join(directory, 'fence.json'), '{"format":1');
   await expect(FenceStore.open(directory)).rejects.toMatchObject({ code: 'data-loss' });
+});
+
+test('what could not be written is written by the next command, before it is obeyed', async () => {
+  const store = await FenceStore.open(directory);
+  const command = fence({ incarnation: 2, layoutNumber: 3 });
+  await rename(directory, `${directory}-away`);
+  await expect(store.accept(command, NOW, plan)).rejects.toMatchObject({ code: 'not-found' });
+  await expect(store.accept(command, NOW, plan)).rejects.toMatchObject({ code: 'not-found' });
+  await rename(`${directory}-away`, directory);
+  await store.accept(command, NOW, plan);
+  const next = await FenceStore.open(directory);
+  expect(next.incarnation).toBe(2);
+  expect(next.cluster('c1')?.layoutNumber).toBe(3);
 });

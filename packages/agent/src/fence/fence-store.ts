@@ -24,11 +24,14 @@ const NOTHING: FenceFile = { format: 1, incarnation: 0, clusters: {} };
 export class FenceStore {
   readonly #path: string;
   #file: FenceFile;
+  /** What is known to be on disk: after a failed write that is less than what was accepted. */
+  #written: string;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, file: FenceFile) {
     this.#path = path;
     this.#file = file;
+    this.#written = JSON.stringify(file);
   }
 
   /** @throws RedroverError `data-loss` for a file that cannot be read: it must not be taken for none. */
@@ -67,13 +70,13 @@ export class FenceStore {
     };
     const clusters = { ...this.#file.clusters, [fence.cluster]: cluster };
     const next: FenceFile = { format: 1, incarnation: fence.incarnation, clusters };
-    if (JSON.stringify(next) !== JSON.stringify(this.#file)) await this.#replace(next);
+    await this.#replace(next);
   }
 
   /** Notes a controller's incarnation before any command. @throws RedroverError `fenced` if older. */
   async acceptIncarnation(incarnation: number): Promise<void> {
     if (incarnation < this.#file.incarnation) throw oldController(incarnation, this.#file);
-    if (incarnation > this.#file.incarnation) await this.#replace({ ...this.#file, incarnation });
+    await this.#replace({ ...this.#file, incarnation });
   }
 
   /** The node is gone: its plan, and with the last one its cluster, is forgotten. */
@@ -87,14 +90,20 @@ export class FenceStore {
     await this.#replace({ ...this.#file, clusters });
   }
 
+  /** Resolves when what was accepted is on disk, by this call or by one before it. */
   async #replace(file: FenceFile): Promise<void> {
     this.#file = file;
     // One at a time, each of what is true by then: an older one never lands last.
-    const write = this.#writing.then(() =>
-      writeDurableFile(this.#path, `${JSON.stringify(this.#file)}\n`),
-    );
+    const write = this.#writing.then(() => this.#write());
     this.#writing = write.catch(() => {});
     await write;
+  }
+
+  async #write(): Promise<void> {
+    const text = JSON.stringify(this.#file);
+    if (text === this.#written) return;
+    await writeDurableFile(this.#path, `${text}\n`);
+    this.#written = text;
   }
 }
 
