@@ -3,7 +3,8 @@
  * secret; a directory without it is somebody else's.
  */
 import { RedroverError, type NodeMarker, type NodePlan } from '@redrover/core';
-import { readIfPresent, writeDurableFile, type FileOwner } from '../files/durable-file.ts';
+import { writeDurableFile, type FileOwner } from '../files/durable-file.ts';
+import { readNodeFile } from './node-file.ts';
 import type { NodePaths } from './paths.ts';
 
 /** What of a build a node needs: kept in the marker, so that a node starts without anything else. */
@@ -23,7 +24,7 @@ export interface MarkerFile extends NodeMarker {
 
 /** @throws RedroverError `data-loss` for a marker that cannot be read: better no start than a wrong one. */
 export async function readMarker(paths: NodePaths): Promise<MarkerFile | undefined> {
-  const text = await readIfPresent(paths.marker);
+  const text = await readNodeFile(paths.marker);
   if (text === undefined) return undefined;
   const marker = parseMarker(text);
   if (marker !== undefined) return marker;

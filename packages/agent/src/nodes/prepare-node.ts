@@ -4,11 +4,12 @@
  */
 import { networkInterfaces } from 'node:os';
 import { planHashOf, RedroverError, type NodePlan } from '@redrover/core';
-import { ensureDirectory, readIfPresent, writeDurableFile } from '../files/durable-file.ts';
+import { ensureDirectory, writeDurableFile } from '../files/durable-file.ts';
 import type { Launcher } from '../supervise/launcher.ts';
 import { inspectDirectory, refuseForeignDirectory } from './directory.ts';
 import { requireFreePort } from './free-port.ts';
 import { writeMarker, type MarkerFile, type NodeBuild } from './marker.ts';
+import { readNodeFile } from './node-file.ts';
 import type { NodeRecord } from './node-record.ts';
 import { nodePaths, type AgentPaths, type NodePaths } from './paths.ts';
 import { preflightConfig } from './preflight.ts';
@@ -47,7 +48,7 @@ export async function prepareNode(request: PrepareRequest): Promise<Prepared> {
   const marker = markerOf(plan, build);
   const unchanged =
     JSON.stringify(contents.marker) === JSON.stringify(marker) &&
-    (await readIfPresent(paths.config)) === config;
+    (await readNodeFile(paths.config)) === config;
   if (!unchanged) {
     if (!request.running) await requireFreePorts(plan);
     const { launcher, signal, paths: all } = request;

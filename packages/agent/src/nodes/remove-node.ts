@@ -1,24 +1,29 @@
 /** Takes the directory of a stopped node away: to the trash folder, or for good. */
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RedroverError } from '@redrover/core';
-import { ensureDirectory, fileError, syncDirectory } from '../files/durable-file.ts';
+import { ensureDirectory, errnoOf, fileError, syncDirectory } from '../files/durable-file.ts';
 import { inspectDirectory } from './directory.ts';
 import { nodePaths, type AgentPaths } from './paths.ts';
 
 export interface RemoveRequest {
   readonly paths: AgentPaths;
   readonly port: number;
+  readonly cluster: string;
   /** Only a directory that carries this id is touched. */
   readonly clusterId: string;
   readonly purge: boolean;
   readonly now: number;
 }
 
+/** Begins the name of what is to be deleted; the name of a cluster does not begin with a dot. */
+const PURGED = '.purged-';
+
 /** Where the directory is now; undefined when it was deleted, or there was none. */
 export async function removeNodeDirectory(request: RemoveRequest): Promise<string | undefined> {
   const { paths, port, clusterId, purge } = request;
   const { directory } = nodePaths(paths.root, port);
+  if (purge) await finishPurge(request);
   const { exists, marker } = await inspectDirectory(nodePaths(paths.root, port));
   if (!exists) return undefined;
   if (marker?.clusterId !== clusterId) {
@@ -28,7 +33,7 @@ export async function removeNodeDirectory(request: RemoveRequest): Promise<strin
         `not that of cluster ${clusterId}`,
     );
   }
-  const target = trashName(request, marker.cluster);
+  const target = trashName(request);
   try {
     await ensureDirectory(paths.trash, { mode: 0o700 });
     // Deleting goes through the trash too: a rename is done or not, a deletion may be half done.
@@ -43,7 +48,25 @@ export async function removeNodeDirectory(request: RemoveRequest): Promise<strin
   }
 }
 
-function trashName({ paths, port, now }: RemoveRequest, cluster: string): string {
-  const time = new Date(now).toISOString().replaceAll(':', '-');
-  return join(paths.trash, `${cluster}-${port}-${time}`);
+/** No part of it comes from the directory, where the node's user writes what it likes. */
+function trashName(request: RemoveRequest): string {
+  const time = new Date(request.now).toISOString().replaceAll(':', '-');
+  return join(request.paths.trash, `${trashPrefix(request)}${time}`);
+}
+
+function trashPrefix({ cluster, port, purge }: RemoveRequest): string {
+  return `${purge ? PURGED : ''}${cluster}-${port}-`;
+}
+
+/** What an agent that was killed meanwhile had not deleted yet. */
+async function finishPurge(request: RemoveRequest): Promise<void> {
+  const { trash } = request.paths;
+  try {
+    for (const name of await readdir(trash)) {
+      if (!name.startsWith(trashPrefix(request))) continue;
+      await rm(join(trash, name), { recursive: true, force: true });
+    }
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw fileError(thrown, `emptying ${trash}`);
+  }
 }

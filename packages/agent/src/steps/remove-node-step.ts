@@ -10,12 +10,20 @@ export async function removeNode(
 ): Promise<StepEffect> {
   const node = nodes.find(key);
   if (node === undefined) return { touched: [key], message: 'there is no such node' };
-  if (node.supervisor.isUp) {
+  // One that somebody started by hand counts as well.
+  if (node.supervisor.isUp || (await node.supervisor.adopt())) {
     throw new RedroverError('failed-precondition', `${key} is running; stop it first`);
   }
   const { port, clusterId, cluster } = node.record;
   if (purge) onLine(`deleting ${node.paths.directory}`);
-  const kept = await removeNodeDirectory({ paths, port, clusterId, purge, now: now() });
+  const kept = await removeNodeDirectory({
+    paths,
+    port,
+    cluster,
+    clusterId,
+    purge,
+    now: now(),
+  });
   await nodes.forget(key);
   await fences.forgetNode(cluster, key);
   return { touched: [key], message: kept === undefined ? 'deleted' : `kept as ${kept}` };

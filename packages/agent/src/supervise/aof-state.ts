@@ -9,7 +9,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareVersions } from '@redrover/core';
-import { errnoOf, fileError, readIfPresent } from '../files/durable-file.ts';
+import { errnoOf, fileError } from '../files/durable-file.ts';
+import { readNodeFile } from '../nodes/node-file.ts';
 import { AOF_DIRECTORY_NAME, AOF_NAME } from '../nodes/paths.ts';
 
 export interface AofState {
@@ -25,7 +26,7 @@ export async function readAofState(directory: string, version: string): Promise<
   }
   const parts = join(directory, AOF_DIRECTORY_NAME);
   const manifest = `${AOF_NAME}.manifest`;
-  const text = await readIfPresent(join(parts, manifest));
+  const text = await readNodeFile(join(parts, manifest));
   if (text === undefined) return { complete: false, problem: `${manifest} is missing` };
   const files = parseManifest(text);
   if (files.length === 0) return { complete: false, problem: `${manifest} names no file` };

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { RedroverError } from '@redrover/core';
 import { fileError } from '../files/durable-file.ts';
 import { NODE_NOFILE, type ExitReport, type Launcher, type LaunchRequest } from './launcher.ts';
@@ -30,14 +30,16 @@ fi
 exec "$@"
 `;
 
-/** The directory is the node's user's: as root, never write through a link that was put there. */
-const STDIO_FLAGS =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+/**
+ * The directory is the node's user's: as root, never write through a link that was put there, nor
+ * wait for the reader of a pipe. So the file is always a new one.
+ */
+const STDIO_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 export class DetachedLauncher implements Launcher {
   async launch(request: LaunchRequest) {
     const { user, server, config, directory, key } = request;
-    const output = await open(request.stdio, STDIO_FLAGS, 0o640).catch((thrown: unknown) => {
+    const output = await openNew(request.stdio).catch((thrown: unknown) => {
       throw fileError(thrown, `starting ${key}: opening ${request.stdio}`);
     });
     try {
@@ -66,6 +68,11 @@ export class DetachedLauncher implements Launcher {
       await output.close();
     }
   }
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, STDIO_FLAGS, 0o640);
 }
 
 /** Nothing of the agent's environment, tokens least of all, reaches a server. */

@@ -1,5 +1,5 @@
 /** Says in one line how a server ended, with its own last words. */
-import { open } from 'node:fs/promises';
+import { readNodeFileTail } from '../nodes/node-file.ts';
 import type { NodePaths } from '../nodes/paths.ts';
 import type { ExitReport } from './launcher.ts';
 
@@ -27,19 +27,8 @@ export async function lastWords(paths: NodePaths): Promise<string> {
 
 /** The last bytes of a file as text; empty when it cannot be read. */
 export async function readTail(path: string, bytes = TAIL_BYTES): Promise<string> {
-  let file;
-  try {
-    file = await open(path, 'r');
-    const { size } = await file.stat();
-    const length = Math.min(bytes, size);
-    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString('utf8');
-  } catch {
-    // No last words: the caller does without.
-    return '';
-  } finally {
-    await file?.close();
-  }
+  // No last words if it cannot be read: the caller does without.
+  return (await readNodeFileTail(path, bytes).catch(() => undefined)) ?? '';
 }
 
 function meaningfulLines(text: string): string[] {
