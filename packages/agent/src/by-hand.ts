@@ -7,17 +7,26 @@ import { NodeRecords } from './nodes/node-record.ts';
 import { agentPaths } from './nodes/paths.ts';
 import { createRegistry } from './run-agent.ts';
 import { DetachedLauncher } from './supervise/detached-launcher.ts';
-import { releaseFile } from './supervise/start-facts.ts';
+import { isAlive, readBootId } from './supervise/processes.ts';
+import { releaseFile, releaseWord } from './supervise/start-facts.ts';
 
 /** Lets a held node start although its replicas may lose data; a running agent sees it in a second. */
 export async function releaseNode(root: string, port: number): Promise<void> {
   const paths = agentPaths(root);
   const { records } = await new NodeRecords(paths.records).load();
-  if (!records.some((record) => record.port === port)) {
-    const ports = records.map((record) => record.port).join(', ') || 'none';
+  const record = records.find((candidate) => candidate.port === port);
+  if (record === undefined) {
+    const ports = records.map((known) => known.port).join(', ') || 'none';
     throw new RedroverError('not-found', `${root} has no node on port ${port} (it has: ${ports})`);
   }
-  await writeDurableFile(releaseFile(paths.records, port), '');
+  const { process: last, key } = record;
+  if (last !== undefined && last.bootId === readBootId() && isAlive(last)) {
+    throw new RedroverError(
+      'failed-precondition',
+      `${key} is running (pid ${last.pid}): there is nothing to release`,
+    );
+  }
+  await writeDurableFile(releaseFile(paths.records, port), releaseWord(record));
 }
 
 /**

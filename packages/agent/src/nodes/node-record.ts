@@ -39,12 +39,18 @@ export interface LastSeen {
   readonly role: NodeRole;
   readonly slots: readonly SlotRange[];
   readonly configEpoch: number;
-  /** The AOF was on and its last write succeeded. */
+  /** The AOF was on and whole, and its last write had succeeded. */
   readonly aofWritten: boolean;
   readonly replicas: readonly PeerAddress[];
   /** Some other nodes, replicas left out: whom to ask. */
   readonly peers: readonly PeerAddress[];
 }
+
+/**
+ * `aof`: its AOF was complete and synced; `rdb`: a snapshot was written. `unloaded`: it ran without the
+ * AOF that its config loads, so a start would bring back an older state.
+ */
+export type CleanStop = 'aof' | 'rdb' | 'unloaded' | false;
 
 export interface NodeRecord {
   readonly format: 1;
@@ -60,8 +66,8 @@ export interface NodeRecord {
   readonly desired: DesiredState;
   readonly process: ProcessIdentity | undefined;
   readonly lastSeen: LastSeen | undefined;
-  /** The last stop was asked for, and the server saved its state before it went. */
-  readonly cleanStop: boolean;
+  /** Where the server put its whole state when it was asked to stop; false: nowhere. */
+  readonly cleanStop: CleanStop;
 }
 
 /** The records as files, one per port, each written durably. */
@@ -79,7 +85,9 @@ export class NodeRecords {
     const unreadable: string[] = [];
     for (const name of (await readdir(this.#directory)).sort()) {
       if (!/^\d+\.json$/.test(name)) continue;
-      const record = parseRecord(await readIfPresent(join(this.#directory, name)));
+      // One bad block must not keep the agent from all other nodes.
+      const text = await readIfPresent(join(this.#directory, name)).catch(() => undefined);
+      const record = parseRecord(text);
       if (record === undefined) unreadable.push(join(this.#directory, name));
       else records.push(record);
     }
@@ -108,8 +116,15 @@ export class NodeRecords {
 function parseRecord(text: string | undefined): NodeRecord | undefined {
   if (text === undefined) return undefined;
   try {
-    const value = JSON.parse(text) as NodeRecord | null;
-    return value?.format === 1 ? value : undefined;
+    const value = JSON.parse(text) as Partial<NodeRecord> | null;
+    const complete =
+      value?.format === 1 &&
+      typeof value.key === 'string' &&
+      typeof value.port === 'number' &&
+      typeof value.password === 'string' &&
+      typeof value.build?.server === 'string' &&
+      typeof value.plan?.node?.address === 'string';
+    return complete ? (value as NodeRecord) : undefined;
   } catch {
     // Not JSON: reported by name as unreadable.
     return undefined;

@@ -59,10 +59,20 @@ export class NodeObserver {
   #sinceTiming = 0;
   #last: { readonly redis: RedisObservation; readonly clusterState: string } | undefined;
   #glances = 0;
+  #aofWritten = false;
 
   constructor(connection: NodeConnection, sources: ObserverSources) {
     this.#connection = connection;
     this.#sources = sources;
+  }
+
+  /**
+   * Whether the AOF holds all that was acknowledged. While one that was off is being switched on, or
+   * a replica has just taken over its master's data, the files are older than that until they have
+   * been written anew; INFO calls it enabled all the same.
+   */
+  get aofWritten(): boolean {
+    return this.#aofWritten;
   }
 
   /** @throws RedroverError `unavailable` or `deadline-exceeded` when the node does not answer. */
@@ -108,12 +118,13 @@ export class NodeObserver {
     this.#takesSections = compareVersions(node.version, '7.0.0') >= 0;
     this.#nofileSoft ||= this.#sources.readNofileSoft(options.pid);
     this.#last = undefined;
+    this.#noteAof(node);
     if (node.loading) return this.#observeLoading(node);
     this.#readTiming(replies.slice(3));
     this.#reading = readClusterNodes(textOf(replies[2]), this.#reading);
     const clusterInfo = textOf(replies[1]);
     const redis = {
-      ...withoutProduct(node),
+      ...forObservation(node),
       ...readClusterInfo(clusterInfo),
       ...this.#inForce(),
       nodeId: this.#reading.myselfId,
@@ -124,12 +135,25 @@ export class NodeObserver {
     return redis;
   }
 
+  #noteAof({
+    aofEnabled,
+    persistenceOk,
+    aofRewriting,
+    loading,
+    syncInProgress,
+  }: InfoReading): void {
+    const isTakingOver = loading || syncInProgress;
+    // Rewriting what is whole already leaves it whole.
+    const isWhole = this.#aofWritten || !aofRewriting;
+    this.#aofWritten = aofEnabled && persistenceOk && isWhole && !isTakingOver;
+  }
+
   /** While a dataset is loaded, CLUSTER commands are refused: INFO and the files must do. */
   async #observeLoading(node: InfoReading): Promise<RedisObservation> {
     const nodeId = this.#reading?.myselfId ?? (await this.#sources.readOwnId());
     if (nodeId === '') throw new RedroverError('unavailable', 'it loads and has no node id yet');
     return {
-      ...withoutProduct(node),
+      ...forObservation(node),
       ...readClusterInfo(''),
       ...this.#inForce(),
       nodeId,
@@ -139,6 +163,7 @@ export class NodeObserver {
 
   #forget({ pid, fresh }: ObserveOptions): void {
     if (pid !== this.#pid) {
+      this.#aofWritten = false;
       this.#last = undefined;
       this.#reading = undefined;
       this.#takesSections = false;
@@ -188,8 +213,8 @@ function withoutCounters(text: string): string {
   return counters === -1 ? text : text.slice(0, counters);
 }
 
-function withoutProduct(info: InfoReading): Omit<InfoReading, 'product'> {
-  const { product: _, ...rest } = info;
+function forObservation(info: InfoReading): Omit<InfoReading, 'product' | 'aofRewriting'> {
+  const { product: _, aofRewriting: __, ...rest } = info;
   return rest;
 }
 

@@ -29,7 +29,7 @@ export class AgentNode {
   readonly #observer: NodeObserver;
   readonly #host: string;
   readonly #now: () => number;
-  #kept: RedisObservation | undefined;
+  #kept: { readonly redis: RedisObservation; readonly aofWritten: boolean } | undefined;
 
   constructor(record: NodeRecord, paths: NodePaths, options: SupervisorOptions) {
     const { key, plan, port, password } = record;
@@ -82,10 +82,13 @@ export class AgentNode {
 
   /** Each second it is the same: only what differs from what was kept is looked at closer. */
   async #note(redis: RedisObservation): Promise<void> {
-    const isKept = this.#kept !== undefined && saysTheSame(this.#kept, redis);
-    const done = await this.supervisor.noteAnswer(true, isKept ? undefined : lastSeenOf(redis));
+    const { aofWritten } = this.#observer;
+    const kept = this.#kept;
+    const isKept = kept?.aofWritten === aofWritten && saysTheSame(kept.redis, redis);
+    const seen = isKept ? undefined : lastSeenOf(redis, aofWritten);
+    const done = await this.supervisor.noteAnswer(true, seen);
     // On a full disk it is tried again with the next observation.
-    if (done && !redis.loading) this.#kept = redis;
+    if (done && !redis.loading) this.#kept = { redis, aofWritten };
   }
 
   async #observeRedis(options: ObserveNodeOptions): Promise<RedisObservation | undefined> {
@@ -110,9 +113,7 @@ function saysTheSame(a: RedisObservation, b: RedisObservation): boolean {
     a.view === b.view &&
     a.role === b.role &&
     a.nodeId === b.nodeId &&
-    a.configEpoch === b.configEpoch &&
-    a.aofEnabled === b.aofEnabled &&
-    a.persistenceOk === b.persistenceOk
+    a.configEpoch === b.configEpoch
   );
 }
 
@@ -121,7 +122,7 @@ function markerOnly({ cluster, clusterId, layoutNumber }: NodeMarker): NodeMarke
 }
 
 /** Undefined while it loads: then it does not say what it is. */
-function lastSeenOf(redis: RedisObservation): LastSeen | undefined {
+function lastSeenOf(redis: RedisObservation, aofWritten: boolean): LastSeen | undefined {
   if (redis.loading) return undefined;
   const own = redis.view.nodes.find((node) => node.nodeId === redis.nodeId);
   const others = redis.view.nodes.filter((node) => node.nodeId !== redis.nodeId);
@@ -133,7 +134,7 @@ function lastSeenOf(redis: RedisObservation): LastSeen | undefined {
     role: redis.role,
     slots: own?.slots ?? [],
     configEpoch: redis.configEpoch,
-    aofWritten: redis.aofEnabled && redis.persistenceOk,
+    aofWritten,
     replicas: addresses(others.filter(isOwnReplica)),
     peers: addresses(others.filter((node) => !isOwnReplica(node))),
   };

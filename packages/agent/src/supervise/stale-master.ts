@@ -14,7 +14,7 @@ export interface StartFacts {
   readonly slots: readonly SlotRange[];
   /** `address:port` of its replicas; empty if it had none. */
   readonly replicas: readonly string[];
-  /** It was stopped on request and saved its state before. */
+  /** It was stopped on request and saved its state before, where a start loads it from. */
   readonly cleanStop: boolean;
   /** The AOF was on, its last write succeeded, and its files are all there. */
   readonly aofComplete: boolean;

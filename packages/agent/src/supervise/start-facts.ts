@@ -7,12 +7,13 @@ import {
   type SlotRange,
   type ViewNode,
 } from '@redrover/core';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIfPresent } from '../files/durable-file.ts';
+import { errnoOf, fileError, readIfPresent } from '../files/durable-file.ts';
 import { readDirective } from '../nodes/config-syntax.ts';
 import type { NodeRecord, PeerAddress } from '../nodes/node-record.ts';
-import type { NodePaths } from '../nodes/paths.ts';
+import { readNodeFile } from '../nodes/node-file.ts';
+import { RDB_NAME, type NodePaths } from '../nodes/paths.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import { readAofState } from './aof-state.ts';
 import { readBootId } from './processes.ts';
@@ -35,25 +36,33 @@ export function releaseFile(records: string, port: number): string {
   return join(records, `${port}.release`);
 }
 
+/**
+ * What the release file says: which end of the node it is for. Another process that ran since has
+ * made it void: it must not let that one start years later.
+ */
+export function releaseWord({ process: last }: NodeRecord): string {
+  return last === undefined ? 'stopped' : `${last.pid} ${last.startTicks} ${last.bootId}`;
+}
+
 export async function gatherStartFacts(
   question: StartQuestion,
   records: string,
 ): Promise<StartFacts> {
   const { record, paths } = question;
   const past = await readPast(question);
-  const config = (await readIfPresent(paths.config)) ?? '';
+  const config = (await readNodeFile(paths.config)) ?? '';
   const aof = await aofFacts(record, paths, config);
   return {
     wasMaster: past.wasMaster,
     slots: past.slots,
     replicas: past.replicas.map(({ address, port }) => `${address}:${port}`),
-    cleanStop: record.cleanStop,
+    cleanStop: await holdsSavedState(record, paths, config),
     aofComplete: aof === '',
     aofProblem: aof,
     aofAlwaysSynced: readDirective(config, 'appendfsync') === 'always',
     rebooted: record.process !== undefined && record.process.bootId !== readBootId(),
     superseded: question.askPeers && (await isSuperseded(record, past)),
-    released: (await readIfPresent(releaseFile(records, record.port))) !== undefined,
+    released: (await readIfPresent(releaseFile(records, record.port))) === releaseWord(record),
     heldMs: question.heldMs,
     nodeTimeoutMs: record.plan.nodeTimeoutMs,
   };
@@ -108,7 +117,7 @@ async function readPast({ record, paths }: StartQuestion): Promise<Past> {
 export async function readOwnView(
   paths: NodePaths,
 ): Promise<{ myself: ViewNode; view: ClusterView } | undefined> {
-  const text = await readIfPresent(paths.clusterConfig);
+  const text = await readNodeFile(paths.clusterConfig);
   if (text === undefined) return undefined;
   try {
     const { myselfId, view } = readClusterNodes(text);
@@ -120,9 +129,40 @@ export async function readOwnView(
   }
 }
 
+/** Whether a start on this config loads the AOF, and so no snapshot. */
+export function loadsAof(config: string): boolean {
+  return readDirective(config, 'appendonly') === 'yes';
+}
+
+/** Whether what the node saved at its last stop is there still, and is what a start loads. */
+async function holdsSavedState(
+  { cleanStop, plan }: NodeRecord,
+  { directory }: NodePaths,
+  config: string,
+): Promise<boolean> {
+  switch (cleanStop) {
+    case 'aof':
+      return loadsAof(config) && (await readAofState(directory, plan.version)).complete;
+    case 'rdb':
+      return !loadsAof(config) && (await exists(join(directory, RDB_NAME)));
+    default:
+      return false;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return false;
+    throw fileError(thrown, `looking at ${path}`);
+  }
+}
+
 /** What keeps the AOF from holding the last state; empty if nothing does. */
 async function aofFacts(record: NodeRecord, paths: NodePaths, config: string): Promise<string> {
-  if (readDirective(config, 'appendonly') !== 'yes') return 'appendonly is not yes';
+  if (!loadsAof(config)) return 'appendonly is not yes';
+  if (record.cleanStop === 'unloaded') return 'it was off when the node was stopped';
   if (record.lastSeen?.aofWritten === false) return 'it was off or its last write had failed';
   return (await readAofState(paths.directory, record.plan.version)).problem;
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readInfoFields, RedroverError } from '@redrover/core';
-import type { ProcessIdentity } from '../nodes/node-record.ts';
+import type { CleanStop, ProcessIdentity } from '../nodes/node-record.ts';
 import type { NodeConnection } from '../redis/node-connection.ts';
 import { isAlive } from './processes.ts';
 
@@ -12,12 +12,14 @@ export interface StopRequest {
   readonly key: string;
   readonly process: ProcessIdentity;
   readonly connection: NodeConnection;
+  /** What a start would load by the config on disk: the AOF, else the snapshot. */
+  readonly loadsAof: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface StopOutcome {
-  /** It saved its state before it went, so a later start loads the last one. */
-  readonly clean: boolean;
+  /** Where it saved its state before it went. */
+  readonly clean: CleanStop;
   /** `SHUTDOWN`, `SIGTERM` or `SIGKILL`. */
   readonly by: string;
 }
@@ -32,11 +34,12 @@ const POLL_MS = 20;
 
 /** @throws RedroverError `data-loss` when the server refused; `deadline-exceeded` when it survives. */
 export async function stopProcess(request: StopRequest): Promise<StopOutcome> {
-  const { process: identity, connection, key } = request;
+  const { process: identity, connection, key, loadsAof } = request;
   const saving = await unlessAborted(readSaving(connection), request.signal);
   if (saving !== undefined) {
-    const command = saving.aof ? (['SHUTDOWN', 'NOSAVE'] as const) : (['SHUTDOWN'] as const);
-    const deadlineMs = saving.aof ? AOF_SHUTDOWN_MS : SAVING_SHUTDOWN_MS;
+    const { how, clean } = chooseSaving(saving, loadsAof);
+    const command = how === '' ? (['SHUTDOWN'] as const) : (['SHUTDOWN', how] as const);
+    const deadlineMs = how === 'NOSAVE' ? AOF_SHUTDOWN_MS : SAVING_SHUTDOWN_MS;
     const refusal = await askToShutDown(connection, command, deadlineMs, request);
     if (refusal !== undefined) {
       throw new RedroverError(
@@ -46,16 +49,31 @@ export async function stopProcess(request: StopRequest): Promise<StopOutcome> {
         { cause: refusal },
       );
     }
-    if (!isAlive(identity)) return { clean: saving.aof || saving.snapshots, by: 'SHUTDOWN' };
+    if (!isAlive(identity)) return { clean, by: 'SHUTDOWN' };
   }
+  const clean = saving?.aof === false && loadsAof ? 'unloaded' : false;
   connection.close();
-  if (await endBy('SIGTERM', SIGTERM_MS, request)) return { clean: false, by: 'SIGTERM' };
-  if (await endBy('SIGKILL', SIGKILL_MS, request)) return { clean: false, by: 'SIGKILL' };
+  if (await endBy('SIGTERM', SIGTERM_MS, request)) return { clean, by: 'SIGTERM' };
+  if (await endBy('SIGKILL', SIGKILL_MS, request)) return { clean, by: 'SIGKILL' };
   throw new RedroverError(
     'deadline-exceeded',
     `${key} (pid ${identity.pid}) did not end within ${SIGKILL_MS / 1000} s of SIGKILL: it hangs in ` +
       'the kernel, most often on a dead disk; look at dmesg on this host',
   );
+}
+
+/**
+ * What is running may differ from the config on disk, which decides what a start loads: then the
+ * state is saved as a snapshot, and it counts only if that is loaded.
+ */
+function chooseSaving(
+  saving: { readonly aof: boolean; readonly snapshots: boolean },
+  loadsAof: boolean,
+): { readonly how: 'NOSAVE' | 'SAVE' | ''; readonly clean: CleanStop } {
+  if (saving.aof && loadsAof) return { how: 'NOSAVE', clean: 'aof' };
+  // Nothing is kept on purpose: the operator wants no file.
+  if (!saving.aof && !saving.snapshots && !loadsAof) return { how: '', clean: false };
+  return { how: 'SAVE', clean: loadsAof ? 'unloaded' : 'rdb' };
 }
 
 /** How the server keeps its state; undefined when it does not answer. */

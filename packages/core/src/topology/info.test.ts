@@ -48,6 +48,7 @@ describe('INFO', () => {
       uptimeSeconds: 42,
       aofEnabled: true,
       persistenceOk: true,
+      aofRewriting: false,
     });
   });
 
@@ -83,6 +84,13 @@ describe('INFO', () => {
   ])('shows failing persistence: %s → %s', (from, to) => {
     expect(readInfo(master.replace(from, to)).persistenceOk).toBe(false);
   });
+
+  it.each(['aof_rewrite_in_progress', 'aof_rewrite_scheduled'])(
+    'shows a rewrite by %s',
+    (field) => {
+      expect(readInfo(`${field}:1\r\n`).aofRewriting).toBe(true);
+    },
+  );
 
   it('of a node that loads leaves most out, and is read all the same', () => {
     expect(readInfo('loading:1\r\n')).toMatchObject({ loading: true, keys: 0, role: 'master' });

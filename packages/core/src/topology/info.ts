@@ -28,7 +28,11 @@ export type InfoReading = Pick<
   | 'uptimeSeconds'
   | 'aofEnabled'
   | 'persistenceOk'
-> & { readonly product: Product };
+> & {
+  readonly product: Product;
+  /** The AOF is being written anew, or will be as soon as another child process has ended. */
+  readonly aofRewriting: boolean;
+};
 
 /** The part of a node's observation that `CLUSTER INFO` tells. */
 export type ClusterInfoReading = Pick<
@@ -77,6 +81,9 @@ export function readInfo(text: string): InfoReading {
     uptimeSeconds: numberOf(fields, ['uptime_in_seconds']),
     aofEnabled: fields.get('aof_enabled') === '1',
     persistenceOk: persistenceOk(fields),
+    aofRewriting: ['aof_rewrite_in_progress', 'aof_rewrite_scheduled'].some(
+      (name) => fields.get(name) === '1',
+    ),
   };
 }
 

@@ -1,0 +1,54 @@
+/** A node's record in memory and on disk. Whose turn it is to change it is the supervisor's business. */
+import type { DesiredState, NodeRecord, NodeRecords } from '../nodes/node-record.ts';
+import { SerialQueue } from './serial-queue.ts';
+
+export class KeptRecord {
+  readonly #records: NodeRecords;
+  readonly #saves = new SerialQueue();
+  #current: NodeRecord;
+  #unsaved = false;
+
+  constructor(records: NodeRecords, current: NodeRecord) {
+    this.#records = records;
+    this.#current = current;
+  }
+
+  get current(): NodeRecord {
+    return this.#current;
+  }
+
+  /** What is on disk is older than what is known here: a save failed, or is under way. */
+  get unsaved(): boolean {
+    return this.#unsaved;
+  }
+
+  /** The change counts here also when it cannot be written: it has happened. */
+  async save(change: Partial<NodeRecord>): Promise<void> {
+    this.#current = { ...this.#current, ...change };
+    this.#unsaved = true;
+    // One write at a time, each of what is true by then: an older one never lands last.
+    await this.#saves.run(async () => {
+      const record = this.#current;
+      await this.#records.save(record);
+      this.#unsaved = record !== this.#current;
+    });
+  }
+
+  /** A wish counts once it is on disk: otherwise it is refused, and the old one stands. */
+  async want(desired: DesiredState): Promise<void> {
+    const before = this.#current.desired;
+    try {
+      await this.save({ desired });
+    } catch (thrown) {
+      this.#current = { ...this.#current, desired: before };
+      throw thrown;
+    }
+  }
+
+  /** Like a wish: what cannot be written does not come into force. */
+  async replace(record: NodeRecord): Promise<void> {
+    await this.#saves.run(() => this.#records.save(record));
+    this.#current = record;
+    this.#unsaved = false;
+  }
+}
