@@ -15,7 +15,8 @@ export async function withAgentLock<T>(paths: AgentPaths, work: () => Promise<T>
   await ensureDirectory(paths.state, { mode: 0o711 });
   const pidFile = join(paths.state, 'agent.pid');
   const done = await ifUnlocked(join(paths.state, 'agent.lock'), async () => {
-    await writeDurableFile(pidFile, `${process.pid}\n`, { mode: 0o644 });
+    // For messages only: on a full disk nodes need an agent all the same.
+    await writeDurableFile(pidFile, `${process.pid}\n`, { mode: 0o644 }).catch(() => {});
     return { result: await work() };
   });
   if (done !== undefined) return done.result;

@@ -79,6 +79,8 @@ async function run(options: RunOptions): Promise<void> {
   if (!/^.+:\d{1,5}$/.test(controller)) {
     throw usage(`--controller: expected host:port, got "${controller}"`);
   }
+  // What is secret has a mode of its own; the nodes' user must get to its directories and binaries.
+  process.umask(0o022);
   becomeSmall();
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

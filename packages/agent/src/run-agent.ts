@@ -1,5 +1,6 @@
 /** Puts the agent together from its parts, and takes it apart again. Decides nothing by itself. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { RedroverError } from '@redrover/core';
 import { hostFactsToProto, installedBuildToProto } from '@redrover/wire';
@@ -12,6 +13,7 @@ import { readHostFacts } from './host/facts.ts';
 import { applyTuning, checkTuning } from './host/tuning/apply.ts';
 import { NodeRecords } from './nodes/node-record.ts';
 import { agentPaths, type AgentPaths } from './nodes/paths.ts';
+import { endLeftTrials } from './nodes/left-trials.ts';
 import { resolveRedisUser, type RunAs } from './nodes/run-as.ts';
 import { AgentSession } from './session/agent-session.ts';
 import { downloadBlob, openClient, uploadBuild, type OpenClient } from './session/blob-transfer.ts';
@@ -50,48 +52,64 @@ async function runLocked(
   paths: AgentPaths,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, host, controller } = options;
+  const { log, host } = options;
   const user = await resolveRedisUser(options.redisUser);
-  const fences = await FenceStore.open(paths.state);
   const launcher = new DetachedLauncher();
   const nodes = createRegistry({ host, paths, launcher, user, log });
   // First of all, and without the controller: what should run at boot.
   await nodes.resume();
   nodes.watch();
   try {
-    const open = openClient(controller, () => readToken(options.tokenFile));
-    const facts = () => readHostFacts({ rootDirectory: paths.root, agentVersion: options.version });
-    const { platform } = await facts();
-    const builder = await openBuilder(options, platform, open);
-    const now = Date.now;
-    const shareBuild: HostContext['shareBuild'] = async (build, stop) =>
-      uploadBuild(open, await builder.pack(build.id), stop);
-    const context = { host, paths, nodes, builder, fences, launcher, user, now, shareBuild };
-    const tuning = { check: () => checkTuning(), apply: () => applyTuning() };
-    const commands = { context, steps: new StepExecutor(context), tuning };
-    const { address } = options;
-    const heartbeat = new HeartbeatReader({
-      nodes,
-      builder,
-      rootDirectory: paths.root,
-      address,
-      now,
-    });
-    const agentRunId = randomUUID();
-    const hello = async () => ({
-      host,
-      address,
-      labels: { ...options.labels },
-      facts: hostFactsToProto(await facts()),
-      incarnation: BigInt(fences.incarnation),
-      builds: (await builder.installed()).map(installedBuildToProto),
-      agentRunId,
-    });
-    const parts = { controller, open, hello, heartbeat, commands, fences, now, log };
-    await new AgentSession(parts).run(signal);
+    await endLeftTrials(paths.preflight);
+    await obeyController(options, { paths, nodes, launcher, user }, signal);
+  } catch (thrown) {
+    if (signal.aborted || nodes.list().length === 0) throw thrown;
+    // What keeps it from obeying (a broken file, a cache that is gone) is no reason to leave nodes alone.
+    log.fatal(
+      { err: thrown },
+      'no controller can be obeyed; the nodes are supervised all the same',
+    );
+    await once(signal, 'abort');
+    throw thrown;
   } finally {
     nodes.close();
   }
+}
+
+type Supervision = Pick<HostContext, 'paths' | 'nodes' | 'launcher' | 'user'>;
+
+async function obeyController(
+  options: AgentOptions,
+  supervision: Supervision,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, host, controller, address } = options;
+  const { paths, nodes } = supervision;
+  const fences = await FenceStore.open(paths.state);
+  const open = openClient(controller, () => readToken(options.tokenFile));
+  const facts = () => readHostFacts({ rootDirectory: paths.root, agentVersion: options.version });
+  const { platform } = await facts();
+  const builder = await openBuilder(options, platform, open);
+  const now = Date.now;
+  const shareBuild: HostContext['shareBuild'] = async (build, stop) =>
+    uploadBuild(open, await builder.pack(build.id), stop);
+  const context = { ...supervision, host, builder, fences, now, shareBuild };
+  const tuning = { check: () => checkTuning(), apply: () => applyTuning() };
+  const commands = { context, steps: new StepExecutor(context), tuning };
+  const readings = { nodes, builder, rootDirectory: paths.root, address, now };
+  const heartbeat = new HeartbeatReader(readings);
+  const agentRunId = randomUUID();
+  const hello = async () => ({
+    host,
+    address,
+    labels: { ...options.labels },
+    facts: hostFactsToProto(await facts()),
+    incarnation: BigInt(fences.incarnation),
+    builds: (await builder.installed()).map(installedBuildToProto),
+    agentRunId,
+  });
+  const parts = { controller, open, hello, heartbeat, commands, fences, now, log };
+  await new AgentSession(parts).run(signal);
 }
 
 /** The registry of a root, as the agent and `stop-nodes` share it. */

@@ -16,6 +16,13 @@ import { ScriptedController } from './scripted-controller.ts';
 
 export const PASSWORD = 'correct horse "battery" staple';
 
+export interface HarnessOptions {
+  /** Of the root's folder; default `root`. */
+  readonly rootName?: string;
+  /** Default: a random one below 127. */
+  readonly address?: string;
+}
+
 export class AgentHarness {
   readonly controller = new ScriptedController();
   readonly host = 'h1';
@@ -24,15 +31,15 @@ export class AgentHarness {
   readonly #scratch: Scratch;
   #agent: ChildProcess | undefined;
 
-  private constructor(scratch: Scratch) {
+  private constructor(scratch: Scratch, { rootName = 'root', address }: HarnessOptions) {
     this.#scratch = scratch;
-    this.root = join(scratch.path, 'root');
+    this.root = join(scratch.path, rootName);
     // An address of its own below 127: no other test's ports are in the way.
-    this.address = `127.${randomInt(64, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
+    this.address = address ?? `127.${randomInt(64, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
   }
 
-  static async start(): Promise<AgentHarness> {
-    const harness = new AgentHarness(await createScratchDirectory('agent'));
+  static async start(options: HarnessOptions = {}): Promise<AgentHarness> {
+    const harness = new AgentHarness(await createScratchDirectory('agent'), options);
     try {
       await writeFile(join(harness.#scratch.path, 'token'), harness.controller.token);
       await harness.#installBuilds();

@@ -3,8 +3,9 @@
  *
  * What is in the files belongs to their owners (`nodes/`, `supervise/`, `fence/`).
  */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, basename } from 'node:path';
 import { RedroverError } from '@redrover/core';
 
@@ -20,7 +21,10 @@ export interface DurableFileOptions {
   readonly owner?: FileOwner | undefined;
 }
 
-let temporaryFiles = 0;
+/** What a killed process may leave beside the target of a `writeDurableFile`. */
+export function isTemporaryFile(name: string): boolean {
+  return /^\..+\.[0-9a-f-]{36}\.tmp$/.test(name);
+}
 
 /**
  * Writes beside the target, fsyncs, renames over it, fsyncs the directory: when this resolves, the
@@ -31,8 +35,8 @@ export async function writeDurableFile(
   content: string,
   options: DurableFileOptions = {},
 ): Promise<void> {
-  temporaryFiles += 1;
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${temporaryFiles}.tmp`);
+  // Never a name that a killed predecessor left: in a container all of them have the same pid.
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     const { O_WRONLY, O_CREAT, O_EXCL } = constants;
     const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL, options.mode ?? 0o600);
@@ -63,18 +67,30 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Creates the directory and its parents where missing; an existing one keeps its mode and owner. */
+/**
+ * Creates the directory and its parents where missing. An existing one keeps its mode, but gets the
+ * owner: whoever created it may have been killed before giving it away.
+ */
 export async function ensureDirectory(
   path: string,
   options: DurableFileOptions = {},
 ): Promise<void> {
   try {
     const created = await mkdir(path, { recursive: true, mode: options.mode ?? 0o755 });
-    if (created === undefined) return;
-    if (options.owner !== undefined) await chown(path, options.owner.uid, options.owner.gid);
-    await syncDirectory(dirname(created));
+    if (options.owner !== undefined) await giveDirectory(path, options.owner);
+    if (created !== undefined) await syncDirectory(dirname(created));
   } catch (thrown) {
     throw fileError(thrown, `creating the directory ${path}`);
+  }
+}
+
+async function giveDirectory(path: string, owner: FileOwner): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const { uid, gid } = await directory.stat();
+    if (uid !== owner.uid || gid !== owner.gid) await directory.chown(owner.uid, owner.gid);
+  } finally {
+    await directory.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /** What is in a node's directory, as far as it decides whether Redrover may use it. Changes nothing. */
 import { readdir } from 'node:fs/promises';
 import { RedroverError, type NodePlan } from '@redrover/core';
-import { errnoOf, fileError } from '../files/durable-file.ts';
+import { errnoOf, fileError, isTemporaryFile } from '../files/durable-file.ts';
 import { readMarker, type MarkerFile } from './marker.ts';
 import { AOF_DIRECTORY_NAME, type NodePaths } from './paths.ts';
 
@@ -16,7 +16,8 @@ export interface DirectoryContents {
 export async function inspectDirectory(paths: NodePaths): Promise<DirectoryContents> {
   let names: string[];
   try {
-    names = await readdir(paths.directory);
+    // A half-written file of a killed agent is nothing that somebody put there.
+    names = (await readdir(paths.directory)).filter((name) => !isTemporaryFile(name));
   } catch (thrown) {
     if (errnoOf(thrown) === 'ENOENT') {
       return { exists: false, names: [], marker: undefined, hasData: false };

@@ -34,6 +34,8 @@ type Call = BidiCall<MessageInitShape<typeof SessionRequestSchema>, SessionRespo
 /** What the contract allows (`Welcome.heartbeat_interval_ms`). */
 const MIN_INTERVAL_MS = 200;
 const MAX_INTERVAL_MS = 60_000;
+/** A cancelled command ends its processes within 5 s (`nodes/preflight.ts`, `build/run-command.ts`). */
+const SETTLE_MS = 8_000;
 
 export class AgentSession {
   readonly #options: SessionOptions;
@@ -77,6 +79,8 @@ export class AgentSession {
       await delay(delayMs, undefined, { signal }).catch(() => {});
     }
     this.#desk.cancelAll();
+    // So that no trial server and no compiler outlives the agent.
+    await this.#desk.settle(SETTLE_MS);
   }
 
   /** One connection, from the dial to its end. */

@@ -2,6 +2,7 @@
  * The commands under way: each with its deadline and its way to be cancelled. They go on while the
  * connection is broken; their results are posted when they end.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { RedroverError } from '@redrover/core';
 import type { Command } from '@redrover/proto';
@@ -27,6 +28,7 @@ const MAX_COMMANDS = 500;
 export class CommandDesk {
   readonly #options: DeskOptions;
   readonly #running = new Map<string, AbortController>();
+  readonly #ends = new Set<Promise<void>>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -38,7 +40,11 @@ export class CommandDesk {
     if (this.#running.has(id)) return;
     const cancel = new AbortController();
     this.#running.set(id, cancel);
-    void this.#run(command, cancel).finally(() => this.#running.delete(id));
+    const end = this.#run(command, cancel).finally(() => {
+      this.#running.delete(id);
+      this.#ends.delete(end);
+    });
+    this.#ends.add(end);
   }
 
   cancel(id: string): void {
@@ -49,6 +55,11 @@ export class CommandDesk {
   /** The agent ends: what is under way is given up, the nodes are left as they are. */
   cancelAll(): void {
     for (const id of this.#running.keys()) this.cancel(id);
+  }
+
+  /** Resolves when nothing is under way, or when the time is up. */
+  async settle(timeoutMs: number): Promise<void> {
+    await Promise.race([Promise.all(this.#ends), delay(timeoutMs)]);
   }
 
   async #run(command: Command, cancel: AbortController): Promise<void> {

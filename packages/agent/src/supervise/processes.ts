@@ -1,5 +1,5 @@
 /** Reads what /proc says of processes. Starting and stopping them belongs to the launcher and `stop.ts`. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import type { ProcessIdentity } from '../nodes/node-record.ts';
 
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
@@ -33,7 +33,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
 
 /** Arguments as the process shows them now: a server rewrites its own. */
 export function readCommandLine(pid: number): readonly string[] {
-  const text = readProc(`/proc/${pid}/cmdline`);
+  const text = readProc(`/proc/${pid}/cmdline`, 'utf8');
   return text === undefined ? [] : text.split('\0').filter((part) => part !== '');
 }
 
@@ -45,24 +45,35 @@ export interface NodeProcessTraits {
 }
 
 /**
- * Whether the process is the server of this node by its command line: `… /dir/redis.conf` at first,
- * then `redis-server 10.0.0.1:6379 [cluster]`, as the server rewrites it.
+ * Whether the process is the server of this node by its command line: `… redis-server /dir/redis.conf`
+ * at first, then `redis-server 10.0.0.1:6379 [cluster]` in one piece, as the server rewrites it. An
+ * editor that has the config open is none.
  */
-export function looksLikeNode(pid: number, traits: NodeProcessTraits): boolean {
-  const line = readCommandLine(pid).join(' ');
-  if (line.includes(traits.config)) return true;
-  return /(redis|valkey)-server/.test(line) && line.includes(`:${traits.port} [cluster]`);
+export function looksLikeNode(pid: number, { config, port }: NodeProcessTraits): boolean {
+  const line = readCommandLine(pid);
+  const [title = ''] = line;
+  if (line.length === 1) return SERVER.test(title) && title.endsWith(`:${port} [cluster]`);
+  return line.at(-1) === config && SERVER.test(line.at(-2) ?? '');
 }
+
+/** The program's name, at the end of a path or before its title goes on. */
+const SERVER = /(redis|valkey)-server(\s|$)/;
 
 /** Pid of a running server of this node that nobody remembers having started; undefined if none. */
 export function findNodeProcess(traits: NodeProcessTraits): number | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((pid) => {
-      if (readWorkingDirectory(pid) !== traits.directory) return false;
-      return looksLikeNode(pid, traits) && readStat(pid) !== undefined;
-    });
+  const directory = resolveDirectory(traits.directory);
+  return listProcesses().find((pid) => {
+    if (readWorkingDirectory(pid) !== directory) return false;
+    return looksLikeNode(pid, traits) && readStat(pid) !== undefined;
+  });
+}
+
+/** Pids of living processes that work somewhere below the directory. */
+export function findProcessesBelow(directory: string): number[] {
+  const parent = `${resolveDirectory(directory)}/`;
+  return listProcesses().filter(
+    (pid) => readWorkingDirectory(pid)?.startsWith(parent) && readStat(pid) !== undefined,
+  );
 }
 
 /** Identity of a living process; undefined if it is gone. */
@@ -92,6 +103,22 @@ function secondsSince(startTicks: string): number {
   return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
+function listProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** As the kernel names it: the agent's root may be a symbolic link. */
+function resolveDirectory(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Gone: then no process can be found by it.
+    return path;
+  }
+}
+
 function readWorkingDirectory(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/cwd`);
@@ -101,9 +128,9 @@ function readWorkingDirectory(pid: number): string | undefined {
   }
 }
 
-function readProc(path: string): string | undefined {
+function readProc(path: string, encoding: BufferEncoding = 'latin1'): string | undefined {
   try {
-    return readFileSync(path, 'latin1');
+    return readFileSync(path, encoding);
   } catch {
     // Gone: processes end at any time.
     return undefined;
