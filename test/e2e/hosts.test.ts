@@ -71,3 +71,24 @@ test('a host whose agent dies is suspect, then lost, and online again when it is
   await stack.stack.startAgent('h3');
   await until('h3 is online', async () => (await statusOf()) === 'online');
 });
+
+test('a lost host is forgotten by name, a living one is not; it comes back by dialling', async () => {
+  const living = await stack.redrover(['host', 'rm', 'h2', '--yes']);
+  expect(living.exitCode).toBe(1);
+  expect(living.stderr).toContain('only a lost one can be forgotten');
+  const agent = stack.stack.agentProcess('h3');
+  if (agent === undefined) throw new Error('h3 has no agent');
+  sendSignal(agent, 'SIGKILL');
+  const namesNow = async () =>
+    (await stack.redroverJson<HostJson[]>(['host', 'ls'])).map(({ name }) => name);
+  await until('h3 is forgotten', async () => {
+    const { exitCode } = await stack.redrover(['host', 'rm', 'h3', '--yes']);
+    return exitCode === 0;
+  });
+  expect(await namesNow()).toEqual(['h1', 'h2']);
+  expect((await stack.redrover(['host', 'rm', 'h3', '--yes'])).stderr).toContain(
+    'no host is called',
+  );
+  await stack.stack.startAgent('h3');
+  await until('h3 is back', async () => (await namesNow()).includes('h3'));
+});

@@ -33,6 +33,13 @@ export function defineHostCommands(program: Command, attach: Attach): void {
       .argument('<host>'),
     tuneHost,
   );
+  attach(
+    host
+      .command('rm')
+      .description('forget a lost host; its nodes then count as gone')
+      .argument('<host>'),
+    removeHost,
+  );
 }
 
 const listHosts: Handler = async ({ api, output }) => {
@@ -69,6 +76,24 @@ const tuneHost: Handler = async (session, invocation) => {
   if (open.length === 0) return ExitCode.done;
   output.note(`Not as wanted: ${open.map(({ name }) => name).join(', ')}; the rest was applied.`);
   return ExitCode.failed;
+};
+
+const removeHost: Handler = async (session, invocation) => {
+  const host = argumentAt(invocation, 0);
+  const { nodes } = toHostView(present((await session.api.hosts.getHost({ host })).host, 'host'));
+  const names = nodes.map(({ key }) => key).join(', ');
+  session.output.note(
+    nodes.length === 0
+      ? `${host} has no nodes.`
+      : `${host} had ${names}: they count as gone, and what is on its disks stays there.`,
+  );
+  if (!(await session.confirmByTyping(`Type ${host} to forget it: `, host))) {
+    session.output.note('That is not its name: nothing was changed.');
+    return ExitCode.failed;
+  }
+  await session.api.hosts.removeHost({ host });
+  session.output.result({ host, removed: true }, () => `${host} is forgotten.`);
+  return ExitCode.done;
 };
 
 /** Advice is for people to weigh; it is not something that tuning could have done. */

@@ -157,6 +157,26 @@ export class Agents {
     return failures;
   }
 
+  /**
+   * Forgets a host that is gone for good, and its nodes with it.
+   *
+   * @throws RedroverError `not-found`, or `failed-precondition` while it may come back by itself.
+   */
+  async forgetHost(name: string): Promise<void> {
+    const { hosts, hostRecords, observations } = this.#options;
+    const host = hosts.find(name);
+    if (host === undefined) throw unknownHost(name);
+    if (this.#sessions.has(name) || host.status !== 'lost') {
+      throw new RedroverError(
+        'failed-precondition',
+        `host ${name} is ${host.status}: only a lost one can be forgotten; stop its agent first`,
+      );
+    }
+    await hostRecords.remove(name);
+    observations.forgetHost(name);
+    hosts.forget(name);
+  }
+
   /** Ends every session; agents go on by themselves and dial again. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -168,12 +188,7 @@ export class Agents {
   #sessionOf(host: string, description: string): AgentSession {
     const session = this.#sessions.get(host);
     if (session !== undefined) return session;
-    if (this.#options.hosts.find(host) === undefined) {
-      throw new RedroverError(
-        'not-found',
-        `no host is called ${host}; \`redrover host ls\` lists those that are known`,
-      );
-    }
+    if (this.#options.hosts.find(host) === undefined) throw unknownHost(host);
     throw new RedroverError(
       'unavailable',
       `${description}: host ${host} is not connected; see that its agent runs and reaches the ` +
@@ -256,6 +271,13 @@ export class Agents {
       log.error({ err: error, host: name }, 'cannot save the host');
     });
   }
+}
+
+function unknownHost(name: string): RedroverError {
+  return new RedroverError(
+    'not-found',
+    `no host is called ${name}; \`redrover host ls\` lists those that are known`,
+  );
 }
 
 function checkHello(hello: Hello): void {

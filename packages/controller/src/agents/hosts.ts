@@ -124,6 +124,12 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
     this.emit('change', name);
   }
 
+  forget(name: string): void {
+    this.#entries.delete(name);
+    this.#statuses.delete(name);
+    this.emit('change', name);
+  }
+
   find(name: string): KnownHost | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;

@@ -104,6 +104,14 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
     }
   }
 
+  /** The host is gone for good. */
+  forgetHost(host: string): void {
+    this.forgetWaiting(host);
+    this.#listed.delete(host);
+    for (const [key, node] of this.#nodes) if (node.host === host) this.#nodes.delete(key);
+    this.emit('change', host);
+  }
+
   #learn(view: ClusterView | undefined): void {
     if (view !== undefined && view.nodes.length > 0) this.#views.set(view.hash, view);
   }

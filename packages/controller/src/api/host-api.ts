@@ -11,6 +11,8 @@ import type {
   GetHostResponseSchema,
   HostSchema,
   ListHostsResponseSchema,
+  RemoveHostRequest,
+  RemoveHostResponseSchema,
   TuneHostRequest,
   TuneHostResponseSchema,
   TuningItem,
@@ -89,6 +91,14 @@ export class HostApi {
     const what = `tuning ${request.host}`;
     const options = { timeoutMs: TUNE_TIMEOUT_MS };
     return { items: itemsOf(await this.#agents.command(request.host, what, body, options)) };
+  }
+
+  @GrpcMethod('HostService', 'RemoveHost')
+  async removeHost(
+    request: RemoveHostRequest,
+  ): Promise<MessageInitShape<typeof RemoveHostResponseSchema>> {
+    await this.#agents.forgetHost(request.host);
+    return {};
   }
 
   #describe(host: KnownHost): MessageInitShape<typeof HostSchema> {

@@ -40,6 +40,9 @@ export class PollSchedule {
   /** A poll was begun. */
   advance(tick: number): void {
     this.#dueTick = tick + this.#delayMs;
-    this.#delayMs = Math.min(this.#delayMs * GROWTH, Math.max(LONGEST_DELAY_MS, this.#firstDelayMs));
+    this.#delayMs = Math.min(
+      this.#delayMs * GROWTH,
+      Math.max(LONGEST_DELAY_MS, this.#firstDelayMs),
+    );
   }
 }

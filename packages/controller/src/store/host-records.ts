@@ -31,6 +31,10 @@ export class HostRecords {
     }));
   }
 
+  async remove(name: string): Promise<void> {
+    await this.#database.deleteFrom('host').where('name', '=', name).execute();
+  }
+
   async save(host: HostRecord): Promise<void> {
     const columns = {
       address: host.address,

@@ -88,7 +88,8 @@ function describe(
     evidence: [`state ${state}`, ...(restarts > 0 ? [`${restarts} restarts after crashes`] : [])],
     remedy:
       state === 'stopped' || state === 'prepared' || state === 'absent'
-        ? `Apply the spec of ${layout.cluster} again: redrover cluster apply -f <spec file>`
+        ? 'If its creation was not finished, apply the spec again; if a removal was cancelled, ' +
+          `finish it: redrover cluster rm ${layout.cluster}`
         : `Read its redis.log on ${node.host}; its agent goes on trying.`,
   };
 }

@@ -25,6 +25,8 @@ function planHost(situation: Situation, name: string): Turn {
         ? `Host ${name} is not known to the controller.`
         : `Host ${name} has not been heard of for ${seconds} s.`,
     evidence: nodes.map((node) => `node ${node.key}`),
-    remedy: `Bring the agent of ${name} back (redrover host show ${name}), then apply again`,
+    remedy:
+      `Bring the agent of ${name} back (redrover host show ${name}), then try again; ` +
+      `if it is gone for good, forget it: redrover host rm ${name}`,
   });
 }

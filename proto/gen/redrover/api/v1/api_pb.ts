@@ -26,7 +26,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/api/v1/api.proto.
  */
 export const file_redrover_api_v1_api: GenFile = /*@__PURE__*/
-  fileDesc("ChlyZWRyb3Zlci9hcGkvdjEvYXBpLnByb3RvEg9yZWRyb3Zlci5hcGkudjEijwMKBEhvc3QSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEjEKBmxhYmVscxgDIAMoCzIhLnJlZHJvdmVyLmFwaS52MS5Ib3N0LkxhYmVsc0VudHJ5EicKBnN0YXR1cxgEIAEoDjIXLnJlZHJvdmVyLnYxLkhvc3RTdGF0dXMSLQoJbGFzdF9zZWVuGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVmYWN0cxgGIAEoCzIWLnJlZHJvdmVyLnYxLkhvc3RGYWN0cxIrCgZidWlsZHMYByADKAsyGy5yZWRyb3Zlci52MS5JbnN0YWxsZWRCdWlsZBIrCgVub2RlcxgIIAMoCzIcLnJlZHJvdmVyLnYxLk5vZGVPYnNlcnZhdGlvbhIUCgxsb2FkX2F2ZXJhZ2UYCSABKAESFwoPYWdlbnRfcnNzX2J5dGVzGAogASgEGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiEgoQTGlzdEhvc3RzUmVxdWVzdCI5ChFMaXN0SG9zdHNSZXNwb25zZRIkCgVob3N0cxgBIAMoCzIVLnJlZHJvdmVyLmFwaS52MS5Ib3N0Ih4KDkdldEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiNgoPR2V0SG9zdFJlc3BvbnNlEiMKBGhvc3QYASABKAsyFS5yZWRyb3Zlci5hcGkudjEuSG9zdCIgChBDaGVja0hvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiOwoRQ2hlY2tIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIh8KD1R1bmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIjoKEFR1bmVIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIm0KDlJlbGVhc2VTdW1tYXJ5EiUKB3JlbGVhc2UYASABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlEhAKCGJ1aWx0X2luGAIgASgIEiIKBmJ1aWxkcxgDIAMoCzISLnJlZHJvdmVyLnYxLkJ1aWxkIiIKE0xpc3RSZWxlYXNlc1JlcXVlc3QSCwoDYWxsGAEgASgIIkkKFExpc3RSZWxlYXNlc1Jlc3BvbnNlEjEKCHJlbGVhc2VzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IiQKEUdldFJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiRgoSR2V0UmVsZWFzZVJlc3BvbnNlEjAKB3JlbGVhc2UYASABKAsyHy5yZWRyb3Zlci5hcGkudjEuUmVsZWFzZVN1bW1hcnkiXQoRQWRkUmVsZWFzZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzb3VyY2UYAiABKAsyGi5yZWRyb3Zlci52MS5SZWxlYXNlU291cmNlEg4KBnNoYTI1NhgDIAEoCSJGChJBZGRSZWxlYXNlUmVzcG9uc2USMAoHcmVsZWFzZRgBIAEoCzIfLnJlZHJvdmVyLmFwaS52MS5SZWxlYXNlU3VtbWFyeSJaChNVcGxvYWRSZWxlYXNlSGVhZGVyEgwKBG5hbWUYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgJImcKFFVwbG9hZFJlbGVhc2VSZXF1ZXN0EjYKBmhlYWRlchgBIAEoCzIkLnJlZHJvdmVyLmFwaS52MS5VcGxvYWRSZWxlYXNlSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IkkKFVVwbG9hZFJlbGVhc2VSZXNwb25zZRIwCgdyZWxlYXNlGAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IicKFFJlbW92ZVJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiFwoVUmVtb3ZlUmVsZWFzZVJlc3BvbnNlIjQKE0J1aWxkUmVsZWFzZVJlcXVlc3QSDwoHcmVsZWFzZRgBIAEoCRIMCgRob3N0GAIgASgJIlQKFEJ1aWxkUmVsZWFzZVJlc3BvbnNlEg4KBGxpbmUYASABKAlIABIjCgVidWlsZBgCIAEoCzISLnJlZHJvdmVyLnYxLkJ1aWxkSABCBwoFZXZlbnQiLQoJU3RlcFJvdW5kEiAKBXN0ZXBzGAEgAygLMhEucmVkcm92ZXIudjEuU3RlcCLNAQoEUGxhbhIjCgZsYXlvdXQYASABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKAoEa2luZBgCIAEoDjIaLnJlZHJvdmVyLnYxLk9wZXJhdGlvbktpbmQSKgoGcm91bmRzGAMgAygLMhoucmVkcm92ZXIuYXBpLnYxLlN0ZXBSb3VuZBImCghmaW5kaW5ncxgEIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSEwoLZmluZ2VycHJpbnQYBSABKAkSDQoFZW1wdHkYBiABKAgiPAoSUGxhbkNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYyJzChNQbGFuQ2x1c3RlclJlc3BvbnNlEiUKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbkgAEisKB3JlZnVzYWwYAiABKAsyGC5yZWRyb3Zlci5hcGkudjEuUmVmdXNhbEgAQggKBnJlc3VsdCJGCgdSZWZ1c2FsEiUKB3JlYXNvbnMYASADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nEhQKDGFsdGVybmF0aXZlcxgCIAMoCSJSChNBcHBseUNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxITCgtmaW5nZXJwcmludBgCIAEoCSJBChRBcHBseUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24i1AEKDkNsdXN0ZXJTdW1tYXJ5EgwKBG5hbWUYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIPCgdyZWxlYXNlGAMgASgJEg4KBnNoYXJkcxgEIAEoDRINCgVub2RlcxgFIAEoDRIuCgZoZWFsdGgYBiABKA4yHi5yZWRyb3Zlci5hcGkudjEuQ2x1c3RlckhlYWx0aBIVCg1sYXlvdXRfbnVtYmVyGAcgASgNEikKCW9wZXJhdGlvbhgIIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIVChNMaXN0Q2x1c3RlcnNSZXF1ZXN0IkkKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEjEKCGNsdXN0ZXJzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5IiQKEUdldENsdXN0ZXJSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAki6AEKEkdldENsdXN0ZXJSZXNwb25zZRIwCgdzdW1tYXJ5GAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5EiYKBHNwZWMYAiABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxIjCgZsYXlvdXQYAyABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKwoFbm9kZXMYBCADKAsyHC5yZWRyb3Zlci52MS5Ob2RlT2JzZXJ2YXRpb24SJgoIZmluZGluZ3MYBSADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nIiYKE0NoZWNrQ2x1c3RlclJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSJOChRDaGVja0NsdXN0ZXJSZXNwb25zZRImCghmaW5kaW5ncxgBIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSDgoGcGFzc2VkGAIgAygJIigKFUdldENyZWRlbnRpYWxzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkEKFkdldENyZWRlbnRpYWxzUmVzcG9uc2USEAoIdXNlcm5hbWUYASABKAkSFQoIcGFzc3dvcmQYAiABKAlCA4ABASI0ChJQbGFuUmVtb3ZhbFJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVwdXJnZRgCIAEoCCI6ChNQbGFuUmVtb3ZhbFJlc3BvbnNlEiMKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbiJLChRSZW1vdmVDbHVzdGVyUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg0KBXB1cmdlGAIgASgIEhMKC2ZpbmdlcnByaW50GAMgASgJIkIKFVJlbW92ZUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iQgoSVGFpbE5vZGVMb2dSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbm9kZRgCIAEoCRINCgVsaW5lcxgDIAEoDSIkChNUYWlsTm9kZUxvZ1Jlc3BvbnNlEg0KBWxpbmVzGAEgAygJIigKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkQKFkxpc3RPcGVyYXRpb25zUmVzcG9uc2USKgoKb3BlcmF0aW9ucxgBIAMoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIoChNHZXRPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSKOAQoUR2V0T3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uEiYKCGF0dGVtcHRzGAIgAygLMhQucmVkcm92ZXIudjEuQXR0ZW1wdBIjCgV3YWl0cxgDIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciKgoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSLaAQoWV2F0Y2hPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb25IABInCgdhdHRlbXB0GAIgASgLMhQucmVkcm92ZXIudjEuQXR0ZW1wdEgAEi4KBXdhaXRzGAMgASgLMh0ucmVkcm92ZXIuYXBpLnYxLldhaXRzQ2hhbmdlZEgAEjEKCHByb2dyZXNzGAQgASgLMh0ucmVkcm92ZXIuYXBpLnYxLlN0ZXBQcm9ncmVzc0gAQgcKBWV2ZW50IjMKDFdhaXRzQ2hhbmdlZBIjCgV3YWl0cxgBIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciUgoMU3RlcFByb2dyZXNzEhAKCHN0ZXBfa2V5GAEgASgJEgwKBGxpbmUYAiABKAkSFQoIZnJhY3Rpb24YAyABKAFIAIgBAUILCglfZnJhY3Rpb24iKgoVUGF1c2VPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJDChZQYXVzZU9wZXJhdGlvblJlc3BvbnNlEikKCW9wZXJhdGlvbhgBIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIrChZSZXN1bWVPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJEChdSZXN1bWVPcGVyYXRpb25SZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iKwoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCglvcGVyYXRpb24YASABKAkiRAoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uKpgBCg1DbHVzdGVySGVhbHRoEh4KGkNMVVNURVJfSEVBTFRIX1VOU1BFQ0lGSUVEEAASFQoRQ0xVU1RFUl9IRUFMVEhfT0sQARIbChdDTFVTVEVSX0hFQUxUSF9ERUdSQURFRBACEhcKE0NMVVNURVJfSEVBTFRIX0RPV04QAxIaChZDTFVTVEVSX0hFQUxUSF9VTktOT1dOEAQy1AIKC0hvc3RTZXJ2aWNlElIKCUxpc3RIb3N0cxIhLnJlZHJvdmVyLmFwaS52MS5MaXN0SG9zdHNSZXF1ZXN0GiIucmVkcm92ZXIuYXBpLnYxLkxpc3RIb3N0c1Jlc3BvbnNlEkwKB0dldEhvc3QSHy5yZWRyb3Zlci5hcGkudjEuR2V0SG9zdFJlcXVlc3QaIC5yZWRyb3Zlci5hcGkudjEuR2V0SG9zdFJlc3BvbnNlElIKCUNoZWNrSG9zdBIhLnJlZHJvdmVyLmFwaS52MS5DaGVja0hvc3RSZXF1ZXN0GiIucmVkcm92ZXIuYXBpLnYxLkNoZWNrSG9zdFJlc3BvbnNlEk8KCFR1bmVIb3N0EiAucmVkcm92ZXIuYXBpLnYxLlR1bmVIb3N0UmVxdWVzdBohLnJlZHJvdmVyLmFwaS52MS5UdW5lSG9zdFJlc3BvbnNlMrwECg5SZWxlYXNlU2VydmljZRJbCgxMaXN0UmVsZWFzZXMSJC5yZWRyb3Zlci5hcGkudjEuTGlzdFJlbGVhc2VzUmVxdWVzdBolLnJlZHJvdmVyLmFwaS52MS5MaXN0UmVsZWFzZXNSZXNwb25zZRJVCgpHZXRSZWxlYXNlEiIucmVkcm92ZXIuYXBpLnYxLkdldFJlbGVhc2VSZXF1ZXN0GiMucmVkcm92ZXIuYXBpLnYxLkdldFJlbGVhc2VSZXNwb25zZRJVCgpBZGRSZWxlYXNlEiIucmVkcm92ZXIuYXBpLnYxLkFkZFJlbGVhc2VSZXF1ZXN0GiMucmVkcm92ZXIuYXBpLnYxLkFkZFJlbGVhc2VSZXNwb25zZRJgCg1VcGxvYWRSZWxlYXNlEiUucmVkcm92ZXIuYXBpLnYxLlVwbG9hZFJlbGVhc2VSZXF1ZXN0GiYucmVkcm92ZXIuYXBpLnYxLlVwbG9hZFJlbGVhc2VSZXNwb25zZSgBEl4KDVJlbW92ZVJlbGVhc2USJS5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlUmVsZWFzZVJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlUmVsZWFzZVJlc3BvbnNlEl0KDEJ1aWxkUmVsZWFzZRIkLnJlZHJvdmVyLmFwaS52MS5CdWlsZFJlbGVhc2VSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkJ1aWxkUmVsZWFzZVJlc3BvbnNlMAEyzwYKDkNsdXN0ZXJTZXJ2aWNlElgKC1BsYW5DbHVzdGVyEiMucmVkcm92ZXIuYXBpLnYxLlBsYW5DbHVzdGVyUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5QbGFuQ2x1c3RlclJlc3BvbnNlElsKDEFwcGx5Q2x1c3RlchIkLnJlZHJvdmVyLmFwaS52MS5BcHBseUNsdXN0ZXJSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkFwcGx5Q2x1c3RlclJlc3BvbnNlElsKDExpc3RDbHVzdGVycxIkLnJlZHJvdmVyLmFwaS52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlElUKCkdldENsdXN0ZXISIi5yZWRyb3Zlci5hcGkudjEuR2V0Q2x1c3RlclJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuR2V0Q2x1c3RlclJlc3BvbnNlElsKDENoZWNrQ2x1c3RlchIkLnJlZHJvdmVyLmFwaS52MS5DaGVja0NsdXN0ZXJSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkNoZWNrQ2x1c3RlclJlc3BvbnNlEmEKDkdldENyZWRlbnRpYWxzEiYucmVkcm92ZXIuYXBpLnYxLkdldENyZWRlbnRpYWxzUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5HZXRDcmVkZW50aWFsc1Jlc3BvbnNlElgKC1BsYW5SZW1vdmFsEiMucmVkcm92ZXIuYXBpLnYxLlBsYW5SZW1vdmFsUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5QbGFuUmVtb3ZhbFJlc3BvbnNlEl4KDVJlbW92ZUNsdXN0ZXISJS5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlQ2x1c3RlclJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlQ2x1c3RlclJlc3BvbnNlElgKC1RhaWxOb2RlTG9nEiMucmVkcm92ZXIuYXBpLnYxLlRhaWxOb2RlTG9nUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5UYWlsTm9kZUxvZ1Jlc3BvbnNlMuYEChBPcGVyYXRpb25TZXJ2aWNlEmEKDkxpc3RPcGVyYXRpb25zEiYucmVkcm92ZXIuYXBpLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlElsKDEdldE9wZXJhdGlvbhIkLnJlZHJvdmVyLmFwaS52MS5HZXRPcGVyYXRpb25SZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkdldE9wZXJhdGlvblJlc3BvbnNlEmMKDldhdGNoT3BlcmF0aW9uEiYucmVkcm92ZXIuYXBpLnYxLldhdGNoT3BlcmF0aW9uUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlMAESYQoOUGF1c2VPcGVyYXRpb24SJi5yZWRyb3Zlci5hcGkudjEuUGF1c2VPcGVyYXRpb25SZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLlBhdXNlT3BlcmF0aW9uUmVzcG9uc2USZAoPUmVzdW1lT3BlcmF0aW9uEicucmVkcm92ZXIuYXBpLnYxLlJlc3VtZU9wZXJhdGlvblJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuUmVzdW1lT3BlcmF0aW9uUmVzcG9uc2USZAoPQ2FuY2VsT3BlcmF0aW9uEicucmVkcm92ZXIuYXBpLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_host, file_redrover_v1_observation, file_redrover_v1_operation, file_redrover_v1_release, file_redrover_v1_step]);
+  fileDesc("ChlyZWRyb3Zlci9hcGkvdjEvYXBpLnByb3RvEg9yZWRyb3Zlci5hcGkudjEijwMKBEhvc3QSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEjEKBmxhYmVscxgDIAMoCzIhLnJlZHJvdmVyLmFwaS52MS5Ib3N0LkxhYmVsc0VudHJ5EicKBnN0YXR1cxgEIAEoDjIXLnJlZHJvdmVyLnYxLkhvc3RTdGF0dXMSLQoJbGFzdF9zZWVuGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVmYWN0cxgGIAEoCzIWLnJlZHJvdmVyLnYxLkhvc3RGYWN0cxIrCgZidWlsZHMYByADKAsyGy5yZWRyb3Zlci52MS5JbnN0YWxsZWRCdWlsZBIrCgVub2RlcxgIIAMoCzIcLnJlZHJvdmVyLnYxLk5vZGVPYnNlcnZhdGlvbhIUCgxsb2FkX2F2ZXJhZ2UYCSABKAESFwoPYWdlbnRfcnNzX2J5dGVzGAogASgEGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiEgoQTGlzdEhvc3RzUmVxdWVzdCI5ChFMaXN0SG9zdHNSZXNwb25zZRIkCgVob3N0cxgBIAMoCzIVLnJlZHJvdmVyLmFwaS52MS5Ib3N0Ih4KDkdldEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiNgoPR2V0SG9zdFJlc3BvbnNlEiMKBGhvc3QYASABKAsyFS5yZWRyb3Zlci5hcGkudjEuSG9zdCIgChBDaGVja0hvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiOwoRQ2hlY2tIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIh8KD1R1bmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIjoKEFR1bmVIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIiEKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiFAoSUmVtb3ZlSG9zdFJlc3BvbnNlIm0KDlJlbGVhc2VTdW1tYXJ5EiUKB3JlbGVhc2UYASABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlEhAKCGJ1aWx0X2luGAIgASgIEiIKBmJ1aWxkcxgDIAMoCzISLnJlZHJvdmVyLnYxLkJ1aWxkIiIKE0xpc3RSZWxlYXNlc1JlcXVlc3QSCwoDYWxsGAEgASgIIkkKFExpc3RSZWxlYXNlc1Jlc3BvbnNlEjEKCHJlbGVhc2VzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IiQKEUdldFJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiRgoSR2V0UmVsZWFzZVJlc3BvbnNlEjAKB3JlbGVhc2UYASABKAsyHy5yZWRyb3Zlci5hcGkudjEuUmVsZWFzZVN1bW1hcnkiXQoRQWRkUmVsZWFzZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzb3VyY2UYAiABKAsyGi5yZWRyb3Zlci52MS5SZWxlYXNlU291cmNlEg4KBnNoYTI1NhgDIAEoCSJGChJBZGRSZWxlYXNlUmVzcG9uc2USMAoHcmVsZWFzZRgBIAEoCzIfLnJlZHJvdmVyLmFwaS52MS5SZWxlYXNlU3VtbWFyeSJaChNVcGxvYWRSZWxlYXNlSGVhZGVyEgwKBG5hbWUYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgJImcKFFVwbG9hZFJlbGVhc2VSZXF1ZXN0EjYKBmhlYWRlchgBIAEoCzIkLnJlZHJvdmVyLmFwaS52MS5VcGxvYWRSZWxlYXNlSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IkkKFVVwbG9hZFJlbGVhc2VSZXNwb25zZRIwCgdyZWxlYXNlGAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IicKFFJlbW92ZVJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiFwoVUmVtb3ZlUmVsZWFzZVJlc3BvbnNlIjQKE0J1aWxkUmVsZWFzZVJlcXVlc3QSDwoHcmVsZWFzZRgBIAEoCRIMCgRob3N0GAIgASgJIlQKFEJ1aWxkUmVsZWFzZVJlc3BvbnNlEg4KBGxpbmUYASABKAlIABIjCgVidWlsZBgCIAEoCzISLnJlZHJvdmVyLnYxLkJ1aWxkSABCBwoFZXZlbnQiLQoJU3RlcFJvdW5kEiAKBXN0ZXBzGAEgAygLMhEucmVkcm92ZXIudjEuU3RlcCLNAQoEUGxhbhIjCgZsYXlvdXQYASABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKAoEa2luZBgCIAEoDjIaLnJlZHJvdmVyLnYxLk9wZXJhdGlvbktpbmQSKgoGcm91bmRzGAMgAygLMhoucmVkcm92ZXIuYXBpLnYxLlN0ZXBSb3VuZBImCghmaW5kaW5ncxgEIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSEwoLZmluZ2VycHJpbnQYBSABKAkSDQoFZW1wdHkYBiABKAgiPAoSUGxhbkNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYyJzChNQbGFuQ2x1c3RlclJlc3BvbnNlEiUKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbkgAEisKB3JlZnVzYWwYAiABKAsyGC5yZWRyb3Zlci5hcGkudjEuUmVmdXNhbEgAQggKBnJlc3VsdCJGCgdSZWZ1c2FsEiUKB3JlYXNvbnMYASADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nEhQKDGFsdGVybmF0aXZlcxgCIAMoCSJSChNBcHBseUNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxITCgtmaW5nZXJwcmludBgCIAEoCSJBChRBcHBseUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24i1AEKDkNsdXN0ZXJTdW1tYXJ5EgwKBG5hbWUYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIPCgdyZWxlYXNlGAMgASgJEg4KBnNoYXJkcxgEIAEoDRINCgVub2RlcxgFIAEoDRIuCgZoZWFsdGgYBiABKA4yHi5yZWRyb3Zlci5hcGkudjEuQ2x1c3RlckhlYWx0aBIVCg1sYXlvdXRfbnVtYmVyGAcgASgNEikKCW9wZXJhdGlvbhgIIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIVChNMaXN0Q2x1c3RlcnNSZXF1ZXN0IkkKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEjEKCGNsdXN0ZXJzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5IiQKEUdldENsdXN0ZXJSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAki6AEKEkdldENsdXN0ZXJSZXNwb25zZRIwCgdzdW1tYXJ5GAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5EiYKBHNwZWMYAiABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxIjCgZsYXlvdXQYAyABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKwoFbm9kZXMYBCADKAsyHC5yZWRyb3Zlci52MS5Ob2RlT2JzZXJ2YXRpb24SJgoIZmluZGluZ3MYBSADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nIiYKE0NoZWNrQ2x1c3RlclJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSJOChRDaGVja0NsdXN0ZXJSZXNwb25zZRImCghmaW5kaW5ncxgBIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSDgoGcGFzc2VkGAIgAygJIigKFUdldENyZWRlbnRpYWxzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkEKFkdldENyZWRlbnRpYWxzUmVzcG9uc2USEAoIdXNlcm5hbWUYASABKAkSFQoIcGFzc3dvcmQYAiABKAlCA4ABASI0ChJQbGFuUmVtb3ZhbFJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVwdXJnZRgCIAEoCCI6ChNQbGFuUmVtb3ZhbFJlc3BvbnNlEiMKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbiJLChRSZW1vdmVDbHVzdGVyUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg0KBXB1cmdlGAIgASgIEhMKC2ZpbmdlcnByaW50GAMgASgJIkIKFVJlbW92ZUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iQgoSVGFpbE5vZGVMb2dSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbm9kZRgCIAEoCRINCgVsaW5lcxgDIAEoDSIkChNUYWlsTm9kZUxvZ1Jlc3BvbnNlEg0KBWxpbmVzGAEgAygJIigKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkQKFkxpc3RPcGVyYXRpb25zUmVzcG9uc2USKgoKb3BlcmF0aW9ucxgBIAMoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIoChNHZXRPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSKOAQoUR2V0T3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uEiYKCGF0dGVtcHRzGAIgAygLMhQucmVkcm92ZXIudjEuQXR0ZW1wdBIjCgV3YWl0cxgDIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciKgoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSLaAQoWV2F0Y2hPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb25IABInCgdhdHRlbXB0GAIgASgLMhQucmVkcm92ZXIudjEuQXR0ZW1wdEgAEi4KBXdhaXRzGAMgASgLMh0ucmVkcm92ZXIuYXBpLnYxLldhaXRzQ2hhbmdlZEgAEjEKCHByb2dyZXNzGAQgASgLMh0ucmVkcm92ZXIuYXBpLnYxLlN0ZXBQcm9ncmVzc0gAQgcKBWV2ZW50IjMKDFdhaXRzQ2hhbmdlZBIjCgV3YWl0cxgBIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciUgoMU3RlcFByb2dyZXNzEhAKCHN0ZXBfa2V5GAEgASgJEgwKBGxpbmUYAiABKAkSFQoIZnJhY3Rpb24YAyABKAFIAIgBAUILCglfZnJhY3Rpb24iKgoVUGF1c2VPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJDChZQYXVzZU9wZXJhdGlvblJlc3BvbnNlEikKCW9wZXJhdGlvbhgBIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIrChZSZXN1bWVPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJEChdSZXN1bWVPcGVyYXRpb25SZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iKwoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCglvcGVyYXRpb24YASABKAkiRAoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uKpgBCg1DbHVzdGVySGVhbHRoEh4KGkNMVVNURVJfSEVBTFRIX1VOU1BFQ0lGSUVEEAASFQoRQ0xVU1RFUl9IRUFMVEhfT0sQARIbChdDTFVTVEVSX0hFQUxUSF9ERUdSQURFRBACEhcKE0NMVVNURVJfSEVBTFRIX0RPV04QAxIaChZDTFVTVEVSX0hFQUxUSF9VTktOT1dOEAQyqwMKC0hvc3RTZXJ2aWNlElIKCUxpc3RIb3N0cxIhLnJlZHJvdmVyLmFwaS52MS5MaXN0SG9zdHNSZXF1ZXN0GiIucmVkcm92ZXIuYXBpLnYxLkxpc3RIb3N0c1Jlc3BvbnNlEkwKB0dldEhvc3QSHy5yZWRyb3Zlci5hcGkudjEuR2V0SG9zdFJlcXVlc3QaIC5yZWRyb3Zlci5hcGkudjEuR2V0SG9zdFJlc3BvbnNlElIKCUNoZWNrSG9zdBIhLnJlZHJvdmVyLmFwaS52MS5DaGVja0hvc3RSZXF1ZXN0GiIucmVkcm92ZXIuYXBpLnYxLkNoZWNrSG9zdFJlc3BvbnNlEk8KCFR1bmVIb3N0EiAucmVkcm92ZXIuYXBpLnYxLlR1bmVIb3N0UmVxdWVzdBohLnJlZHJvdmVyLmFwaS52MS5UdW5lSG9zdFJlc3BvbnNlElUKClJlbW92ZUhvc3QSIi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlSG9zdFJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlSG9zdFJlc3BvbnNlMrwECg5SZWxlYXNlU2VydmljZRJbCgxMaXN0UmVsZWFzZXMSJC5yZWRyb3Zlci5hcGkudjEuTGlzdFJlbGVhc2VzUmVxdWVzdBolLnJlZHJvdmVyLmFwaS52MS5MaXN0UmVsZWFzZXNSZXNwb25zZRJVCgpHZXRSZWxlYXNlEiIucmVkcm92ZXIuYXBpLnYxLkdldFJlbGVhc2VSZXF1ZXN0GiMucmVkcm92ZXIuYXBpLnYxLkdldFJlbGVhc2VSZXNwb25zZRJVCgpBZGRSZWxlYXNlEiIucmVkcm92ZXIuYXBpLnYxLkFkZFJlbGVhc2VSZXF1ZXN0GiMucmVkcm92ZXIuYXBpLnYxLkFkZFJlbGVhc2VSZXNwb25zZRJgCg1VcGxvYWRSZWxlYXNlEiUucmVkcm92ZXIuYXBpLnYxLlVwbG9hZFJlbGVhc2VSZXF1ZXN0GiYucmVkcm92ZXIuYXBpLnYxLlVwbG9hZFJlbGVhc2VSZXNwb25zZSgBEl4KDVJlbW92ZVJlbGVhc2USJS5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlUmVsZWFzZVJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlUmVsZWFzZVJlc3BvbnNlEl0KDEJ1aWxkUmVsZWFzZRIkLnJlZHJvdmVyLmFwaS52MS5CdWlsZFJlbGVhc2VSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkJ1aWxkUmVsZWFzZVJlc3BvbnNlMAEyzwYKDkNsdXN0ZXJTZXJ2aWNlElgKC1BsYW5DbHVzdGVyEiMucmVkcm92ZXIuYXBpLnYxLlBsYW5DbHVzdGVyUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5QbGFuQ2x1c3RlclJlc3BvbnNlElsKDEFwcGx5Q2x1c3RlchIkLnJlZHJvdmVyLmFwaS52MS5BcHBseUNsdXN0ZXJSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkFwcGx5Q2x1c3RlclJlc3BvbnNlElsKDExpc3RDbHVzdGVycxIkLnJlZHJvdmVyLmFwaS52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlElUKCkdldENsdXN0ZXISIi5yZWRyb3Zlci5hcGkudjEuR2V0Q2x1c3RlclJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuR2V0Q2x1c3RlclJlc3BvbnNlElsKDENoZWNrQ2x1c3RlchIkLnJlZHJvdmVyLmFwaS52MS5DaGVja0NsdXN0ZXJSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkNoZWNrQ2x1c3RlclJlc3BvbnNlEmEKDkdldENyZWRlbnRpYWxzEiYucmVkcm92ZXIuYXBpLnYxLkdldENyZWRlbnRpYWxzUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5HZXRDcmVkZW50aWFsc1Jlc3BvbnNlElgKC1BsYW5SZW1vdmFsEiMucmVkcm92ZXIuYXBpLnYxLlBsYW5SZW1vdmFsUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5QbGFuUmVtb3ZhbFJlc3BvbnNlEl4KDVJlbW92ZUNsdXN0ZXISJS5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlQ2x1c3RlclJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlQ2x1c3RlclJlc3BvbnNlElgKC1RhaWxOb2RlTG9nEiMucmVkcm92ZXIuYXBpLnYxLlRhaWxOb2RlTG9nUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5UYWlsTm9kZUxvZ1Jlc3BvbnNlMuYEChBPcGVyYXRpb25TZXJ2aWNlEmEKDkxpc3RPcGVyYXRpb25zEiYucmVkcm92ZXIuYXBpLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlElsKDEdldE9wZXJhdGlvbhIkLnJlZHJvdmVyLmFwaS52MS5HZXRPcGVyYXRpb25SZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkdldE9wZXJhdGlvblJlc3BvbnNlEmMKDldhdGNoT3BlcmF0aW9uEiYucmVkcm92ZXIuYXBpLnYxLldhdGNoT3BlcmF0aW9uUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlMAESYQoOUGF1c2VPcGVyYXRpb24SJi5yZWRyb3Zlci5hcGkudjEuUGF1c2VPcGVyYXRpb25SZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLlBhdXNlT3BlcmF0aW9uUmVzcG9uc2USZAoPUmVzdW1lT3BlcmF0aW9uEicucmVkcm92ZXIuYXBpLnYxLlJlc3VtZU9wZXJhdGlvblJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuUmVzdW1lT3BlcmF0aW9uUmVzcG9uc2USZAoPQ2FuY2VsT3BlcmF0aW9uEicucmVkcm92ZXIuYXBpLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_host, file_redrover_v1_observation, file_redrover_v1_operation, file_redrover_v1_release, file_redrover_v1_step]);
 
 /**
  * @generated from message redrover.api.v1.Host
@@ -225,6 +225,36 @@ export const TuneHostResponseSchema: GenMessage<TuneHostResponse> = /*@__PURE__*
   messageDesc(file_redrover_api_v1_api, 8);
 
 /**
+ * @generated from message redrover.api.v1.RemoveHostRequest
+ */
+export type RemoveHostRequest = Message<"redrover.api.v1.RemoveHostRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message redrover.api.v1.RemoveHostRequest.
+ * Use `create(RemoveHostRequestSchema)` to create a new message.
+ */
+export const RemoveHostRequestSchema: GenMessage<RemoveHostRequest> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 9);
+
+/**
+ * @generated from message redrover.api.v1.RemoveHostResponse
+ */
+export type RemoveHostResponse = Message<"redrover.api.v1.RemoveHostResponse"> & {
+};
+
+/**
+ * Describes the message redrover.api.v1.RemoveHostResponse.
+ * Use `create(RemoveHostResponseSchema)` to create a new message.
+ */
+export const RemoveHostResponseSchema: GenMessage<RemoveHostResponse> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 10);
+
+/**
  * @generated from message redrover.api.v1.ReleaseSummary
  */
 export type ReleaseSummary = Message<"redrover.api.v1.ReleaseSummary"> & {
@@ -251,7 +281,7 @@ export type ReleaseSummary = Message<"redrover.api.v1.ReleaseSummary"> & {
  * Use `create(ReleaseSummarySchema)` to create a new message.
  */
 export const ReleaseSummarySchema: GenMessage<ReleaseSummary> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 9);
+  messageDesc(file_redrover_api_v1_api, 11);
 
 /**
  * @generated from message redrover.api.v1.ListReleasesRequest
@@ -270,7 +300,7 @@ export type ListReleasesRequest = Message<"redrover.api.v1.ListReleasesRequest">
  * Use `create(ListReleasesRequestSchema)` to create a new message.
  */
 export const ListReleasesRequestSchema: GenMessage<ListReleasesRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 10);
+  messageDesc(file_redrover_api_v1_api, 12);
 
 /**
  * @generated from message redrover.api.v1.ListReleasesResponse
@@ -287,7 +317,7 @@ export type ListReleasesResponse = Message<"redrover.api.v1.ListReleasesResponse
  * Use `create(ListReleasesResponseSchema)` to create a new message.
  */
 export const ListReleasesResponseSchema: GenMessage<ListReleasesResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 11);
+  messageDesc(file_redrover_api_v1_api, 13);
 
 /**
  * @generated from message redrover.api.v1.GetReleaseRequest
@@ -304,7 +334,7 @@ export type GetReleaseRequest = Message<"redrover.api.v1.GetReleaseRequest"> & {
  * Use `create(GetReleaseRequestSchema)` to create a new message.
  */
 export const GetReleaseRequestSchema: GenMessage<GetReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 12);
+  messageDesc(file_redrover_api_v1_api, 14);
 
 /**
  * @generated from message redrover.api.v1.GetReleaseResponse
@@ -321,7 +351,7 @@ export type GetReleaseResponse = Message<"redrover.api.v1.GetReleaseResponse"> &
  * Use `create(GetReleaseResponseSchema)` to create a new message.
  */
 export const GetReleaseResponseSchema: GenMessage<GetReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 13);
+  messageDesc(file_redrover_api_v1_api, 15);
 
 /**
  * Name, version and digest may be left out where they can be known: from the catalogue, the file name, or apt.
@@ -350,7 +380,7 @@ export type AddReleaseRequest = Message<"redrover.api.v1.AddReleaseRequest"> & {
  * Use `create(AddReleaseRequestSchema)` to create a new message.
  */
 export const AddReleaseRequestSchema: GenMessage<AddReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 14);
+  messageDesc(file_redrover_api_v1_api, 16);
 
 /**
  * @generated from message redrover.api.v1.AddReleaseResponse
@@ -367,7 +397,7 @@ export type AddReleaseResponse = Message<"redrover.api.v1.AddReleaseResponse"> &
  * Use `create(AddReleaseResponseSchema)` to create a new message.
  */
 export const AddReleaseResponseSchema: GenMessage<AddReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 15);
+  messageDesc(file_redrover_api_v1_api, 17);
 
 /**
  * @generated from message redrover.api.v1.UploadReleaseHeader
@@ -403,7 +433,7 @@ export type UploadReleaseHeader = Message<"redrover.api.v1.UploadReleaseHeader">
  * Use `create(UploadReleaseHeaderSchema)` to create a new message.
  */
 export const UploadReleaseHeaderSchema: GenMessage<UploadReleaseHeader> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 16);
+  messageDesc(file_redrover_api_v1_api, 18);
 
 /**
  * @generated from message redrover.api.v1.UploadReleaseRequest
@@ -434,7 +464,7 @@ export type UploadReleaseRequest = Message<"redrover.api.v1.UploadReleaseRequest
  * Use `create(UploadReleaseRequestSchema)` to create a new message.
  */
 export const UploadReleaseRequestSchema: GenMessage<UploadReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 17);
+  messageDesc(file_redrover_api_v1_api, 19);
 
 /**
  * @generated from message redrover.api.v1.UploadReleaseResponse
@@ -451,7 +481,7 @@ export type UploadReleaseResponse = Message<"redrover.api.v1.UploadReleaseRespon
  * Use `create(UploadReleaseResponseSchema)` to create a new message.
  */
 export const UploadReleaseResponseSchema: GenMessage<UploadReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 18);
+  messageDesc(file_redrover_api_v1_api, 20);
 
 /**
  * @generated from message redrover.api.v1.RemoveReleaseRequest
@@ -468,7 +498,7 @@ export type RemoveReleaseRequest = Message<"redrover.api.v1.RemoveReleaseRequest
  * Use `create(RemoveReleaseRequestSchema)` to create a new message.
  */
 export const RemoveReleaseRequestSchema: GenMessage<RemoveReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 19);
+  messageDesc(file_redrover_api_v1_api, 21);
 
 /**
  * @generated from message redrover.api.v1.RemoveReleaseResponse
@@ -481,7 +511,7 @@ export type RemoveReleaseResponse = Message<"redrover.api.v1.RemoveReleaseRespon
  * Use `create(RemoveReleaseResponseSchema)` to create a new message.
  */
 export const RemoveReleaseResponseSchema: GenMessage<RemoveReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 20);
+  messageDesc(file_redrover_api_v1_api, 22);
 
 /**
  * @generated from message redrover.api.v1.BuildReleaseRequest
@@ -503,7 +533,7 @@ export type BuildReleaseRequest = Message<"redrover.api.v1.BuildReleaseRequest">
  * Use `create(BuildReleaseRequestSchema)` to create a new message.
  */
 export const BuildReleaseRequestSchema: GenMessage<BuildReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 21);
+  messageDesc(file_redrover_api_v1_api, 23);
 
 /**
  * @generated from message redrover.api.v1.BuildReleaseResponse
@@ -534,7 +564,7 @@ export type BuildReleaseResponse = Message<"redrover.api.v1.BuildReleaseResponse
  * Use `create(BuildReleaseResponseSchema)` to create a new message.
  */
 export const BuildReleaseResponseSchema: GenMessage<BuildReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 22);
+  messageDesc(file_redrover_api_v1_api, 24);
 
 /**
  * The steps that can be executed at the same time.
@@ -553,7 +583,7 @@ export type StepRound = Message<"redrover.api.v1.StepRound"> & {
  * Use `create(StepRoundSchema)` to create a new message.
  */
 export const StepRoundSchema: GenMessage<StepRound> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 23);
+  messageDesc(file_redrover_api_v1_api, 25);
 
 /**
  * @generated from message redrover.api.v1.Plan
@@ -601,7 +631,7 @@ export type Plan = Message<"redrover.api.v1.Plan"> & {
  * Use `create(PlanSchema)` to create a new message.
  */
 export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 24);
+  messageDesc(file_redrover_api_v1_api, 26);
 
 /**
  * @generated from message redrover.api.v1.PlanClusterRequest
@@ -618,7 +648,7 @@ export type PlanClusterRequest = Message<"redrover.api.v1.PlanClusterRequest"> &
  * Use `create(PlanClusterRequestSchema)` to create a new message.
  */
 export const PlanClusterRequestSchema: GenMessage<PlanClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 25);
+  messageDesc(file_redrover_api_v1_api, 27);
 
 /**
  * @generated from message redrover.api.v1.PlanClusterResponse
@@ -649,7 +679,7 @@ export type PlanClusterResponse = Message<"redrover.api.v1.PlanClusterResponse">
  * Use `create(PlanClusterResponseSchema)` to create a new message.
  */
 export const PlanClusterResponseSchema: GenMessage<PlanClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 26);
+  messageDesc(file_redrover_api_v1_api, 28);
 
 /**
  * @generated from message redrover.api.v1.Refusal
@@ -673,7 +703,7 @@ export type Refusal = Message<"redrover.api.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 27);
+  messageDesc(file_redrover_api_v1_api, 29);
 
 /**
  * @generated from message redrover.api.v1.ApplyClusterRequest
@@ -697,7 +727,7 @@ export type ApplyClusterRequest = Message<"redrover.api.v1.ApplyClusterRequest">
  * Use `create(ApplyClusterRequestSchema)` to create a new message.
  */
 export const ApplyClusterRequestSchema: GenMessage<ApplyClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 28);
+  messageDesc(file_redrover_api_v1_api, 30);
 
 /**
  * @generated from message redrover.api.v1.ApplyClusterResponse
@@ -714,7 +744,7 @@ export type ApplyClusterResponse = Message<"redrover.api.v1.ApplyClusterResponse
  * Use `create(ApplyClusterResponseSchema)` to create a new message.
  */
 export const ApplyClusterResponseSchema: GenMessage<ApplyClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 29);
+  messageDesc(file_redrover_api_v1_api, 31);
 
 /**
  * @generated from message redrover.api.v1.ClusterSummary
@@ -768,7 +798,7 @@ export type ClusterSummary = Message<"redrover.api.v1.ClusterSummary"> & {
  * Use `create(ClusterSummarySchema)` to create a new message.
  */
 export const ClusterSummarySchema: GenMessage<ClusterSummary> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 30);
+  messageDesc(file_redrover_api_v1_api, 32);
 
 /**
  * @generated from message redrover.api.v1.ListClustersRequest
@@ -781,7 +811,7 @@ export type ListClustersRequest = Message<"redrover.api.v1.ListClustersRequest">
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 31);
+  messageDesc(file_redrover_api_v1_api, 33);
 
 /**
  * @generated from message redrover.api.v1.ListClustersResponse
@@ -798,7 +828,7 @@ export type ListClustersResponse = Message<"redrover.api.v1.ListClustersResponse
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 32);
+  messageDesc(file_redrover_api_v1_api, 34);
 
 /**
  * @generated from message redrover.api.v1.GetClusterRequest
@@ -815,7 +845,7 @@ export type GetClusterRequest = Message<"redrover.api.v1.GetClusterRequest"> & {
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 33);
+  messageDesc(file_redrover_api_v1_api, 35);
 
 /**
  * @generated from message redrover.api.v1.GetClusterResponse
@@ -854,7 +884,7 @@ export type GetClusterResponse = Message<"redrover.api.v1.GetClusterResponse"> &
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 34);
+  messageDesc(file_redrover_api_v1_api, 36);
 
 /**
  * @generated from message redrover.api.v1.CheckClusterRequest
@@ -871,7 +901,7 @@ export type CheckClusterRequest = Message<"redrover.api.v1.CheckClusterRequest">
  * Use `create(CheckClusterRequestSchema)` to create a new message.
  */
 export const CheckClusterRequestSchema: GenMessage<CheckClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 35);
+  messageDesc(file_redrover_api_v1_api, 37);
 
 /**
  * @generated from message redrover.api.v1.CheckClusterResponse
@@ -895,7 +925,7 @@ export type CheckClusterResponse = Message<"redrover.api.v1.CheckClusterResponse
  * Use `create(CheckClusterResponseSchema)` to create a new message.
  */
 export const CheckClusterResponseSchema: GenMessage<CheckClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 36);
+  messageDesc(file_redrover_api_v1_api, 38);
 
 /**
  * @generated from message redrover.api.v1.GetCredentialsRequest
@@ -912,7 +942,7 @@ export type GetCredentialsRequest = Message<"redrover.api.v1.GetCredentialsReque
  * Use `create(GetCredentialsRequestSchema)` to create a new message.
  */
 export const GetCredentialsRequestSchema: GenMessage<GetCredentialsRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 37);
+  messageDesc(file_redrover_api_v1_api, 39);
 
 /**
  * @generated from message redrover.api.v1.GetCredentialsResponse
@@ -934,7 +964,7 @@ export type GetCredentialsResponse = Message<"redrover.api.v1.GetCredentialsResp
  * Use `create(GetCredentialsResponseSchema)` to create a new message.
  */
 export const GetCredentialsResponseSchema: GenMessage<GetCredentialsResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 38);
+  messageDesc(file_redrover_api_v1_api, 40);
 
 /**
  * @generated from message redrover.api.v1.PlanRemovalRequest
@@ -956,7 +986,7 @@ export type PlanRemovalRequest = Message<"redrover.api.v1.PlanRemovalRequest"> &
  * Use `create(PlanRemovalRequestSchema)` to create a new message.
  */
 export const PlanRemovalRequestSchema: GenMessage<PlanRemovalRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 39);
+  messageDesc(file_redrover_api_v1_api, 41);
 
 /**
  * @generated from message redrover.api.v1.PlanRemovalResponse
@@ -973,7 +1003,7 @@ export type PlanRemovalResponse = Message<"redrover.api.v1.PlanRemovalResponse">
  * Use `create(PlanRemovalResponseSchema)` to create a new message.
  */
 export const PlanRemovalResponseSchema: GenMessage<PlanRemovalResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 40);
+  messageDesc(file_redrover_api_v1_api, 42);
 
 /**
  * @generated from message redrover.api.v1.RemoveClusterRequest
@@ -1000,7 +1030,7 @@ export type RemoveClusterRequest = Message<"redrover.api.v1.RemoveClusterRequest
  * Use `create(RemoveClusterRequestSchema)` to create a new message.
  */
 export const RemoveClusterRequestSchema: GenMessage<RemoveClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 41);
+  messageDesc(file_redrover_api_v1_api, 43);
 
 /**
  * @generated from message redrover.api.v1.RemoveClusterResponse
@@ -1017,7 +1047,7 @@ export type RemoveClusterResponse = Message<"redrover.api.v1.RemoveClusterRespon
  * Use `create(RemoveClusterResponseSchema)` to create a new message.
  */
 export const RemoveClusterResponseSchema: GenMessage<RemoveClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 42);
+  messageDesc(file_redrover_api_v1_api, 44);
 
 /**
  * @generated from message redrover.api.v1.TailNodeLogRequest
@@ -1044,7 +1074,7 @@ export type TailNodeLogRequest = Message<"redrover.api.v1.TailNodeLogRequest"> &
  * Use `create(TailNodeLogRequestSchema)` to create a new message.
  */
 export const TailNodeLogRequestSchema: GenMessage<TailNodeLogRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 43);
+  messageDesc(file_redrover_api_v1_api, 45);
 
 /**
  * @generated from message redrover.api.v1.TailNodeLogResponse
@@ -1061,7 +1091,7 @@ export type TailNodeLogResponse = Message<"redrover.api.v1.TailNodeLogResponse">
  * Use `create(TailNodeLogResponseSchema)` to create a new message.
  */
 export const TailNodeLogResponseSchema: GenMessage<TailNodeLogResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 44);
+  messageDesc(file_redrover_api_v1_api, 46);
 
 /**
  * @generated from message redrover.api.v1.ListOperationsRequest
@@ -1080,7 +1110,7 @@ export type ListOperationsRequest = Message<"redrover.api.v1.ListOperationsReque
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 45);
+  messageDesc(file_redrover_api_v1_api, 47);
 
 /**
  * @generated from message redrover.api.v1.ListOperationsResponse
@@ -1097,7 +1127,7 @@ export type ListOperationsResponse = Message<"redrover.api.v1.ListOperationsResp
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 46);
+  messageDesc(file_redrover_api_v1_api, 48);
 
 /**
  * @generated from message redrover.api.v1.GetOperationRequest
@@ -1114,7 +1144,7 @@ export type GetOperationRequest = Message<"redrover.api.v1.GetOperationRequest">
  * Use `create(GetOperationRequestSchema)` to create a new message.
  */
 export const GetOperationRequestSchema: GenMessage<GetOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 47);
+  messageDesc(file_redrover_api_v1_api, 49);
 
 /**
  * @generated from message redrover.api.v1.GetOperationResponse
@@ -1141,7 +1171,7 @@ export type GetOperationResponse = Message<"redrover.api.v1.GetOperationResponse
  * Use `create(GetOperationResponseSchema)` to create a new message.
  */
 export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 48);
+  messageDesc(file_redrover_api_v1_api, 50);
 
 /**
  * @generated from message redrover.api.v1.WatchOperationRequest
@@ -1158,7 +1188,7 @@ export type WatchOperationRequest = Message<"redrover.api.v1.WatchOperationReque
  * Use `create(WatchOperationRequestSchema)` to create a new message.
  */
 export const WatchOperationRequestSchema: GenMessage<WatchOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 49);
+  messageDesc(file_redrover_api_v1_api, 51);
 
 /**
  * @generated from message redrover.api.v1.WatchOperationResponse
@@ -1199,7 +1229,7 @@ export type WatchOperationResponse = Message<"redrover.api.v1.WatchOperationResp
  * Use `create(WatchOperationResponseSchema)` to create a new message.
  */
 export const WatchOperationResponseSchema: GenMessage<WatchOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 50);
+  messageDesc(file_redrover_api_v1_api, 52);
 
 /**
  * What the operation waits for now; replaces what was said before.
@@ -1218,7 +1248,7 @@ export type WaitsChanged = Message<"redrover.api.v1.WaitsChanged"> & {
  * Use `create(WaitsChangedSchema)` to create a new message.
  */
 export const WaitsChangedSchema: GenMessage<WaitsChanged> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 51);
+  messageDesc(file_redrover_api_v1_api, 53);
 
 /**
  * @generated from message redrover.api.v1.StepProgress
@@ -1245,7 +1275,7 @@ export type StepProgress = Message<"redrover.api.v1.StepProgress"> & {
  * Use `create(StepProgressSchema)` to create a new message.
  */
 export const StepProgressSchema: GenMessage<StepProgress> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 52);
+  messageDesc(file_redrover_api_v1_api, 54);
 
 /**
  * @generated from message redrover.api.v1.PauseOperationRequest
@@ -1262,7 +1292,7 @@ export type PauseOperationRequest = Message<"redrover.api.v1.PauseOperationReque
  * Use `create(PauseOperationRequestSchema)` to create a new message.
  */
 export const PauseOperationRequestSchema: GenMessage<PauseOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 53);
+  messageDesc(file_redrover_api_v1_api, 55);
 
 /**
  * @generated from message redrover.api.v1.PauseOperationResponse
@@ -1279,7 +1309,7 @@ export type PauseOperationResponse = Message<"redrover.api.v1.PauseOperationResp
  * Use `create(PauseOperationResponseSchema)` to create a new message.
  */
 export const PauseOperationResponseSchema: GenMessage<PauseOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 54);
+  messageDesc(file_redrover_api_v1_api, 56);
 
 /**
  * @generated from message redrover.api.v1.ResumeOperationRequest
@@ -1296,7 +1326,7 @@ export type ResumeOperationRequest = Message<"redrover.api.v1.ResumeOperationReq
  * Use `create(ResumeOperationRequestSchema)` to create a new message.
  */
 export const ResumeOperationRequestSchema: GenMessage<ResumeOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 55);
+  messageDesc(file_redrover_api_v1_api, 57);
 
 /**
  * @generated from message redrover.api.v1.ResumeOperationResponse
@@ -1313,7 +1343,7 @@ export type ResumeOperationResponse = Message<"redrover.api.v1.ResumeOperationRe
  * Use `create(ResumeOperationResponseSchema)` to create a new message.
  */
 export const ResumeOperationResponseSchema: GenMessage<ResumeOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 56);
+  messageDesc(file_redrover_api_v1_api, 58);
 
 /**
  * @generated from message redrover.api.v1.CancelOperationRequest
@@ -1330,7 +1360,7 @@ export type CancelOperationRequest = Message<"redrover.api.v1.CancelOperationReq
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 57);
+  messageDesc(file_redrover_api_v1_api, 59);
 
 /**
  * @generated from message redrover.api.v1.CancelOperationResponse
@@ -1347,7 +1377,7 @@ export type CancelOperationResponse = Message<"redrover.api.v1.CancelOperationRe
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 58);
+  messageDesc(file_redrover_api_v1_api, 60);
 
 /**
  * @generated from enum redrover.api.v1.ClusterHealth
@@ -1420,6 +1450,16 @@ export const HostService: GenService<{
     methodKind: "unary";
     input: typeof TuneHostRequestSchema;
     output: typeof TuneHostResponseSchema;
+  },
+  /**
+   * Forgets a host that is gone for good; its nodes then count as gone. It comes back by dialling again.
+   *
+   * @generated from rpc redrover.api.v1.HostService.RemoveHost
+   */
+  removeHost: {
+    methodKind: "unary";
+    input: typeof RemoveHostRequestSchema;
+    output: typeof RemoveHostResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_redrover_api_v1_api, 0);
