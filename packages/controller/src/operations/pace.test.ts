@@ -7,7 +7,7 @@ import { PollSchedule } from './poll-schedule.ts';
 import { Wakeup } from './wakeup.ts';
 
 test('polls come ever more rarely, and at once often again after a step', () => {
-  const poll = new PollSchedule(0, 6);
+  const poll = new PollSchedule(0, 5);
   const at: number[] = [];
   for (let tick = 0; tick < 20_000; tick += 1) {
     if (poll.remainingMs(tick) > 0) continue;

@@ -6,10 +6,10 @@
 /** Gossip of a small cluster settles in about a tenth of a second. */
 const SHORTEST_DELAY_MS = 40;
 /**
- * Asking a node takes some 2 ms of a core, at the agent, the node and here together: asking all of them
+ * Asking a node takes some 4 ms of a core, at the agent, the node and here together: asking all of them
  * must not take what they need to find each other.
  */
-const DELAY_PER_NODE_MS = 4;
+const DELAY_PER_NODE_MS = 8;
 const LONGEST_DELAY_MS = 1_000;
 /** Adds at most a fifth of the time already waited. */
 const GROWTH = 1.2;
