@@ -50,7 +50,10 @@ export interface StartNodeStep {
   readonly node: NodeKey;
 }
 
-/** Checks that this host reaches data and bus port of nodes on other hosts, before any MEET (redis-facts: a blocked bus port makes a join wait for ever). */
+/**
+ * Checks that this host reaches data and bus port of nodes on other hosts, before any MEET: a blocked
+ * bus port makes a join wait for ever (redis/redis#13268).
+ */
 export interface ProbeMeshStep {
   readonly kind: 'probeMesh';
   readonly host: string;

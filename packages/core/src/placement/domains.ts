@@ -42,7 +42,7 @@ export interface DomainLoss {
 
 /**
  * How many of the masters one domain may hold so that a majority is left without it: ⌊(M−1)/2⌋
- * (redis-facts, "Limits": the quorum is ⌊M/2⌋+1 over masters with slots).
+ * (Redis Cluster specification, "Replica election and promotion": the quorum is ⌊M/2⌋+1 over masters with slots).
  */
 export function maxMastersPerDomain(masterCount: number): number {
   return Math.max(0, Math.floor((masterCount - 1) / 2));
