@@ -1,4 +1,9 @@
-/** How a server process is started. Whether and when it is started is the supervisor's business. */
+/**
+ * How a server process is started. Whether and when it is started is the supervisor's business.
+ *
+ * There is one way so far, a detached process, also where systemd runs: there nodes share the agent's
+ * cgroup, and its unit (docs/systemd) leaves them running. A transient unit for each is not built.
+ */
 import type { RunAs } from '../nodes/run-as.ts';
 
 /** `nofile`, soft and hard, of every node. */
