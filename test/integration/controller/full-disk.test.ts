@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +13,8 @@ const canMount =
   spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
 if (!canMount) process.stderr.write('full-disk.test.ts is skipped: it needs root and unshare\n');
 
-const scratch = scratchDirectory();
+// Made in the hook: where all tests are skipped, so are the hooks, and nothing would remove it.
+let scratch: ReturnType<typeof scratchDirectory>;
 let controller: ControllerProcess;
 let api: ApiClients;
 
@@ -21,8 +22,7 @@ let api: ApiClients;
 const seenByController = (): string => join('/proc', String(controller.pid), 'root', scratch.path);
 
 beforeAll(async () => {
-  if (!canMount) return;
-  mkdirSync(scratch.path, { recursive: true });
+  scratch = scratchDirectory();
   controller = await ControllerProcess.startOnSmallDisk(scratch.path, '4m');
   api = dialApi(controller);
 });
