@@ -91,6 +91,8 @@ function specOf(options: PausedClusterOptions): ClusterSpec {
     nodes: [],
     maxmemoryBytes: undefined,
     nodeTimeoutMs: 5000,
+    repair: 'manual',
+    repairQuietMs: 300_000,
     config: {},
   };
 }

@@ -85,6 +85,8 @@ function specOf(shards: number, replicas: number): ClusterSpec {
     nodes: [],
     maxmemoryBytes: 2 * GIB,
     nodeTimeoutMs: 5000,
+    repair: 'manual',
+    repairQuietMs: 300_000,
     config: {},
   };
 }

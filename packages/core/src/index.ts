@@ -2,6 +2,7 @@
 export * from './errors.ts';
 export * from './model/finding.ts';
 export * from './model/host.ts';
+export * from './model/host-change.ts';
 export * from './model/layout.ts';
 export * from './model/observation.ts';
 export * from './model/operation.ts';

@@ -44,6 +44,11 @@ export function optionalRoleFromProto(
   return role === proto.NodeRole.UNSPECIFIED ? undefined : nodeRole.fromProto(role, path);
 }
 
+const repairMode = {
+  manual: proto.RepairMode.MANUAL,
+  auto: proto.RepairMode.AUTO,
+} as const;
+
 /** Whether the spec makes sense is core's business; here its fields are only brought into shape. */
 export function clusterSpecToProto(spec: core.ClusterSpec): proto.ClusterSpec {
   return create(proto.ClusterSpecSchema, {
@@ -60,6 +65,8 @@ export function clusterSpecToProto(spec: core.ClusterSpec): proto.ClusterSpec {
     })),
     maxmemoryBytes: maxmemoryToProto(spec.maxmemoryBytes, 'spec'),
     nodeTimeoutMs: spec.nodeTimeoutMs,
+    repair: repairMode[spec.repair],
+    repairQuietMs: spec.repairQuietMs,
     config: { ...spec.config },
   });
 }
@@ -86,6 +93,9 @@ export function clusterSpecFromProto(message: proto.ClusterSpec, path = 'spec'):
     })),
     maxmemoryBytes: maxmemoryFromProto(message, path),
     nodeTimeoutMs: message.nodeTimeoutMs,
+    // A client that does not know the field wants nothing done without being asked.
+    repair: message.repair === proto.RepairMode.AUTO ? 'auto' : 'manual',
+    repairQuietMs: message.repairQuietMs,
     config: { ...message.config },
   };
 }
@@ -104,6 +114,7 @@ export function layoutToProto(layout: core.Layout): proto.Layout {
     zoneLabel: layout.zoneLabel,
     allowSameHost: layout.allowSameHost,
     allowWeakQuorum: layout.allowWeakQuorum,
+    drainedHosts: [...layout.drainedHosts],
   });
 }
 
@@ -124,6 +135,7 @@ export function layoutFromProto(message: proto.Layout, path = 'layout'): core.La
     zoneLabel: message.zoneLabel,
     allowSameHost: message.allowSameHost,
     allowWeakQuorum: message.allowWeakQuorum,
+    drainedHosts: [...message.drainedHosts],
   };
 }
 

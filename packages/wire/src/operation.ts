@@ -15,6 +15,7 @@ import {
 const operationKind = enumMapping<core.OperationKind, proto.OperationKind>({
   create: proto.OperationKind.CREATE,
   change: proto.OperationKind.CHANGE,
+  repair: proto.OperationKind.REPAIR,
   remove: proto.OperationKind.REMOVE,
 });
 
@@ -55,6 +56,8 @@ export function operationToProto(operation: core.Operation): proto.Operation {
     endedAt: optional(endedAtMs, timestampToProto),
     message: operation.message,
     purge: operation.purge,
+    reason: operation.reason,
+    automatic: operation.automatic,
   });
 }
 
@@ -69,6 +72,8 @@ export function operationFromProto(message: proto.Operation, path = 'operation')
     endedAtMs: optional(message.endedAt, (at) => timestampFromProto(at, `${path}.endedAt`)),
     message: message.message,
     purge: message.purge,
+    reason: message.reason,
+    automatic: message.automatic,
   };
 }
 

@@ -53,6 +53,10 @@ function stepCase(step: core.Step): StepCase {
       return { case: step.kind, value: { ...step } };
     case 'attachReplica':
       return { case: step.kind, value: { ...step } };
+    case 'handoffMaster':
+      return { case: step.kind, value: { ...step } };
+    case 'forgetNodes':
+      return { case: step.kind, value: { ...step, nodeIds: [...step.nodeIds] } };
     case 'verifyWrite':
       return { case: step.kind, value: { ...step } };
     case 'stopNode':
@@ -111,10 +115,15 @@ function nodeStepFromProto(
       const peers = listFromProto(step.value.peers, `${path}.peers`, probeTargetFromProto);
       return { kind: step.case, host, node, peers };
     }
-    case 'attachReplica': {
+    case 'attachReplica':
+    case 'handoffMaster': {
       const master = nonEmptyFromProto(step.value.master, `${path}.master`);
       const masterNodeId = nonEmptyFromProto(step.value.masterNodeId, `${path}.masterNodeId`);
       return { kind: step.case, host, node, master, masterNodeId };
+    }
+    case 'forgetNodes': {
+      const nodeIds = listFromProto(step.value.nodeIds, `${path}.nodeIds`, nonEmptyFromProto);
+      return { kind: step.case, host, node, nodeIds };
     }
     case 'startNode':
     case 'verifyWrite':

@@ -7,6 +7,8 @@ import { checkPreconditions } from '../fence/preconditions.ts';
 import { attachReplica } from './attach-replica.ts';
 import { buildRelease, fetchBuild } from './build-steps.ts';
 import { claimSlots } from './claim-slots.ts';
+import { forgetNodes } from './forget-nodes.ts';
+import { handoffMaster } from './handoff-master.ts';
 import { meetNodes } from './meet-nodes.ts';
 import { prepareNodeStep } from './prepare-node-step.ts';
 import { probeMesh } from './probe-mesh.ts';
@@ -82,6 +84,10 @@ export class StepExecutor {
         return meetNodes(context, step);
       case 'attachReplica':
         return attachReplica(context, step);
+      case 'handoffMaster':
+        return handoffMaster(context, step, run);
+      case 'forgetNodes':
+        return forgetNodes(context, step);
       case 'verifyWrite':
         return verifyWrite(context, step);
       case 'stopNode':

@@ -19,6 +19,8 @@ const operation: Operation = {
   endedAtMs: undefined,
   message: '',
   purge: false,
+  reason: '',
+  automatic: false,
 };
 
 interface Played {

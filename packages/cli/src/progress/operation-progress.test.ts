@@ -20,6 +20,8 @@ const operation: Operation = {
   endedAtMs: undefined,
   message: '',
   purge: false,
+  reason: '',
+  automatic: false,
 };
 
 function attempt(

@@ -47,6 +47,14 @@ const WORDS: Readonly<Record<StepKind, StepWords>> = {
     one: (subject) => `attach replica ${subject}`,
     many: (count) => `attach ${formatCount(count, 'replica')}`,
   },
+  handoffMaster: {
+    one: (subject) => `make ${subject} the master of its shard`,
+    many: (count) => `hand off ${formatCount(count, 'master')}`,
+  },
+  forgetNodes: {
+    one: (subject) => `make ${subject.split(' ')[0]} forget nodes that are gone`,
+    many: (count) => `make ${nodes(count)} forget nodes that are gone`,
+  },
   verifyWrite: {
     one: (subject) => `verify a write on ${subject}`,
     many: (count) => `verify a write on ${formatCount(count, 'master')}`,

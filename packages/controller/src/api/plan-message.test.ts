@@ -35,7 +35,7 @@ function planOf(count: number): ClusterPlan {
   const layout = { cluster: 'big', clusterId: 'c', number: 1, release: 'r', shards: [], nodes };
   return {
     kind: 'create',
-    layout: { ...layout, nodeTimeoutMs: 5000, config: {} } as unknown as Layout,
+    layout: { ...layout, nodeTimeoutMs: 5000, config: {}, drainedHosts: [] } as unknown as Layout,
     release: {} as Release,
     forecast: { rounds: [probes, meets], waits: [], blockers: [], complete: true },
     findings: [],

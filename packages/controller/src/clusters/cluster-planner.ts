@@ -111,7 +111,8 @@ export class ClusterPlanner {
     await this.observe(layout);
     const observation = takeSnapshot(this.#context, layout);
     const now = Date.now();
-    return forecastSteps({ layout, release, kind: 'create', purge: false, observation, now });
+    const kind = 'create';
+    return forecastSteps({ layout, release, kind, former: [], purge: false, observation, now });
   }
 
   #toPlan(made: {
@@ -141,7 +142,8 @@ export class ClusterPlanner {
     const observation = takeSnapshot(this.#context, layout);
     const kind = 'remove';
     const now = Date.now();
-    const forecast = forecastSteps({ layout, release, kind, purge, observation, now });
+    const input = { layout, release, kind, former: [], purge, observation, now } as const;
+    const forecast = forecastSteps(input);
     const facts = { kind, purge, spec, layout, release, observation } as const;
     const fingerprint = fingerprintPlan({ ...facts, currentLayoutNumber: layout.number });
     const findings = [...forecast.blockers, ...findLeftAlone({ layout, observation })];

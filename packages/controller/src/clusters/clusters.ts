@@ -228,6 +228,8 @@ function newOperation({ kind, layout }: ClusterPlan, purge: boolean): Operation 
     endedAtMs: undefined,
     message: '',
     purge,
+    reason: '',
+    automatic: false,
   };
 }
 

@@ -185,7 +185,8 @@ export class OperationLoop {
     const { kind, purge } = this.operation;
     const observation = takeSnapshot(this.#context, layout);
     const history = this.journal.history;
-    const input = { layout, release, kind, purge, observation, history, now: Date.now() };
+    const seen = { observation, history, now: Date.now() };
+    const input = { layout, release, kind, former: [], purge, ...seen };
     return this.#mode === 'running' ? planSteps(input) : planCancel(input);
   }
 

@@ -19,6 +19,9 @@ const TIMEOUT_MS: Readonly<Record<StepKind, number>> = {
   claimSlots: 15 * SECOND_MS,
   meetNodes: 15 * SECOND_MS,
   attachReplica: 15 * SECOND_MS,
+  // Redis itself gives up a handoff after 5 s (cluster.c, CLUSTER_MF_TIMEOUT).
+  handoffMaster: 20 * SECOND_MS,
+  forgetNodes: 15 * SECOND_MS,
   verifyWrite: 15 * SECOND_MS,
   // SHUTDOWN may write a large dataset to disk first.
   stopNode: 10 * MINUTE_MS,

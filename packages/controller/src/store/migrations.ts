@@ -61,6 +61,16 @@ export const MIGRATIONS: readonly string[] = [
   DELETE FROM plan;
   ALTER TABLE plan ADD COLUMN layout_json TEXT NOT NULL DEFAULT '{}';
   `,
+  // 3: what an operation is for, and whether a person began it; layouts know drained hosts, and
+  // specs whether drift is repaired without asking.
+  `
+  ALTER TABLE operation ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+  ALTER TABLE operation ADD COLUMN automatic INTEGER NOT NULL DEFAULT 0;
+  UPDATE layout SET layout_json = json_insert(layout_json, '$.drainedHosts', json('[]'));
+  UPDATE plan SET layout_json = json_insert(layout_json, '$.drainedHosts', json('[]'));
+  UPDATE cluster SET spec_json =
+    json_insert(spec_json, '$.repair', 'manual', '$.repairQuietMs', 300000);
+  `,
 ];
 
 /**

@@ -33,6 +33,7 @@ const layout: Layout = {
   zoneLabel: 'zone',
   allowSameHost: false,
   allowWeakQuorum: false,
+  drainedHosts: [],
 };
 
 const release: Release = {
@@ -54,6 +55,8 @@ function operationOf(id: string, change: Partial<Operation> = {}): Operation {
     endedAtMs: undefined,
     message: '',
     purge: false,
+    reason: '',
+    automatic: false,
     ...change,
   };
 }

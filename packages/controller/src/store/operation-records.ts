@@ -163,6 +163,8 @@ export async function insertOperation(
       ended_at_ms: operation.endedAtMs ?? null,
       message: operation.message,
       purge: operation.purge ? 1 : 0,
+      reason: operation.reason,
+      automatic: operation.automatic ? 1 : 0,
       cancelling: 0,
     })
     .execute();
@@ -219,6 +221,8 @@ function toOperationRecord(row: OperationTable): OperationRecord {
       endedAtMs: row.ended_at_ms ?? undefined,
       message: row.message,
       purge: row.purge === 1,
+      reason: row.reason,
+      automatic: row.automatic === 1,
     },
   };
 }

@@ -74,6 +74,8 @@ export interface OperationTable {
   ended_at_ms: number | null;
   message: string;
   purge: number;
+  reason: string;
+  automatic: number;
   /** Somebody asked to cancel it, and lowered timing is being put back. */
   cancelling: number;
 }

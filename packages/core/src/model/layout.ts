@@ -42,6 +42,8 @@ export interface Layout {
   /** Risks that the operator accepted by name. */
   readonly allowSameHost: boolean;
   readonly allowWeakQuorum: boolean;
+  /** Hosts under maintenance: their nodes shall be stopped, and others act as masters meanwhile. */
+  readonly drainedHosts: readonly string[];
 }
 
 export function nodeKey(host: string, port: number): NodeKey {

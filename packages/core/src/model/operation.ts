@@ -3,8 +3,11 @@ import type { ErrorCode } from '../errors.ts';
 import type { Finding } from './finding.ts';
 import type { Step } from './step.ts';
 
-/** What an operation is for. `create` and `remove` are only different next layouts (an empty one for `remove`). */
-export type OperationKind = 'create' | 'change' | 'remove';
+/**
+ * What an operation is for. All are only different next layouts: `create` and `change` make a new one real, `repair`
+ * the one in force, `remove` an empty one.
+ */
+export type OperationKind = 'create' | 'change' | 'repair' | 'remove';
 
 export type OperationState = 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
 
@@ -20,6 +23,10 @@ export interface Operation {
   readonly message: string;
   /** `remove` only: delete the data instead of keeping it in the trash folder. */
   readonly purge: boolean;
+  /** What a person asked for, for example `drain host h2`; empty where the kind says it all. */
+  readonly reason: string;
+  /** Begun by Redrover itself, as the spec's `repair: auto` allows. */
+  readonly automatic: boolean;
 }
 
 /** One attempt at one step. */

@@ -40,6 +40,10 @@ export interface ClusterSpec {
   readonly maxmemoryBytes: number | undefined;
   /** `cluster-node-timeout` in milliseconds. Default 5000. */
   readonly nodeTimeoutMs: number;
+  /** `auto`: role drift and stuck nodes are repaired without asking. Default `manual`. */
+  readonly repair: 'manual' | 'auto';
+  /** How long nothing may have changed before `auto` begins, in milliseconds. Default 300000. */
+  readonly repairQuietMs: number;
   /** Further options of redis.conf by name; those that Redrover owns are refused. */
   readonly config: Readonly<Record<string, string>>;
 }

@@ -104,6 +104,33 @@ export interface AttachReplicaStep {
   readonly masterNodeId: string;
 }
 
+/**
+ * Makes a replica the master of its shard: CLUSTER FAILOVER on it, never FORCE or TAKEOVER, so that the old master
+ * holds its clients until the replica has everything (Redis command page CLUSTER FAILOVER). Done when the node is
+ * master and the old one follows it.
+ */
+export interface HandoffMasterStep {
+  readonly kind: 'handoffMaster';
+  readonly host: string;
+  /** The replica that shall be master. */
+  readonly node: NodeKey;
+  readonly master: NodeKey;
+  /** Redis node id of the master that hands over. */
+  readonly masterNodeId: string;
+}
+
+/**
+ * `CLUSTER FORGET` of each id on one node. It has to reach every node within a minute, after which gossip may bring
+ * an id back (Redis command page CLUSTER FORGET, "The command bans the removed node").
+ */
+export interface ForgetNodesStep {
+  readonly kind: 'forgetNodes';
+  readonly host: string;
+  readonly node: NodeKey;
+  /** Redis node ids, sorted; none of them owns a slot. */
+  readonly nodeIds: readonly string[];
+}
+
 /** Writes, reads back and removes a key of the master's own slots: proof that it takes writes. */
 export interface VerifyWriteStep {
   readonly kind: 'verifyWrite';
@@ -136,6 +163,8 @@ export type Step =
   | ClaimSlotsStep
   | MeetNodesStep
   | AttachReplicaStep
+  | HandoffMasterStep
+  | ForgetNodesStep
   | VerifyWriteStep
   | StopNodeStep
   | RemoveNodeStep;
@@ -154,6 +183,8 @@ export function stepKey(step: Step): string {
       return `${step.kind} ${step.plan.node.key}`;
     case 'setTiming':
       return `${step.kind} ${step.node} ${step.nodeTimeoutMs}`;
+    case 'forgetNodes':
+      return `${step.kind} ${step.node} ${step.nodeIds.join(',')}`;
     default:
       return `${step.kind} ${step.node}`;
   }

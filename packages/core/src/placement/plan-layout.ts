@@ -157,6 +157,7 @@ function bindLayout(
     zoneLabel: spec.placement.zoneLabel,
     allowSameHost: spec.placement.allowSameHost,
     allowWeakQuorum: spec.placement.allowWeakQuorum,
+    drainedHosts: [],
   };
 }
 

@@ -54,6 +54,7 @@ function planKind(situation: Situation): Turn {
     case 'create':
       return planCreate(situation);
     case 'change':
+    case 'repair':
       return planChange(situation);
     case 'remove':
       return planRemove(situation);

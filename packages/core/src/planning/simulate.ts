@@ -17,6 +17,7 @@ import type {
   BuildReleaseStep,
   ClaimSlotsStep,
   FetchBuildStep,
+  HandoffMasterStep,
   MeetNodesStep,
   PrepareNodeStep,
   Step,
@@ -50,6 +51,15 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
       return applyMeets(observation, [step], layout);
     case 'attachReplica':
       return changeRedis(observation, step.node, (redis) => attached(redis, step));
+    case 'handoffMaster':
+      return applyHandoff(observation, step);
+    case 'forgetNodes': {
+      const gone = new Set(step.nodeIds);
+      return changeRedis(observation, step.node, (redis) => ({
+        ...redis,
+        view: clusterViewOf(redis.view.nodes.filter((node) => !gone.has(node.nodeId))),
+      }));
+    }
     case 'stopNode':
       return changeProcess(observation, step.node, { state: 'stopped', pid: undefined });
     case 'removeNode':
@@ -192,6 +202,36 @@ function attached(redis: RedisObservation, step: AttachReplicaStep): RedisObserv
     masterLastIoSeconds: -1,
     syncInProgress: true,
   };
+}
+
+/** The replica takes the slots with a new epoch; the old master follows it. */
+function applyHandoff(observation: Observation, step: HandoffMasterStep): Observation {
+  const master = observation.nodes[step.master]?.redis;
+  const replica = observation.nodes[step.node]?.redis;
+  if (master === undefined || replica === undefined) return observation;
+  const slots = master.view.nodes.find((node) => node.nodeId === master.nodeId)?.slots ?? [];
+  const configEpoch = 1 + Math.max(master.currentEpoch, replica.currentEpoch);
+  const promoted = changeRedis(observation, step.node, (redis) => ({
+    ...changeSelf(redis, (self) => {
+      return { ...self, flags: ['master'], masterId: '', slots, configEpoch };
+    }),
+    role: 'master',
+    configEpoch,
+    currentEpoch: configEpoch,
+    masterLinkUp: undefined,
+    masterLastIoSeconds: undefined,
+  }));
+  return changeRedis(promoted, step.master, (redis) => ({
+    ...changeSelf(redis, (self) => {
+      return { ...self, flags: ['slave'], masterId: replica.nodeId, slots: [], configEpoch };
+    }),
+    role: 'replica',
+    configEpoch,
+    currentEpoch: configEpoch,
+    masterLinkUp: false,
+    masterLastIoSeconds: -1,
+    syncInProgress: true,
+  }));
 }
 
 function changeSelf(

@@ -21,6 +21,8 @@ export interface PlanInput {
   /** The release that `layout.release` names. */
   readonly release: Release;
   readonly kind: OperationKind;
+  /** Nodes of earlier layouts that this one does not have: handed off, stopped and forgotten. */
+  readonly former: readonly LayoutNode[];
   /** `remove` only: delete the data instead of keeping it in the trash folder. */
   readonly purge: boolean;
   /**

@@ -15,6 +15,8 @@ export function formatSpec(spec: ClusterSpec): SpecFields {
     maxmemory:
       spec.maxmemoryBytes === undefined ? undefined : formatMemorySize(spec.maxmemoryBytes),
     nodeTimeoutMs: spec.nodeTimeoutMs,
+    repair: spec.repair,
+    repairQuietMs: spec.repairQuietMs,
     placement: withoutUndefined({
       hosts: placement.hosts.length === 0 ? undefined : [...placement.hosts],
       basePort: placement.basePort,

@@ -35,6 +35,8 @@ describe('parseSpec', () => {
       nodes: [],
       maxmemoryBytes: undefined,
       nodeTimeoutMs: 5000,
+      repair: 'manual',
+      repairQuietMs: 300_000,
       config: {},
     });
   });
@@ -223,6 +225,8 @@ const spec: fc.Arbitrary<ClusterSpec> = fc
     }),
     maxmemoryBytes: fc.option(fc.integer({ min: 1024 ** 2, max: 2 ** 40 }), { nil: undefined }),
     nodeTimeoutMs: fc.integer({ min: 500, max: 600_000 }),
+    repair: fc.constantFrom('manual', 'auto'),
+    repairQuietMs: fc.integer({ min: 1000, max: 86_400_000 }),
     config: fc.dictionary(
       fc.constantFrom('hz', 'save', 'maxmemory-policy', 'notify-keyspace-events'),
       fc.string().filter((text) => /^[^\p{Cc}\u2028\u2029]*$/u.test(text)),
@@ -262,6 +266,8 @@ describe('formatSpec', () => {
       replicas: 1,
       maxmemory: '2gb',
       nodeTimeoutMs: 5000,
+      repair: 'manual',
+      repairQuietMs: 300_000,
       placement: { basePort: 6379, zoneLabel: 'zone' },
     });
   });

@@ -84,6 +84,8 @@ function specOf(document: SpecDocument, config: Readonly<Record<string, string>>
     })),
     maxmemoryBytes: typeof maxmemory === 'string' ? parseMemorySize(maxmemory) : maxmemory,
     nodeTimeoutMs: document.nodeTimeoutMs,
+    repair: document.repair,
+    repairQuietMs: document.repairQuietMs,
     config,
   };
 }

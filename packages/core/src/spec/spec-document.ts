@@ -25,6 +25,10 @@ const MIN_MAXMEMORY_BYTES = 1024 ** 2;
 const MIN_NODE_TIMEOUT_MS = 500;
 const MAX_NODE_TIMEOUT_MS = 600_000;
 
+/** Below a second, gossip itself has not settled; above a day, a person is quicker. */
+const MIN_REPAIR_QUIET_MS = 1_000;
+const MAX_REPAIR_QUIET_MS = 86_400_000;
+
 /** The longest value of redis.conf in use, a list of save points, is far shorter. */
 const MAX_OPTION_VALUE_LENGTH = 4096;
 
@@ -85,6 +89,8 @@ export const specDocument = z.strictObject(
     replicas: withDefault(wholeNumber(0, MAX_REPLICAS, 'replicas of each master'), 1),
     maxmemory: optional(memorySize),
     nodeTimeoutMs: withDefault(wholeNumber(MIN_NODE_TIMEOUT_MS, MAX_NODE_TIMEOUT_MS), 5000),
+    repair: withDefault(field(isRepairMode, 'manual or auto'), 'manual'),
+    repairQuietMs: withDefault(wholeNumber(MIN_REPAIR_QUIET_MS, MAX_REPAIR_QUIET_MS), 300_000),
     placement: optional(placement),
     nodes: withDefault(list(pinnedNode, 'nodes, each {host, port}'), []),
     config: withDefault(field(isPlainObject, 'option names with their values'), {}),
@@ -160,6 +166,10 @@ function matches(pattern: RegExp) {
 function isWhole(min: number, max: number) {
   return (value: unknown): value is number =>
     typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
+}
+
+function isRepairMode(value: unknown): value is 'manual' | 'auto' {
+  return value === 'manual' || value === 'auto';
 }
 
 function isMemorySize(value: unknown): value is string | number {

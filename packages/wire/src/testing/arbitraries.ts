@@ -130,6 +130,8 @@ export const clusterSpec = record<core.ClusterSpec>({
   ),
   maxmemoryBytes: maybe(uint64),
   nodeTimeoutMs: uint32,
+  repair: fc.constantFrom('manual', 'auto'),
+  repairQuietMs: uint32,
   config: texts,
 });
 
@@ -165,6 +167,7 @@ export const layout = record<core.Layout>({
   zoneLabel: text,
   allowSameHost: bool,
   allowWeakQuorum: bool,
+  drainedHosts: list(name),
 });
 
 export const finding = record<core.Finding>({
@@ -262,13 +265,15 @@ export const nodeObservation: fc.Arbitrary<core.NodeObservation> = keyed(
 export const operation = record<core.Operation>({
   id: word,
   cluster: name,
-  kind: fc.constantFrom<core.OperationKind[]>('create', 'change', 'remove'),
+  kind: fc.constantFrom<core.OperationKind[]>('create', 'change', 'repair', 'remove'),
   layoutNumber: uint32,
   state: fc.constantFrom<core.OperationState[]>('running', 'paused', 'done', 'failed', 'cancelled'),
   createdAtMs: timeMs,
   endedAtMs: maybe(timeMs),
   message: text,
   purge: bool,
+  reason: text,
+  automatic: bool,
 });
 
 export const attempt = record<core.Attempt>({
@@ -310,6 +315,8 @@ const stepByKind: {
   claimSlots: { host: name, node: word, configEpoch: uint32, slots: list(slotRange) },
   meetNodes: { host: name, node: word, peers: list(probeTarget) },
   attachReplica: { host: name, node: word, master: word, masterNodeId: word },
+  handoffMaster: { host: name, node: word, master: word, masterNodeId: word },
+  forgetNodes: { host: name, node: word, nodeIds: list(word) },
   verifyWrite: { host: name, node: word },
   stopNode: { host: name, node: word },
   removeNode: { host: name, node: word, purge: bool },

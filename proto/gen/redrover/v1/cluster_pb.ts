@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/v1/cluster.proto.
  */
 export const file_redrover_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChlyZWRyb3Zlci92MS9jbHVzdGVyLnByb3RvEgtyZWRyb3Zlci52MSJrCgpQaW5uZWROb2RlEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRISCgVzaGFyZBgDIAEoDUgAiAEBEiMKBHJvbGUYBCABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZUIICgZfc2hhcmQieQoNUGxhY2VtZW50U3BlYxINCgVob3N0cxgBIAMoCRIRCgliYXNlX3BvcnQYAiABKA0SEgoKem9uZV9sYWJlbBgDIAEoCRIXCg9hbGxvd19zYW1lX2hvc3QYBCABKAgSGQoRYWxsb3dfd2Vha19xdW9ydW0YBSABKAgi1QIKC0NsdXN0ZXJTcGVjEgwKBG5hbWUYASABKAkSDwoHcmVsZWFzZRgCIAEoCRIOCgZzaGFyZHMYAyABKA0SEAoIcmVwbGljYXMYBCABKA0SLQoJcGxhY2VtZW50GAUgASgLMhoucmVkcm92ZXIudjEuUGxhY2VtZW50U3BlYxImCgVub2RlcxgGIAMoCzIXLnJlZHJvdmVyLnYxLlBpbm5lZE5vZGUSHAoPbWF4bWVtb3J5X2J5dGVzGAcgASgESACIAQESFwoPbm9kZV90aW1lb3V0X21zGAggASgNEjQKBmNvbmZpZxgJIAMoCzIkLnJlZHJvdmVyLnYxLkNsdXN0ZXJTcGVjLkNvbmZpZ0VudHJ5Gi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX21heG1lbW9yeV9ieXRlcyInCglTbG90UmFuZ2USDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNIqwBCgpMYXlvdXROb2RlEgsKA2tleRgBIAEoCRIMCgRob3N0GAIgASgJEg8KB2FkZHJlc3MYAyABKAkSDAoEcG9ydBgEIAEoDRIQCghidXNfcG9ydBgFIAEoDRINCgVzaGFyZBgGIAEoCRItCg5wcmVmZXJyZWRfcm9sZRgHIAEoDjIVLnJlZHJvdmVyLnYxLk5vZGVSb2xlEhQKDGNvbmZpZ19lcG9jaBgIIAEoDSJACgtMYXlvdXRTaGFyZBIKCgJpZBgBIAEoCRIlCgVzbG90cxgCIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZSKTAwoGTGF5b3V0Eg8KB2NsdXN0ZXIYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIOCgZudW1iZXIYAyABKA0SDwoHcmVsZWFzZRgEIAEoCRIoCgZzaGFyZHMYBSADKAsyGC5yZWRyb3Zlci52MS5MYXlvdXRTaGFyZBImCgVub2RlcxgGIAMoCzIXLnJlZHJvdmVyLnYxLkxheW91dE5vZGUSHAoPbWF4bWVtb3J5X2J5dGVzGAcgASgESACIAQESFwoPbm9kZV90aW1lb3V0X21zGAggASgNEi8KBmNvbmZpZxgJIAMoCzIfLnJlZHJvdmVyLnYxLkxheW91dC5Db25maWdFbnRyeRISCgp6b25lX2xhYmVsGAogASgJEhcKD2FsbG93X3NhbWVfaG9zdBgLIAEoCBIZChFhbGxvd193ZWFrX3F1b3J1bRgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9tYXhtZW1vcnlfYnl0ZXMihAEKB0ZpbmRpbmcSDAoEcnVsZRgBIAEoCRInCghzZXZlcml0eRgCIAEoDjIVLnJlZHJvdmVyLnYxLlNldmVyaXR5Eg8KB3N1YmplY3QYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIQCghldmlkZW5jZRgFIAMoCRIOCgZyZW1lZHkYBiABKAkqUgoITm9kZVJvbGUSGQoVTk9ERV9ST0xFX1VOU1BFQ0lGSUVEEAASFAoQTk9ERV9ST0xFX01BU1RFUhABEhUKEU5PREVfUk9MRV9SRVBMSUNBEAIqZAoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIRCg1TRVZFUklUWV9JTkZPEAESFAoQU0VWRVJJVFlfV0FSTklORxACEhUKEVNFVkVSSVRZX0NSSVRJQ0FMEANiBnByb3RvMw");
+  fileDesc("ChlyZWRyb3Zlci92MS9jbHVzdGVyLnByb3RvEgtyZWRyb3Zlci52MSJrCgpQaW5uZWROb2RlEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRISCgVzaGFyZBgDIAEoDUgAiAEBEiMKBHJvbGUYBCABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZUIICgZfc2hhcmQieQoNUGxhY2VtZW50U3BlYxINCgVob3N0cxgBIAMoCRIRCgliYXNlX3BvcnQYAiABKA0SEgoKem9uZV9sYWJlbBgDIAEoCRIXCg9hbGxvd19zYW1lX2hvc3QYBCABKAgSGQoRYWxsb3dfd2Vha19xdW9ydW0YBSABKAgilwMKC0NsdXN0ZXJTcGVjEgwKBG5hbWUYASABKAkSDwoHcmVsZWFzZRgCIAEoCRIOCgZzaGFyZHMYAyABKA0SEAoIcmVwbGljYXMYBCABKA0SLQoJcGxhY2VtZW50GAUgASgLMhoucmVkcm92ZXIudjEuUGxhY2VtZW50U3BlYxImCgVub2RlcxgGIAMoCzIXLnJlZHJvdmVyLnYxLlBpbm5lZE5vZGUSHAoPbWF4bWVtb3J5X2J5dGVzGAcgASgESACIAQESFwoPbm9kZV90aW1lb3V0X21zGAggASgNEjQKBmNvbmZpZxgJIAMoCzIkLnJlZHJvdmVyLnYxLkNsdXN0ZXJTcGVjLkNvbmZpZ0VudHJ5EicKBnJlcGFpchgKIAEoDjIXLnJlZHJvdmVyLnYxLlJlcGFpck1vZGUSFwoPcmVwYWlyX3F1aWV0X21zGAsgASgNGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX21heG1lbW9yeV9ieXRlcyInCglTbG90UmFuZ2USDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNIqwBCgpMYXlvdXROb2RlEgsKA2tleRgBIAEoCRIMCgRob3N0GAIgASgJEg8KB2FkZHJlc3MYAyABKAkSDAoEcG9ydBgEIAEoDRIQCghidXNfcG9ydBgFIAEoDRINCgVzaGFyZBgGIAEoCRItCg5wcmVmZXJyZWRfcm9sZRgHIAEoDjIVLnJlZHJvdmVyLnYxLk5vZGVSb2xlEhQKDGNvbmZpZ19lcG9jaBgIIAEoDSJACgtMYXlvdXRTaGFyZBIKCgJpZBgBIAEoCRIlCgVzbG90cxgCIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZSKqAwoGTGF5b3V0Eg8KB2NsdXN0ZXIYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIOCgZudW1iZXIYAyABKA0SDwoHcmVsZWFzZRgEIAEoCRIoCgZzaGFyZHMYBSADKAsyGC5yZWRyb3Zlci52MS5MYXlvdXRTaGFyZBImCgVub2RlcxgGIAMoCzIXLnJlZHJvdmVyLnYxLkxheW91dE5vZGUSHAoPbWF4bWVtb3J5X2J5dGVzGAcgASgESACIAQESFwoPbm9kZV90aW1lb3V0X21zGAggASgNEi8KBmNvbmZpZxgJIAMoCzIfLnJlZHJvdmVyLnYxLkxheW91dC5Db25maWdFbnRyeRISCgp6b25lX2xhYmVsGAogASgJEhcKD2FsbG93X3NhbWVfaG9zdBgLIAEoCBIZChFhbGxvd193ZWFrX3F1b3J1bRgMIAEoCBIVCg1kcmFpbmVkX2hvc3RzGA0gAygJGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX21heG1lbW9yeV9ieXRlcyKEAQoHRmluZGluZxIMCgRydWxlGAEgASgJEicKCHNldmVyaXR5GAIgASgOMhUucmVkcm92ZXIudjEuU2V2ZXJpdHkSDwoHc3ViamVjdBgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEhAKCGV2aWRlbmNlGAUgAygJEg4KBnJlbWVkeRgGIAEoCSpSCghOb2RlUm9sZRIZChVOT0RFX1JPTEVfVU5TUEVDSUZJRUQQABIUChBOT0RFX1JPTEVfTUFTVEVSEAESFQoRTk9ERV9ST0xFX1JFUExJQ0EQAipXCgpSZXBhaXJNb2RlEhsKF1JFUEFJUl9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSUkVQQUlSX01PREVfTUFOVUFMEAESFAoQUkVQQUlSX01PREVfQVVUTxACKmQKCFNldmVyaXR5EhgKFFNFVkVSSVRZX1VOU1BFQ0lGSUVEEAASEQoNU0VWRVJJVFlfSU5GTxABEhQKEFNFVkVSSVRZX1dBUk5JTkcQAhIVChFTRVZFUklUWV9DUklUSUNBTBADYgZwcm90bzM");
 
 /**
  * @generated from message redrover.v1.PinnedNode
@@ -133,6 +133,16 @@ export type ClusterSpec = Message<"redrover.v1.ClusterSpec"> & {
    * @generated from field: map<string, string> config = 9;
    */
   config: { [key: string]: string };
+
+  /**
+   * @generated from field: redrover.v1.RepairMode repair = 10;
+   */
+  repair: RepairMode;
+
+  /**
+   * @generated from field: uint32 repair_quiet_ms = 11;
+   */
+  repairQuietMs: number;
 };
 
 /**
@@ -303,6 +313,13 @@ export type Layout = Message<"redrover.v1.Layout"> & {
    * @generated from field: bool allow_weak_quorum = 12;
    */
   allowWeakQuorum: boolean;
+
+  /**
+   * Hosts under maintenance: their nodes shall be stopped.
+   *
+   * @generated from field: repeated string drained_hosts = 13;
+   */
+  drainedHosts: string[];
 };
 
 /**
@@ -381,6 +398,32 @@ export const NodeRoleSchema: GenEnum<NodeRole> = /*@__PURE__*/
   enumDesc(file_redrover_v1_cluster, 0);
 
 /**
+ * @generated from enum redrover.v1.RepairMode
+ */
+export enum RepairMode {
+  /**
+   * @generated from enum value: REPAIR_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: REPAIR_MODE_MANUAL = 1;
+   */
+  MANUAL = 1,
+
+  /**
+   * @generated from enum value: REPAIR_MODE_AUTO = 2;
+   */
+  AUTO = 2,
+}
+
+/**
+ * Describes the enum redrover.v1.RepairMode.
+ */
+export const RepairModeSchema: GenEnum<RepairMode> = /*@__PURE__*/
+  enumDesc(file_redrover_v1_cluster, 1);
+
+/**
  * @generated from enum redrover.v1.Severity
  */
 export enum Severity {
@@ -409,5 +452,5 @@ export enum Severity {
  * Describes the enum redrover.v1.Severity.
  */
 export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
-  enumDesc(file_redrover_v1_cluster, 1);
+  enumDesc(file_redrover_v1_cluster, 2);
 

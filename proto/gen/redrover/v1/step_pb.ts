@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/v1/step.proto.
  */
 export const file_redrover_v1_step: GenFile = /*@__PURE__*/
-  fileDesc("ChZyZWRyb3Zlci92MS9zdGVwLnByb3RvEgtyZWRyb3Zlci52MSLjAgoITm9kZVBsYW4SDwoHY2x1c3RlchgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEhUKDWxheW91dF9udW1iZXIYAyABKA0SJQoEbm9kZRgEIAEoCzIXLnJlZHJvdmVyLnYxLkxheW91dE5vZGUSDwoHcmVsZWFzZRgFIAEoCRIlCgdwcm9kdWN0GAYgASgOMhQucmVkcm92ZXIudjEuUHJvZHVjdBIPCgd2ZXJzaW9uGAcgASgJEhwKD21heG1lbW9yeV9ieXRlcxgIIAEoBEgAiAEBEhcKD25vZGVfdGltZW91dF9tcxgJIAEoDRIxCgZjb25maWcYCiADKAsyIS5yZWRyb3Zlci52MS5Ob2RlUGxhbi5Db25maWdFbnRyeRotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9tYXhtZW1vcnlfYnl0ZXMiTAoLUHJvYmVUYXJnZXQSDAoEbm9kZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SEAoIYnVzX3BvcnQYBCABKA0iRwoQQnVpbGRSZWxlYXNlU3RlcBIMCgRob3N0GAEgASgJEiUKB3JlbGVhc2UYAiABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlIlcKDkZldGNoQnVpbGRTdGVwEgwKBGhvc3QYASABKAkSJQoHcmVsZWFzZRgCIAEoCzIULnJlZHJvdmVyLnYxLlJlbGVhc2USEAoIYnVpbGRfaWQYAyABKAkiRAoPUHJlcGFyZU5vZGVTdGVwEgwKBGhvc3QYASABKAkSIwoEcGxhbhgCIAEoCzIVLnJlZHJvdmVyLnYxLk5vZGVQbGFuIisKDVN0YXJ0Tm9kZVN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJIkgKDVByb2JlTWVzaFN0ZXASDAoEaG9zdBgBIAEoCRIpCgd0YXJnZXRzGAIgAygLMhgucmVkcm92ZXIudjEuUHJvYmVUYXJnZXQiYQoNU2V0VGltaW5nU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSFwoPbm9kZV90aW1lb3V0X21zGAMgASgNEhsKE3JlcGxpY2Ffbm9fZmFpbG92ZXIYBCABKAgiaQoOQ2xhaW1TbG90c1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhQKDGNvbmZpZ19lcG9jaBgDIAEoDRIlCgVzbG90cxgEIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZSJUCg1NZWV0Tm9kZXNTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRInCgVwZWVycxgDIAMoCzIYLnJlZHJvdmVyLnYxLlByb2JlVGFyZ2V0IlcKEUF0dGFjaFJlcGxpY2FTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZtYXN0ZXIYAyABKAkSFgoObWFzdGVyX25vZGVfaWQYBCABKAkiLQoPVmVyaWZ5V3JpdGVTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCSIqCgxTdG9wTm9kZVN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJIjsKDlJlbW92ZU5vZGVTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRINCgVwdXJnZRgDIAEoCCKABQoEU3RlcBI2Cg1idWlsZF9yZWxlYXNlGAEgASgLMh0ucmVkcm92ZXIudjEuQnVpbGRSZWxlYXNlU3RlcEgAEjIKC2ZldGNoX2J1aWxkGAIgASgLMhsucmVkcm92ZXIudjEuRmV0Y2hCdWlsZFN0ZXBIABI0CgxwcmVwYXJlX25vZGUYAyABKAsyHC5yZWRyb3Zlci52MS5QcmVwYXJlTm9kZVN0ZXBIABIwCgpzdGFydF9ub2RlGAQgASgLMhoucmVkcm92ZXIudjEuU3RhcnROb2RlU3RlcEgAEjAKCnByb2JlX21lc2gYBSABKAsyGi5yZWRyb3Zlci52MS5Qcm9iZU1lc2hTdGVwSAASMAoKc2V0X3RpbWluZxgGIAEoCzIaLnJlZHJvdmVyLnYxLlNldFRpbWluZ1N0ZXBIABIyCgtjbGFpbV9zbG90cxgHIAEoCzIbLnJlZHJvdmVyLnYxLkNsYWltU2xvdHNTdGVwSAASMAoKbWVldF9ub2RlcxgIIAEoCzIaLnJlZHJvdmVyLnYxLk1lZXROb2Rlc1N0ZXBIABI4Cg5hdHRhY2hfcmVwbGljYRgJIAEoCzIeLnJlZHJvdmVyLnYxLkF0dGFjaFJlcGxpY2FTdGVwSAASNAoMdmVyaWZ5X3dyaXRlGAogASgLMhwucmVkcm92ZXIudjEuVmVyaWZ5V3JpdGVTdGVwSAASLgoJc3RvcF9ub2RlGAsgASgLMhkucmVkcm92ZXIudjEuU3RvcE5vZGVTdGVwSAASMgoLcmVtb3ZlX25vZGUYDCABKAsyGy5yZWRyb3Zlci52MS5SZW1vdmVOb2RlU3RlcEgAQgYKBHN0ZXAiSQoRU3RlcFByZWNvbmRpdGlvbnMSDwoHbm9kZV9pZBgBIAEoCRIjCgRyb2xlGAIgASgOMhUucmVkcm92ZXIudjEuTm9kZVJvbGUiwQEKBUZlbmNlEhMKC2luY2FybmF0aW9uGAEgASgEEg8KB2NsdXN0ZXIYAiABKAkSFAoMb3BlcmF0aW9uX2lkGAMgASgJEhUKDWxheW91dF9udW1iZXIYBCABKA0SLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoNcHJlY29uZGl0aW9ucxgGIAEoCzIeLnJlZHJvdmVyLnYxLlN0ZXBQcmVjb25kaXRpb25zYgZwcm90bzM", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_release]);
+  fileDesc("ChZyZWRyb3Zlci92MS9zdGVwLnByb3RvEgtyZWRyb3Zlci52MSLjAgoITm9kZVBsYW4SDwoHY2x1c3RlchgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEhUKDWxheW91dF9udW1iZXIYAyABKA0SJQoEbm9kZRgEIAEoCzIXLnJlZHJvdmVyLnYxLkxheW91dE5vZGUSDwoHcmVsZWFzZRgFIAEoCRIlCgdwcm9kdWN0GAYgASgOMhQucmVkcm92ZXIudjEuUHJvZHVjdBIPCgd2ZXJzaW9uGAcgASgJEhwKD21heG1lbW9yeV9ieXRlcxgIIAEoBEgAiAEBEhcKD25vZGVfdGltZW91dF9tcxgJIAEoDRIxCgZjb25maWcYCiADKAsyIS5yZWRyb3Zlci52MS5Ob2RlUGxhbi5Db25maWdFbnRyeRotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9tYXhtZW1vcnlfYnl0ZXMiTAoLUHJvYmVUYXJnZXQSDAoEbm9kZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SEAoIYnVzX3BvcnQYBCABKA0iRwoQQnVpbGRSZWxlYXNlU3RlcBIMCgRob3N0GAEgASgJEiUKB3JlbGVhc2UYAiABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlIlcKDkZldGNoQnVpbGRTdGVwEgwKBGhvc3QYASABKAkSJQoHcmVsZWFzZRgCIAEoCzIULnJlZHJvdmVyLnYxLlJlbGVhc2USEAoIYnVpbGRfaWQYAyABKAkiRAoPUHJlcGFyZU5vZGVTdGVwEgwKBGhvc3QYASABKAkSIwoEcGxhbhgCIAEoCzIVLnJlZHJvdmVyLnYxLk5vZGVQbGFuIisKDVN0YXJ0Tm9kZVN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJIkgKDVByb2JlTWVzaFN0ZXASDAoEaG9zdBgBIAEoCRIpCgd0YXJnZXRzGAIgAygLMhgucmVkcm92ZXIudjEuUHJvYmVUYXJnZXQiYQoNU2V0VGltaW5nU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSFwoPbm9kZV90aW1lb3V0X21zGAMgASgNEhsKE3JlcGxpY2Ffbm9fZmFpbG92ZXIYBCABKAgiaQoOQ2xhaW1TbG90c1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhQKDGNvbmZpZ19lcG9jaBgDIAEoDRIlCgVzbG90cxgEIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZSJUCg1NZWV0Tm9kZXNTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRInCgVwZWVycxgDIAMoCzIYLnJlZHJvdmVyLnYxLlByb2JlVGFyZ2V0IlcKEUF0dGFjaFJlcGxpY2FTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZtYXN0ZXIYAyABKAkSFgoObWFzdGVyX25vZGVfaWQYBCABKAkiVwoRSGFuZG9mZk1hc3RlclN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEg4KBm1hc3RlchgDIAEoCRIWCg5tYXN0ZXJfbm9kZV9pZBgEIAEoCSI/Cg9Gb3JnZXROb2Rlc1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhAKCG5vZGVfaWRzGAMgAygJIi0KD1ZlcmlmeVdyaXRlU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkiKgoMU3RvcE5vZGVTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCSI7Cg5SZW1vdmVOb2RlU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSDQoFcHVyZ2UYAyABKAgi8AUKBFN0ZXASNgoNYnVpbGRfcmVsZWFzZRgBIAEoCzIdLnJlZHJvdmVyLnYxLkJ1aWxkUmVsZWFzZVN0ZXBIABIyCgtmZXRjaF9idWlsZBgCIAEoCzIbLnJlZHJvdmVyLnYxLkZldGNoQnVpbGRTdGVwSAASNAoMcHJlcGFyZV9ub2RlGAMgASgLMhwucmVkcm92ZXIudjEuUHJlcGFyZU5vZGVTdGVwSAASMAoKc3RhcnRfbm9kZRgEIAEoCzIaLnJlZHJvdmVyLnYxLlN0YXJ0Tm9kZVN0ZXBIABIwCgpwcm9iZV9tZXNoGAUgASgLMhoucmVkcm92ZXIudjEuUHJvYmVNZXNoU3RlcEgAEjAKCnNldF90aW1pbmcYBiABKAsyGi5yZWRyb3Zlci52MS5TZXRUaW1pbmdTdGVwSAASMgoLY2xhaW1fc2xvdHMYByABKAsyGy5yZWRyb3Zlci52MS5DbGFpbVNsb3RzU3RlcEgAEjAKCm1lZXRfbm9kZXMYCCABKAsyGi5yZWRyb3Zlci52MS5NZWV0Tm9kZXNTdGVwSAASOAoOYXR0YWNoX3JlcGxpY2EYCSABKAsyHi5yZWRyb3Zlci52MS5BdHRhY2hSZXBsaWNhU3RlcEgAEjQKDHZlcmlmeV93cml0ZRgKIAEoCzIcLnJlZHJvdmVyLnYxLlZlcmlmeVdyaXRlU3RlcEgAEi4KCXN0b3Bfbm9kZRgLIAEoCzIZLnJlZHJvdmVyLnYxLlN0b3BOb2RlU3RlcEgAEjIKC3JlbW92ZV9ub2RlGAwgASgLMhsucmVkcm92ZXIudjEuUmVtb3ZlTm9kZVN0ZXBIABI4Cg5oYW5kb2ZmX21hc3RlchgNIAEoCzIeLnJlZHJvdmVyLnYxLkhhbmRvZmZNYXN0ZXJTdGVwSAASNAoMZm9yZ2V0X25vZGVzGA4gASgLMhwucmVkcm92ZXIudjEuRm9yZ2V0Tm9kZXNTdGVwSABCBgoEc3RlcCJJChFTdGVwUHJlY29uZGl0aW9ucxIPCgdub2RlX2lkGAEgASgJEiMKBHJvbGUYAiABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZSLBAQoFRmVuY2USEwoLaW5jYXJuYXRpb24YASABKAQSDwoHY2x1c3RlchgCIAEoCRIUCgxvcGVyYXRpb25faWQYAyABKAkSFQoNbGF5b3V0X251bWJlchgEIAEoDRIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg1wcmVjb25kaXRpb25zGAYgASgLMh4ucmVkcm92ZXIudjEuU3RlcFByZWNvbmRpdGlvbnNiBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_release]);
 
 /**
  * @generated from message redrover.v1.NodePlan
@@ -353,6 +353,67 @@ export const AttachReplicaStepSchema: GenMessage<AttachReplicaStep> = /*@__PURE_
   messageDesc(file_redrover_v1_step, 10);
 
 /**
+ * @generated from message redrover.v1.HandoffMasterStep
+ */
+export type HandoffMasterStep = Message<"redrover.v1.HandoffMasterStep"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * The replica that shall be master.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string master = 3;
+   */
+  master: string;
+
+  /**
+   * @generated from field: string master_node_id = 4;
+   */
+  masterNodeId: string;
+};
+
+/**
+ * Describes the message redrover.v1.HandoffMasterStep.
+ * Use `create(HandoffMasterStepSchema)` to create a new message.
+ */
+export const HandoffMasterStepSchema: GenMessage<HandoffMasterStep> = /*@__PURE__*/
+  messageDesc(file_redrover_v1_step, 11);
+
+/**
+ * @generated from message redrover.v1.ForgetNodesStep
+ */
+export type ForgetNodesStep = Message<"redrover.v1.ForgetNodesStep"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * @generated from field: repeated string node_ids = 3;
+   */
+  nodeIds: string[];
+};
+
+/**
+ * Describes the message redrover.v1.ForgetNodesStep.
+ * Use `create(ForgetNodesStepSchema)` to create a new message.
+ */
+export const ForgetNodesStepSchema: GenMessage<ForgetNodesStep> = /*@__PURE__*/
+  messageDesc(file_redrover_v1_step, 12);
+
+/**
  * @generated from message redrover.v1.VerifyWriteStep
  */
 export type VerifyWriteStep = Message<"redrover.v1.VerifyWriteStep"> & {
@@ -372,7 +433,7 @@ export type VerifyWriteStep = Message<"redrover.v1.VerifyWriteStep"> & {
  * Use `create(VerifyWriteStepSchema)` to create a new message.
  */
 export const VerifyWriteStepSchema: GenMessage<VerifyWriteStep> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 11);
+  messageDesc(file_redrover_v1_step, 13);
 
 /**
  * @generated from message redrover.v1.StopNodeStep
@@ -394,7 +455,7 @@ export type StopNodeStep = Message<"redrover.v1.StopNodeStep"> & {
  * Use `create(StopNodeStepSchema)` to create a new message.
  */
 export const StopNodeStepSchema: GenMessage<StopNodeStep> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 12);
+  messageDesc(file_redrover_v1_step, 14);
 
 /**
  * @generated from message redrover.v1.RemoveNodeStep
@@ -421,7 +482,7 @@ export type RemoveNodeStep = Message<"redrover.v1.RemoveNodeStep"> & {
  * Use `create(RemoveNodeStepSchema)` to create a new message.
  */
 export const RemoveNodeStepSchema: GenMessage<RemoveNodeStep> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 13);
+  messageDesc(file_redrover_v1_step, 15);
 
 /**
  * @generated from message redrover.v1.Step
@@ -502,6 +563,18 @@ export type Step = Message<"redrover.v1.Step"> & {
      */
     value: RemoveNodeStep;
     case: "removeNode";
+  } | {
+    /**
+     * @generated from field: redrover.v1.HandoffMasterStep handoff_master = 13;
+     */
+    value: HandoffMasterStep;
+    case: "handoffMaster";
+  } | {
+    /**
+     * @generated from field: redrover.v1.ForgetNodesStep forget_nodes = 14;
+     */
+    value: ForgetNodesStep;
+    case: "forgetNodes";
   } | { case: undefined; value?: undefined };
 };
 
@@ -510,7 +583,7 @@ export type Step = Message<"redrover.v1.Step"> & {
  * Use `create(StepSchema)` to create a new message.
  */
 export const StepSchema: GenMessage<Step> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 14);
+  messageDesc(file_redrover_v1_step, 16);
 
 /**
  * @generated from message redrover.v1.StepPreconditions
@@ -536,7 +609,7 @@ export type StepPreconditions = Message<"redrover.v1.StepPreconditions"> & {
  * Use `create(StepPreconditionsSchema)` to create a new message.
  */
 export const StepPreconditionsSchema: GenMessage<StepPreconditions> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 15);
+  messageDesc(file_redrover_v1_step, 17);
 
 /**
  * @generated from message redrover.v1.Fence
@@ -578,5 +651,5 @@ export type Fence = Message<"redrover.v1.Fence"> & {
  * Use `create(FenceSchema)` to create a new message.
  */
 export const FenceSchema: GenMessage<Fence> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 16);
+  messageDesc(file_redrover_v1_step, 18);
 

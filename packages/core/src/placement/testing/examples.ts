@@ -61,6 +61,8 @@ export function exampleSpec(
     nodes: [],
     maxmemoryBytes: undefined,
     nodeTimeoutMs: 5000,
+    repair: 'manual',
+    repairQuietMs: 300_000,
     config: {},
     ...fields,
     placement: {

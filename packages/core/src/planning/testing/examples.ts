@@ -70,6 +70,7 @@ export function layoutOf({ hosts, shards, replicas }: Shape): Layout {
     zoneLabel: 'zone',
     allowSameHost: false,
     allowWeakQuorum: false,
+    drainedHosts: [],
   };
 }
 
@@ -109,7 +110,8 @@ export function bareHosts(layout: Layout): Observation {
 }
 
 export function inputOf(layout: Layout, observation: Observation): PlanInput {
-  return { layout, release, kind: 'create', purge: false, observation, history: [], now: NOW };
+  const seen = { observation, history: [], now: NOW };
+  return { layout, release, kind: 'create', former: [], purge: false, ...seen };
 }
 
 /** The world after whole turns, until `until` says so or the operation is done. */

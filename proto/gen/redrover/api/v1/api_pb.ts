@@ -8,7 +8,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { ClusterSpec, Finding, Layout } from "../../v1/cluster_pb.ts";
+import type { ClusterSpec, Finding, Layout, SlotRange } from "../../v1/cluster_pb.ts";
 import { file_redrover_v1_cluster } from "../../v1/cluster_pb.ts";
 import type { HostFacts, HostStatus, TuningItem } from "../../v1/host_pb.ts";
 import { file_redrover_v1_host } from "../../v1/host_pb.ts";
@@ -26,7 +26,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/api/v1/api.proto.
  */
 export const file_redrover_api_v1_api: GenFile = /*@__PURE__*/
-  fileDesc("ChlyZWRyb3Zlci9hcGkvdjEvYXBpLnByb3RvEg9yZWRyb3Zlci5hcGkudjEijwMKBEhvc3QSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEjEKBmxhYmVscxgDIAMoCzIhLnJlZHJvdmVyLmFwaS52MS5Ib3N0LkxhYmVsc0VudHJ5EicKBnN0YXR1cxgEIAEoDjIXLnJlZHJvdmVyLnYxLkhvc3RTdGF0dXMSLQoJbGFzdF9zZWVuGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVmYWN0cxgGIAEoCzIWLnJlZHJvdmVyLnYxLkhvc3RGYWN0cxIrCgZidWlsZHMYByADKAsyGy5yZWRyb3Zlci52MS5JbnN0YWxsZWRCdWlsZBIrCgVub2RlcxgIIAMoCzIcLnJlZHJvdmVyLnYxLk5vZGVPYnNlcnZhdGlvbhIUCgxsb2FkX2F2ZXJhZ2UYCSABKAESFwoPYWdlbnRfcnNzX2J5dGVzGAogASgEGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiEgoQTGlzdEhvc3RzUmVxdWVzdCI5ChFMaXN0SG9zdHNSZXNwb25zZRIkCgVob3N0cxgBIAMoCzIVLnJlZHJvdmVyLmFwaS52MS5Ib3N0Ih4KDkdldEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiNgoPR2V0SG9zdFJlc3BvbnNlEiMKBGhvc3QYASABKAsyFS5yZWRyb3Zlci5hcGkudjEuSG9zdCIgChBDaGVja0hvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiOwoRQ2hlY2tIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIh8KD1R1bmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIjoKEFR1bmVIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIiEKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiFAoSUmVtb3ZlSG9zdFJlc3BvbnNlIm0KDlJlbGVhc2VTdW1tYXJ5EiUKB3JlbGVhc2UYASABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlEhAKCGJ1aWx0X2luGAIgASgIEiIKBmJ1aWxkcxgDIAMoCzISLnJlZHJvdmVyLnYxLkJ1aWxkIiIKE0xpc3RSZWxlYXNlc1JlcXVlc3QSCwoDYWxsGAEgASgIIkkKFExpc3RSZWxlYXNlc1Jlc3BvbnNlEjEKCHJlbGVhc2VzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IiQKEUdldFJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiRgoSR2V0UmVsZWFzZVJlc3BvbnNlEjAKB3JlbGVhc2UYASABKAsyHy5yZWRyb3Zlci5hcGkudjEuUmVsZWFzZVN1bW1hcnkiXQoRQWRkUmVsZWFzZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzb3VyY2UYAiABKAsyGi5yZWRyb3Zlci52MS5SZWxlYXNlU291cmNlEg4KBnNoYTI1NhgDIAEoCSJGChJBZGRSZWxlYXNlUmVzcG9uc2USMAoHcmVsZWFzZRgBIAEoCzIfLnJlZHJvdmVyLmFwaS52MS5SZWxlYXNlU3VtbWFyeSJaChNVcGxvYWRSZWxlYXNlSGVhZGVyEgwKBG5hbWUYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgJImcKFFVwbG9hZFJlbGVhc2VSZXF1ZXN0EjYKBmhlYWRlchgBIAEoCzIkLnJlZHJvdmVyLmFwaS52MS5VcGxvYWRSZWxlYXNlSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IkkKFVVwbG9hZFJlbGVhc2VSZXNwb25zZRIwCgdyZWxlYXNlGAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IicKFFJlbW92ZVJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiFwoVUmVtb3ZlUmVsZWFzZVJlc3BvbnNlIjQKE0J1aWxkUmVsZWFzZVJlcXVlc3QSDwoHcmVsZWFzZRgBIAEoCRIMCgRob3N0GAIgASgJIlQKFEJ1aWxkUmVsZWFzZVJlc3BvbnNlEg4KBGxpbmUYASABKAlIABIjCgVidWlsZBgCIAEoCzISLnJlZHJvdmVyLnYxLkJ1aWxkSABCBwoFZXZlbnQiLQoJU3RlcFJvdW5kEiAKBXN0ZXBzGAEgAygLMhEucmVkcm92ZXIudjEuU3RlcCLNAQoEUGxhbhIjCgZsYXlvdXQYASABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKAoEa2luZBgCIAEoDjIaLnJlZHJvdmVyLnYxLk9wZXJhdGlvbktpbmQSKgoGcm91bmRzGAMgAygLMhoucmVkcm92ZXIuYXBpLnYxLlN0ZXBSb3VuZBImCghmaW5kaW5ncxgEIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSEwoLZmluZ2VycHJpbnQYBSABKAkSDQoFZW1wdHkYBiABKAgiPAoSUGxhbkNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYyJzChNQbGFuQ2x1c3RlclJlc3BvbnNlEiUKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbkgAEisKB3JlZnVzYWwYAiABKAsyGC5yZWRyb3Zlci5hcGkudjEuUmVmdXNhbEgAQggKBnJlc3VsdCJGCgdSZWZ1c2FsEiUKB3JlYXNvbnMYASADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nEhQKDGFsdGVybmF0aXZlcxgCIAMoCSJSChNBcHBseUNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxITCgtmaW5nZXJwcmludBgCIAEoCSJBChRBcHBseUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24i1AEKDkNsdXN0ZXJTdW1tYXJ5EgwKBG5hbWUYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIPCgdyZWxlYXNlGAMgASgJEg4KBnNoYXJkcxgEIAEoDRINCgVub2RlcxgFIAEoDRIuCgZoZWFsdGgYBiABKA4yHi5yZWRyb3Zlci5hcGkudjEuQ2x1c3RlckhlYWx0aBIVCg1sYXlvdXRfbnVtYmVyGAcgASgNEikKCW9wZXJhdGlvbhgIIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIVChNMaXN0Q2x1c3RlcnNSZXF1ZXN0IkkKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEjEKCGNsdXN0ZXJzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5IiQKEUdldENsdXN0ZXJSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAki6AEKEkdldENsdXN0ZXJSZXNwb25zZRIwCgdzdW1tYXJ5GAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5EiYKBHNwZWMYAiABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxIjCgZsYXlvdXQYAyABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKwoFbm9kZXMYBCADKAsyHC5yZWRyb3Zlci52MS5Ob2RlT2JzZXJ2YXRpb24SJgoIZmluZGluZ3MYBSADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nIiYKE0NoZWNrQ2x1c3RlclJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSJOChRDaGVja0NsdXN0ZXJSZXNwb25zZRImCghmaW5kaW5ncxgBIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSDgoGcGFzc2VkGAIgAygJIigKFUdldENyZWRlbnRpYWxzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkEKFkdldENyZWRlbnRpYWxzUmVzcG9uc2USEAoIdXNlcm5hbWUYASABKAkSFQoIcGFzc3dvcmQYAiABKAlCA4ABASI0ChJQbGFuUmVtb3ZhbFJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVwdXJnZRgCIAEoCCI6ChNQbGFuUmVtb3ZhbFJlc3BvbnNlEiMKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbiJLChRSZW1vdmVDbHVzdGVyUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg0KBXB1cmdlGAIgASgIEhMKC2ZpbmdlcnByaW50GAMgASgJIkIKFVJlbW92ZUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iQgoSVGFpbE5vZGVMb2dSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbm9kZRgCIAEoCRINCgVsaW5lcxgDIAEoDSIkChNUYWlsTm9kZUxvZ1Jlc3BvbnNlEg0KBWxpbmVzGAEgAygJIigKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkQKFkxpc3RPcGVyYXRpb25zUmVzcG9uc2USKgoKb3BlcmF0aW9ucxgBIAMoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIoChNHZXRPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSKOAQoUR2V0T3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uEiYKCGF0dGVtcHRzGAIgAygLMhQucmVkcm92ZXIudjEuQXR0ZW1wdBIjCgV3YWl0cxgDIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciKgoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSLaAQoWV2F0Y2hPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb25IABInCgdhdHRlbXB0GAIgASgLMhQucmVkcm92ZXIudjEuQXR0ZW1wdEgAEi4KBXdhaXRzGAMgASgLMh0ucmVkcm92ZXIuYXBpLnYxLldhaXRzQ2hhbmdlZEgAEjEKCHByb2dyZXNzGAQgASgLMh0ucmVkcm92ZXIuYXBpLnYxLlN0ZXBQcm9ncmVzc0gAQgcKBWV2ZW50IjMKDFdhaXRzQ2hhbmdlZBIjCgV3YWl0cxgBIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciUgoMU3RlcFByb2dyZXNzEhAKCHN0ZXBfa2V5GAEgASgJEgwKBGxpbmUYAiABKAkSFQoIZnJhY3Rpb24YAyABKAFIAIgBAUILCglfZnJhY3Rpb24iKgoVUGF1c2VPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJDChZQYXVzZU9wZXJhdGlvblJlc3BvbnNlEikKCW9wZXJhdGlvbhgBIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIrChZSZXN1bWVPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJEChdSZXN1bWVPcGVyYXRpb25SZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iKwoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCglvcGVyYXRpb24YASABKAkiRAoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uKpgBCg1DbHVzdGVySGVhbHRoEh4KGkNMVVNURVJfSEVBTFRIX1VOU1BFQ0lGSUVEEAASFQoRQ0xVU1RFUl9IRUFMVEhfT0sQARIbChdDTFVTVEVSX0hFQUxUSF9ERUdSQURFRBACEhcKE0NMVVNURVJfSEVBTFRIX0RPV04QAxIaChZDTFVTVEVSX0hFQUxUSF9VTktOT1dOEAQyqwMKC0hvc3RTZXJ2aWNlElIKCUxpc3RIb3N0cxIhLnJlZHJvdmVyLmFwaS52MS5MaXN0SG9zdHNSZXF1ZXN0GiIucmVkcm92ZXIuYXBpLnYxLkxpc3RIb3N0c1Jlc3BvbnNlEkwKB0dldEhvc3QSHy5yZWRyb3Zlci5hcGkudjEuR2V0SG9zdFJlcXVlc3QaIC5yZWRyb3Zlci5hcGkudjEuR2V0SG9zdFJlc3BvbnNlElIKCUNoZWNrSG9zdBIhLnJlZHJvdmVyLmFwaS52MS5DaGVja0hvc3RSZXF1ZXN0GiIucmVkcm92ZXIuYXBpLnYxLkNoZWNrSG9zdFJlc3BvbnNlEk8KCFR1bmVIb3N0EiAucmVkcm92ZXIuYXBpLnYxLlR1bmVIb3N0UmVxdWVzdBohLnJlZHJvdmVyLmFwaS52MS5UdW5lSG9zdFJlc3BvbnNlElUKClJlbW92ZUhvc3QSIi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlSG9zdFJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlSG9zdFJlc3BvbnNlMrwECg5SZWxlYXNlU2VydmljZRJbCgxMaXN0UmVsZWFzZXMSJC5yZWRyb3Zlci5hcGkudjEuTGlzdFJlbGVhc2VzUmVxdWVzdBolLnJlZHJvdmVyLmFwaS52MS5MaXN0UmVsZWFzZXNSZXNwb25zZRJVCgpHZXRSZWxlYXNlEiIucmVkcm92ZXIuYXBpLnYxLkdldFJlbGVhc2VSZXF1ZXN0GiMucmVkcm92ZXIuYXBpLnYxLkdldFJlbGVhc2VSZXNwb25zZRJVCgpBZGRSZWxlYXNlEiIucmVkcm92ZXIuYXBpLnYxLkFkZFJlbGVhc2VSZXF1ZXN0GiMucmVkcm92ZXIuYXBpLnYxLkFkZFJlbGVhc2VSZXNwb25zZRJgCg1VcGxvYWRSZWxlYXNlEiUucmVkcm92ZXIuYXBpLnYxLlVwbG9hZFJlbGVhc2VSZXF1ZXN0GiYucmVkcm92ZXIuYXBpLnYxLlVwbG9hZFJlbGVhc2VSZXNwb25zZSgBEl4KDVJlbW92ZVJlbGVhc2USJS5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlUmVsZWFzZVJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlUmVsZWFzZVJlc3BvbnNlEl0KDEJ1aWxkUmVsZWFzZRIkLnJlZHJvdmVyLmFwaS52MS5CdWlsZFJlbGVhc2VSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkJ1aWxkUmVsZWFzZVJlc3BvbnNlMAEyzwYKDkNsdXN0ZXJTZXJ2aWNlElgKC1BsYW5DbHVzdGVyEiMucmVkcm92ZXIuYXBpLnYxLlBsYW5DbHVzdGVyUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5QbGFuQ2x1c3RlclJlc3BvbnNlElsKDEFwcGx5Q2x1c3RlchIkLnJlZHJvdmVyLmFwaS52MS5BcHBseUNsdXN0ZXJSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkFwcGx5Q2x1c3RlclJlc3BvbnNlElsKDExpc3RDbHVzdGVycxIkLnJlZHJvdmVyLmFwaS52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlElUKCkdldENsdXN0ZXISIi5yZWRyb3Zlci5hcGkudjEuR2V0Q2x1c3RlclJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuR2V0Q2x1c3RlclJlc3BvbnNlElsKDENoZWNrQ2x1c3RlchIkLnJlZHJvdmVyLmFwaS52MS5DaGVja0NsdXN0ZXJSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkNoZWNrQ2x1c3RlclJlc3BvbnNlEmEKDkdldENyZWRlbnRpYWxzEiYucmVkcm92ZXIuYXBpLnYxLkdldENyZWRlbnRpYWxzUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5HZXRDcmVkZW50aWFsc1Jlc3BvbnNlElgKC1BsYW5SZW1vdmFsEiMucmVkcm92ZXIuYXBpLnYxLlBsYW5SZW1vdmFsUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5QbGFuUmVtb3ZhbFJlc3BvbnNlEl4KDVJlbW92ZUNsdXN0ZXISJS5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlQ2x1c3RlclJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuUmVtb3ZlQ2x1c3RlclJlc3BvbnNlElgKC1RhaWxOb2RlTG9nEiMucmVkcm92ZXIuYXBpLnYxLlRhaWxOb2RlTG9nUmVxdWVzdBokLnJlZHJvdmVyLmFwaS52MS5UYWlsTm9kZUxvZ1Jlc3BvbnNlMuYEChBPcGVyYXRpb25TZXJ2aWNlEmEKDkxpc3RPcGVyYXRpb25zEiYucmVkcm92ZXIuYXBpLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlElsKDEdldE9wZXJhdGlvbhIkLnJlZHJvdmVyLmFwaS52MS5HZXRPcGVyYXRpb25SZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkdldE9wZXJhdGlvblJlc3BvbnNlEmMKDldhdGNoT3BlcmF0aW9uEiYucmVkcm92ZXIuYXBpLnYxLldhdGNoT3BlcmF0aW9uUmVxdWVzdBonLnJlZHJvdmVyLmFwaS52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlMAESYQoOUGF1c2VPcGVyYXRpb24SJi5yZWRyb3Zlci5hcGkudjEuUGF1c2VPcGVyYXRpb25SZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLlBhdXNlT3BlcmF0aW9uUmVzcG9uc2USZAoPUmVzdW1lT3BlcmF0aW9uEicucmVkcm92ZXIuYXBpLnYxLlJlc3VtZU9wZXJhdGlvblJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuUmVzdW1lT3BlcmF0aW9uUmVzcG9uc2USZAoPQ2FuY2VsT3BlcmF0aW9uEicucmVkcm92ZXIuYXBpLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_host, file_redrover_v1_observation, file_redrover_v1_operation, file_redrover_v1_release, file_redrover_v1_step]);
+  fileDesc("ChlyZWRyb3Zlci9hcGkvdjEvYXBpLnByb3RvEg9yZWRyb3Zlci5hcGkudjEijwMKBEhvc3QSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEjEKBmxhYmVscxgDIAMoCzIhLnJlZHJvdmVyLmFwaS52MS5Ib3N0LkxhYmVsc0VudHJ5EicKBnN0YXR1cxgEIAEoDjIXLnJlZHJvdmVyLnYxLkhvc3RTdGF0dXMSLQoJbGFzdF9zZWVuGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVmYWN0cxgGIAEoCzIWLnJlZHJvdmVyLnYxLkhvc3RGYWN0cxIrCgZidWlsZHMYByADKAsyGy5yZWRyb3Zlci52MS5JbnN0YWxsZWRCdWlsZBIrCgVub2RlcxgIIAMoCzIcLnJlZHJvdmVyLnYxLk5vZGVPYnNlcnZhdGlvbhIUCgxsb2FkX2F2ZXJhZ2UYCSABKAESFwoPYWdlbnRfcnNzX2J5dGVzGAogASgEGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiEgoQTGlzdEhvc3RzUmVxdWVzdCI5ChFMaXN0SG9zdHNSZXNwb25zZRIkCgVob3N0cxgBIAMoCzIVLnJlZHJvdmVyLmFwaS52MS5Ib3N0Ih4KDkdldEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiNgoPR2V0SG9zdFJlc3BvbnNlEiMKBGhvc3QYASABKAsyFS5yZWRyb3Zlci5hcGkudjEuSG9zdCIgChBDaGVja0hvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiOwoRQ2hlY2tIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIh8KD1R1bmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIjoKEFR1bmVIb3N0UmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5yZWRyb3Zlci52MS5UdW5pbmdJdGVtIiEKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiFAoSUmVtb3ZlSG9zdFJlc3BvbnNlIlcKCkhvc3RDaGFuZ2USLQoEa2luZBgBIAEoDjIfLnJlZHJvdmVyLmFwaS52MS5Ib3N0Q2hhbmdlS2luZBIMCgRob3N0GAIgASgJEgwKBHdpdGgYAyABKAkiRAoVUGxhbkhvc3RDaGFuZ2VSZXF1ZXN0EisKBmNoYW5nZRgBIAEoCzIbLnJlZHJvdmVyLmFwaS52MS5Ib3N0Q2hhbmdlIoIBChZQbGFuSG9zdENoYW5nZVJlc3BvbnNlEjEKBXBsYW5zGAEgASgLMiAucmVkcm92ZXIuYXBpLnYxLkhvc3RDaGFuZ2VQbGFuc0gAEisKB3JlZnVzYWwYAiABKAsyGC5yZWRyb3Zlci5hcGkudjEuUmVmdXNhbEgAQggKBnJlc3VsdCI3Cg9Ib3N0Q2hhbmdlUGxhbnMSJAoFcGxhbnMYASADKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbiJbChZBcHBseUhvc3RDaGFuZ2VSZXF1ZXN0EisKBmNoYW5nZRgBIAEoCzIbLnJlZHJvdmVyLmFwaS52MS5Ib3N0Q2hhbmdlEhQKDGZpbmdlcnByaW50cxgCIAMoCSJFChdBcHBseUhvc3RDaGFuZ2VSZXNwb25zZRIqCgpvcGVyYXRpb25zGAEgAygLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uIm0KDlJlbGVhc2VTdW1tYXJ5EiUKB3JlbGVhc2UYASABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlEhAKCGJ1aWx0X2luGAIgASgIEiIKBmJ1aWxkcxgDIAMoCzISLnJlZHJvdmVyLnYxLkJ1aWxkIiIKE0xpc3RSZWxlYXNlc1JlcXVlc3QSCwoDYWxsGAEgASgIIkkKFExpc3RSZWxlYXNlc1Jlc3BvbnNlEjEKCHJlbGVhc2VzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IiQKEUdldFJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiRgoSR2V0UmVsZWFzZVJlc3BvbnNlEjAKB3JlbGVhc2UYASABKAsyHy5yZWRyb3Zlci5hcGkudjEuUmVsZWFzZVN1bW1hcnkiXQoRQWRkUmVsZWFzZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzb3VyY2UYAiABKAsyGi5yZWRyb3Zlci52MS5SZWxlYXNlU291cmNlEg4KBnNoYTI1NhgDIAEoCSJGChJBZGRSZWxlYXNlUmVzcG9uc2USMAoHcmVsZWFzZRgBIAEoCzIfLnJlZHJvdmVyLmFwaS52MS5SZWxlYXNlU3VtbWFyeSJaChNVcGxvYWRSZWxlYXNlSGVhZGVyEgwKBG5hbWUYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgJImcKFFVwbG9hZFJlbGVhc2VSZXF1ZXN0EjYKBmhlYWRlchgBIAEoCzIkLnJlZHJvdmVyLmFwaS52MS5VcGxvYWRSZWxlYXNlSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IkkKFVVwbG9hZFJlbGVhc2VSZXNwb25zZRIwCgdyZWxlYXNlGAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLlJlbGVhc2VTdW1tYXJ5IicKFFJlbW92ZVJlbGVhc2VSZXF1ZXN0Eg8KB3JlbGVhc2UYASABKAkiFwoVUmVtb3ZlUmVsZWFzZVJlc3BvbnNlIjQKE0J1aWxkUmVsZWFzZVJlcXVlc3QSDwoHcmVsZWFzZRgBIAEoCRIMCgRob3N0GAIgASgJIlQKFEJ1aWxkUmVsZWFzZVJlc3BvbnNlEg4KBGxpbmUYASABKAlIABIjCgVidWlsZBgCIAEoCzISLnJlZHJvdmVyLnYxLkJ1aWxkSABCBwoFZXZlbnQiLQoJU3RlcFJvdW5kEiAKBXN0ZXBzGAEgAygLMhEucmVkcm92ZXIudjEuU3RlcCLNAQoEUGxhbhIjCgZsYXlvdXQYASABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKAoEa2luZBgCIAEoDjIaLnJlZHJvdmVyLnYxLk9wZXJhdGlvbktpbmQSKgoGcm91bmRzGAMgAygLMhoucmVkcm92ZXIuYXBpLnYxLlN0ZXBSb3VuZBImCghmaW5kaW5ncxgEIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSEwoLZmluZ2VycHJpbnQYBSABKAkSDQoFZW1wdHkYBiABKAgiPAoSUGxhbkNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYyJzChNQbGFuQ2x1c3RlclJlc3BvbnNlEiUKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbkgAEisKB3JlZnVzYWwYAiABKAsyGC5yZWRyb3Zlci5hcGkudjEuUmVmdXNhbEgAQggKBnJlc3VsdCJGCgdSZWZ1c2FsEiUKB3JlYXNvbnMYASADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nEhQKDGFsdGVybmF0aXZlcxgCIAMoCSJSChNBcHBseUNsdXN0ZXJSZXF1ZXN0EiYKBHNwZWMYASABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxITCgtmaW5nZXJwcmludBgCIAEoCSJBChRBcHBseUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24i1AEKDkNsdXN0ZXJTdW1tYXJ5EgwKBG5hbWUYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIPCgdyZWxlYXNlGAMgASgJEg4KBnNoYXJkcxgEIAEoDRINCgVub2RlcxgFIAEoDRIuCgZoZWFsdGgYBiABKA4yHi5yZWRyb3Zlci5hcGkudjEuQ2x1c3RlckhlYWx0aBIVCg1sYXlvdXRfbnVtYmVyGAcgASgNEikKCW9wZXJhdGlvbhgIIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIVChNMaXN0Q2x1c3RlcnNSZXF1ZXN0IkkKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEjEKCGNsdXN0ZXJzGAEgAygLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5IiQKEUdldENsdXN0ZXJSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAki6AEKEkdldENsdXN0ZXJSZXNwb25zZRIwCgdzdW1tYXJ5GAEgASgLMh8ucmVkcm92ZXIuYXBpLnYxLkNsdXN0ZXJTdW1tYXJ5EiYKBHNwZWMYAiABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyU3BlYxIjCgZsYXlvdXQYAyABKAsyEy5yZWRyb3Zlci52MS5MYXlvdXQSKwoFbm9kZXMYBCADKAsyHC5yZWRyb3Zlci52MS5Ob2RlT2JzZXJ2YXRpb24SJgoIZmluZGluZ3MYBSADKAsyFC5yZWRyb3Zlci52MS5GaW5kaW5nIiYKE0NoZWNrQ2x1c3RlclJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCSJOChRDaGVja0NsdXN0ZXJSZXNwb25zZRImCghmaW5kaW5ncxgBIAMoCzIULnJlZHJvdmVyLnYxLkZpbmRpbmcSDgoGcGFzc2VkGAIgAygJIigKFUdldENyZWRlbnRpYWxzUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkEKFkdldENyZWRlbnRpYWxzUmVzcG9uc2USEAoIdXNlcm5hbWUYASABKAkSFQoIcGFzc3dvcmQYAiABKAlCA4ABASI0ChJQbGFuUmVtb3ZhbFJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRINCgVwdXJnZRgCIAEoCCI6ChNQbGFuUmVtb3ZhbFJlc3BvbnNlEiMKBHBsYW4YASABKAsyFS5yZWRyb3Zlci5hcGkudjEuUGxhbiJLChRSZW1vdmVDbHVzdGVyUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEg0KBXB1cmdlGAIgASgIEhMKC2ZpbmdlcnByaW50GAMgASgJIkIKFVJlbW92ZUNsdXN0ZXJSZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iQgoSVGFpbE5vZGVMb2dSZXF1ZXN0Eg8KB2NsdXN0ZXIYASABKAkSDAoEbm9kZRgCIAEoCRINCgVsaW5lcxgDIAEoDSIkChNUYWlsTm9kZUxvZ1Jlc3BvbnNlEg0KBWxpbmVzGAEgAygJIjwKDVdoYXRJZlJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRIMCgRob3N0GAIgASgJEgwKBHpvbmUYAyABKAkiQgoOV2hhdElmUmVzcG9uc2USMAoIb3V0Y29tZXMYASADKAsyHi5yZWRyb3Zlci5hcGkudjEuRG9tYWluT3V0Y29tZSLvAwoNRG9tYWluT3V0Y29tZRIMCgRraW5kGAEgASgJEg4KBmRvbWFpbhgCIAEoCRIVCg1tYXN0ZXJzX3RoZXJlGAMgAygJEioKCmxvc3Rfc2xvdHMYBCADKAsyFi5yZWRyb3Zlci52MS5TbG90UmFuZ2USEwoLbG9zdF9zaGFyZHMYBSADKAkSEQoJZmFpbG92ZXJzGAYgAygJEhQKDG1hc3RlcnNfbGVmdBgHIAEoDRIWCg5tYXN0ZXJzX25lZWRlZBgIIAEoDRITCgtxdW9ydW1fa2VwdBgJIAEoCBJHCg1yZXBsaWNhc19sZWZ0GAogAygLMjAucmVkcm92ZXIuYXBpLnYxLkRvbWFpbk91dGNvbWUuUmVwbGljYXNMZWZ0RW50cnkSFAoMYnVzaWVzdF9ob3N0GAsgASgJEh8KF2J1c2llc3RfaG9zdF91c2VkX2J5dGVzGAwgASgEEiEKGWJ1c2llc3RfaG9zdF9tZW1vcnlfYnl0ZXMYDSABKAQSGAoQd29yc3RfaG9zdF9hZnRlchgOIAEoCRIgChh3b3JzdF9ob3N0X21hc3RlcnNfYWZ0ZXIYDyABKA0aMwoRUmVwbGljYXNMZWZ0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASIkChFQbGFuUmVwYWlyUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIjkKElBsYW5SZXBhaXJSZXNwb25zZRIjCgRwbGFuGAEgASgLMhUucmVkcm92ZXIuYXBpLnYxLlBsYW4iPAoUUmVwYWlyQ2x1c3RlclJlcXVlc3QSDwoHY2x1c3RlchgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoCSJCChVSZXBhaXJDbHVzdGVyUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uIigKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJIkQKFkxpc3RPcGVyYXRpb25zUmVzcG9uc2USKgoKb3BlcmF0aW9ucxgBIAMoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIoChNHZXRPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSKOAQoUR2V0T3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uEiYKCGF0dGVtcHRzGAIgAygLMhQucmVkcm92ZXIudjEuQXR0ZW1wdBIjCgV3YWl0cxgDIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciKgoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSLaAQoWV2F0Y2hPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb25IABInCgdhdHRlbXB0GAIgASgLMhQucmVkcm92ZXIudjEuQXR0ZW1wdEgAEi4KBXdhaXRzGAMgASgLMh0ucmVkcm92ZXIuYXBpLnYxLldhaXRzQ2hhbmdlZEgAEjEKCHByb2dyZXNzGAQgASgLMh0ucmVkcm92ZXIuYXBpLnYxLlN0ZXBQcm9ncmVzc0gAQgcKBWV2ZW50IjMKDFdhaXRzQ2hhbmdlZBIjCgV3YWl0cxgBIAMoCzIULnJlZHJvdmVyLnYxLldhaXRpbmciUgoMU3RlcFByb2dyZXNzEhAKCHN0ZXBfa2V5GAEgASgJEgwKBGxpbmUYAiABKAkSFQoIZnJhY3Rpb24YAyABKAFIAIgBAUILCglfZnJhY3Rpb24iKgoVUGF1c2VPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJDChZQYXVzZU9wZXJhdGlvblJlc3BvbnNlEikKCW9wZXJhdGlvbhgBIAEoCzIWLnJlZHJvdmVyLnYxLk9wZXJhdGlvbiIrChZSZXN1bWVPcGVyYXRpb25SZXF1ZXN0EhEKCW9wZXJhdGlvbhgBIAEoCSJEChdSZXN1bWVPcGVyYXRpb25SZXNwb25zZRIpCglvcGVyYXRpb24YASABKAsyFi5yZWRyb3Zlci52MS5PcGVyYXRpb24iKwoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCglvcGVyYXRpb24YASABKAkiRAoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USKQoJb3BlcmF0aW9uGAEgASgLMhYucmVkcm92ZXIudjEuT3BlcmF0aW9uKssBCg5Ib3N0Q2hhbmdlS2luZBIgChxIT1NUX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWSE9TVF9DSEFOR0VfS0lORF9EUkFJThABEh8KG0hPU1RfQ0hBTkdFX0tJTkRfRFJBSU5fTU9WRRACEhwKGEhPU1RfQ0hBTkdFX0tJTkRfVU5EUkFJThADEhwKGEhPU1RfQ0hBTkdFX0tJTkRfUkVQTEFDRRAEEh4KGkhPU1RfQ0hBTkdFX0tJTkRfUkVBRERSRVNTEAUqmAEKDUNsdXN0ZXJIZWFsdGgSHgoaQ0xVU1RFUl9IRUFMVEhfVU5TUEVDSUZJRUQQABIVChFDTFVTVEVSX0hFQUxUSF9PSxABEhsKF0NMVVNURVJfSEVBTFRIX0RFR1JBREVEEAISFwoTQ0xVU1RFUl9IRUFMVEhfRE9XThADEhoKFkNMVVNURVJfSEVBTFRIX1VOS05PV04QBDL0BAoLSG9zdFNlcnZpY2USUgoJTGlzdEhvc3RzEiEucmVkcm92ZXIuYXBpLnYxLkxpc3RIb3N0c1JlcXVlc3QaIi5yZWRyb3Zlci5hcGkudjEuTGlzdEhvc3RzUmVzcG9uc2USTAoHR2V0SG9zdBIfLnJlZHJvdmVyLmFwaS52MS5HZXRIb3N0UmVxdWVzdBogLnJlZHJvdmVyLmFwaS52MS5HZXRIb3N0UmVzcG9uc2USUgoJQ2hlY2tIb3N0EiEucmVkcm92ZXIuYXBpLnYxLkNoZWNrSG9zdFJlcXVlc3QaIi5yZWRyb3Zlci5hcGkudjEuQ2hlY2tIb3N0UmVzcG9uc2USTwoIVHVuZUhvc3QSIC5yZWRyb3Zlci5hcGkudjEuVHVuZUhvc3RSZXF1ZXN0GiEucmVkcm92ZXIuYXBpLnYxLlR1bmVIb3N0UmVzcG9uc2USVQoKUmVtb3ZlSG9zdBIiLnJlZHJvdmVyLmFwaS52MS5SZW1vdmVIb3N0UmVxdWVzdBojLnJlZHJvdmVyLmFwaS52MS5SZW1vdmVIb3N0UmVzcG9uc2USYQoOUGxhbkhvc3RDaGFuZ2USJi5yZWRyb3Zlci5hcGkudjEuUGxhbkhvc3RDaGFuZ2VSZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLlBsYW5Ib3N0Q2hhbmdlUmVzcG9uc2USZAoPQXBwbHlIb3N0Q2hhbmdlEicucmVkcm92ZXIuYXBpLnYxLkFwcGx5SG9zdENoYW5nZVJlcXVlc3QaKC5yZWRyb3Zlci5hcGkudjEuQXBwbHlIb3N0Q2hhbmdlUmVzcG9uc2UyvAQKDlJlbGVhc2VTZXJ2aWNlElsKDExpc3RSZWxlYXNlcxIkLnJlZHJvdmVyLmFwaS52MS5MaXN0UmVsZWFzZXNSZXF1ZXN0GiUucmVkcm92ZXIuYXBpLnYxLkxpc3RSZWxlYXNlc1Jlc3BvbnNlElUKCkdldFJlbGVhc2USIi5yZWRyb3Zlci5hcGkudjEuR2V0UmVsZWFzZVJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuR2V0UmVsZWFzZVJlc3BvbnNlElUKCkFkZFJlbGVhc2USIi5yZWRyb3Zlci5hcGkudjEuQWRkUmVsZWFzZVJlcXVlc3QaIy5yZWRyb3Zlci5hcGkudjEuQWRkUmVsZWFzZVJlc3BvbnNlEmAKDVVwbG9hZFJlbGVhc2USJS5yZWRyb3Zlci5hcGkudjEuVXBsb2FkUmVsZWFzZVJlcXVlc3QaJi5yZWRyb3Zlci5hcGkudjEuVXBsb2FkUmVsZWFzZVJlc3BvbnNlKAESXgoNUmVtb3ZlUmVsZWFzZRIlLnJlZHJvdmVyLmFwaS52MS5SZW1vdmVSZWxlYXNlUmVxdWVzdBomLnJlZHJvdmVyLmFwaS52MS5SZW1vdmVSZWxlYXNlUmVzcG9uc2USXQoMQnVpbGRSZWxlYXNlEiQucmVkcm92ZXIuYXBpLnYxLkJ1aWxkUmVsZWFzZVJlcXVlc3QaJS5yZWRyb3Zlci5hcGkudjEuQnVpbGRSZWxlYXNlUmVzcG9uc2UwATLRCAoOQ2x1c3RlclNlcnZpY2USWAoLUGxhbkNsdXN0ZXISIy5yZWRyb3Zlci5hcGkudjEuUGxhbkNsdXN0ZXJSZXF1ZXN0GiQucmVkcm92ZXIuYXBpLnYxLlBsYW5DbHVzdGVyUmVzcG9uc2USWwoMQXBwbHlDbHVzdGVyEiQucmVkcm92ZXIuYXBpLnYxLkFwcGx5Q2x1c3RlclJlcXVlc3QaJS5yZWRyb3Zlci5hcGkudjEuQXBwbHlDbHVzdGVyUmVzcG9uc2USWwoMTGlzdENsdXN0ZXJzEiQucmVkcm92ZXIuYXBpLnYxLkxpc3RDbHVzdGVyc1JlcXVlc3QaJS5yZWRyb3Zlci5hcGkudjEuTGlzdENsdXN0ZXJzUmVzcG9uc2USVQoKR2V0Q2x1c3RlchIiLnJlZHJvdmVyLmFwaS52MS5HZXRDbHVzdGVyUmVxdWVzdBojLnJlZHJvdmVyLmFwaS52MS5HZXRDbHVzdGVyUmVzcG9uc2USWwoMQ2hlY2tDbHVzdGVyEiQucmVkcm92ZXIuYXBpLnYxLkNoZWNrQ2x1c3RlclJlcXVlc3QaJS5yZWRyb3Zlci5hcGkudjEuQ2hlY2tDbHVzdGVyUmVzcG9uc2USYQoOR2V0Q3JlZGVudGlhbHMSJi5yZWRyb3Zlci5hcGkudjEuR2V0Q3JlZGVudGlhbHNSZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLkdldENyZWRlbnRpYWxzUmVzcG9uc2USWAoLUGxhblJlbW92YWwSIy5yZWRyb3Zlci5hcGkudjEuUGxhblJlbW92YWxSZXF1ZXN0GiQucmVkcm92ZXIuYXBpLnYxLlBsYW5SZW1vdmFsUmVzcG9uc2USXgoNUmVtb3ZlQ2x1c3RlchIlLnJlZHJvdmVyLmFwaS52MS5SZW1vdmVDbHVzdGVyUmVxdWVzdBomLnJlZHJvdmVyLmFwaS52MS5SZW1vdmVDbHVzdGVyUmVzcG9uc2USWAoLVGFpbE5vZGVMb2cSIy5yZWRyb3Zlci5hcGkudjEuVGFpbE5vZGVMb2dSZXF1ZXN0GiQucmVkcm92ZXIuYXBpLnYxLlRhaWxOb2RlTG9nUmVzcG9uc2USSQoGV2hhdElmEh4ucmVkcm92ZXIuYXBpLnYxLldoYXRJZlJlcXVlc3QaHy5yZWRyb3Zlci5hcGkudjEuV2hhdElmUmVzcG9uc2USVQoKUGxhblJlcGFpchIiLnJlZHJvdmVyLmFwaS52MS5QbGFuUmVwYWlyUmVxdWVzdBojLnJlZHJvdmVyLmFwaS52MS5QbGFuUmVwYWlyUmVzcG9uc2USXgoNUmVwYWlyQ2x1c3RlchIlLnJlZHJvdmVyLmFwaS52MS5SZXBhaXJDbHVzdGVyUmVxdWVzdBomLnJlZHJvdmVyLmFwaS52MS5SZXBhaXJDbHVzdGVyUmVzcG9uc2Uy5gQKEE9wZXJhdGlvblNlcnZpY2USYQoOTGlzdE9wZXJhdGlvbnMSJi5yZWRyb3Zlci5hcGkudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2USWwoMR2V0T3BlcmF0aW9uEiQucmVkcm92ZXIuYXBpLnYxLkdldE9wZXJhdGlvblJlcXVlc3QaJS5yZWRyb3Zlci5hcGkudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2USYwoOV2F0Y2hPcGVyYXRpb24SJi5yZWRyb3Zlci5hcGkudjEuV2F0Y2hPcGVyYXRpb25SZXF1ZXN0GicucmVkcm92ZXIuYXBpLnYxLldhdGNoT3BlcmF0aW9uUmVzcG9uc2UwARJhCg5QYXVzZU9wZXJhdGlvbhImLnJlZHJvdmVyLmFwaS52MS5QYXVzZU9wZXJhdGlvblJlcXVlc3QaJy5yZWRyb3Zlci5hcGkudjEuUGF1c2VPcGVyYXRpb25SZXNwb25zZRJkCg9SZXN1bWVPcGVyYXRpb24SJy5yZWRyb3Zlci5hcGkudjEuUmVzdW1lT3BlcmF0aW9uUmVxdWVzdBooLnJlZHJvdmVyLmFwaS52MS5SZXN1bWVPcGVyYXRpb25SZXNwb25zZRJkCg9DYW5jZWxPcGVyYXRpb24SJy5yZWRyb3Zlci5hcGkudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBooLnJlZHJvdmVyLmFwaS52MS5DYW5jZWxPcGVyYXRpb25SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_host, file_redrover_v1_observation, file_redrover_v1_operation, file_redrover_v1_release, file_redrover_v1_step]);
 
 /**
  * @generated from message redrover.api.v1.Host
@@ -255,6 +255,141 @@ export const RemoveHostResponseSchema: GenMessage<RemoveHostResponse> = /*@__PUR
   messageDesc(file_redrover_api_v1_api, 10);
 
 /**
+ * @generated from message redrover.api.v1.HostChange
+ */
+export type HostChange = Message<"redrover.api.v1.HostChange"> & {
+  /**
+   * @generated from field: redrover.api.v1.HostChangeKind kind = 1;
+   */
+  kind: HostChangeKind;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * `replace` only: the host that takes over.
+   *
+   * @generated from field: string with = 3;
+   */
+  with: string;
+};
+
+/**
+ * Describes the message redrover.api.v1.HostChange.
+ * Use `create(HostChangeSchema)` to create a new message.
+ */
+export const HostChangeSchema: GenMessage<HostChange> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 11);
+
+/**
+ * @generated from message redrover.api.v1.PlanHostChangeRequest
+ */
+export type PlanHostChangeRequest = Message<"redrover.api.v1.PlanHostChangeRequest"> & {
+  /**
+   * @generated from field: redrover.api.v1.HostChange change = 1;
+   */
+  change?: HostChange | undefined;
+};
+
+/**
+ * Describes the message redrover.api.v1.PlanHostChangeRequest.
+ * Use `create(PlanHostChangeRequestSchema)` to create a new message.
+ */
+export const PlanHostChangeRequestSchema: GenMessage<PlanHostChangeRequest> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 12);
+
+/**
+ * @generated from message redrover.api.v1.PlanHostChangeResponse
+ */
+export type PlanHostChangeResponse = Message<"redrover.api.v1.PlanHostChangeResponse"> & {
+  /**
+   * @generated from oneof redrover.api.v1.PlanHostChangeResponse.result
+   */
+  result: {
+    /**
+     * One for each cluster with nodes on the host; none: nothing to do.
+     *
+     * @generated from field: redrover.api.v1.HostChangePlans plans = 1;
+     */
+    value: HostChangePlans;
+    case: "plans";
+  } | {
+    /**
+     * @generated from field: redrover.api.v1.Refusal refusal = 2;
+     */
+    value: Refusal;
+    case: "refusal";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message redrover.api.v1.PlanHostChangeResponse.
+ * Use `create(PlanHostChangeResponseSchema)` to create a new message.
+ */
+export const PlanHostChangeResponseSchema: GenMessage<PlanHostChangeResponse> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 13);
+
+/**
+ * @generated from message redrover.api.v1.HostChangePlans
+ */
+export type HostChangePlans = Message<"redrover.api.v1.HostChangePlans"> & {
+  /**
+   * @generated from field: repeated redrover.api.v1.Plan plans = 1;
+   */
+  plans: Plan[];
+};
+
+/**
+ * Describes the message redrover.api.v1.HostChangePlans.
+ * Use `create(HostChangePlansSchema)` to create a new message.
+ */
+export const HostChangePlansSchema: GenMessage<HostChangePlans> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 14);
+
+/**
+ * @generated from message redrover.api.v1.ApplyHostChangeRequest
+ */
+export type ApplyHostChangeRequest = Message<"redrover.api.v1.ApplyHostChangeRequest"> & {
+  /**
+   * @generated from field: redrover.api.v1.HostChange change = 1;
+   */
+  change?: HostChange | undefined;
+
+  /**
+   * Of the plans that were shown and approved, all of them.
+   *
+   * @generated from field: repeated string fingerprints = 2;
+   */
+  fingerprints: string[];
+};
+
+/**
+ * Describes the message redrover.api.v1.ApplyHostChangeRequest.
+ * Use `create(ApplyHostChangeRequestSchema)` to create a new message.
+ */
+export const ApplyHostChangeRequestSchema: GenMessage<ApplyHostChangeRequest> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 15);
+
+/**
+ * @generated from message redrover.api.v1.ApplyHostChangeResponse
+ */
+export type ApplyHostChangeResponse = Message<"redrover.api.v1.ApplyHostChangeResponse"> & {
+  /**
+   * @generated from field: repeated redrover.v1.Operation operations = 1;
+   */
+  operations: Operation[];
+};
+
+/**
+ * Describes the message redrover.api.v1.ApplyHostChangeResponse.
+ * Use `create(ApplyHostChangeResponseSchema)` to create a new message.
+ */
+export const ApplyHostChangeResponseSchema: GenMessage<ApplyHostChangeResponse> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 16);
+
+/**
  * @generated from message redrover.api.v1.ReleaseSummary
  */
 export type ReleaseSummary = Message<"redrover.api.v1.ReleaseSummary"> & {
@@ -281,7 +416,7 @@ export type ReleaseSummary = Message<"redrover.api.v1.ReleaseSummary"> & {
  * Use `create(ReleaseSummarySchema)` to create a new message.
  */
 export const ReleaseSummarySchema: GenMessage<ReleaseSummary> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 11);
+  messageDesc(file_redrover_api_v1_api, 17);
 
 /**
  * @generated from message redrover.api.v1.ListReleasesRequest
@@ -300,7 +435,7 @@ export type ListReleasesRequest = Message<"redrover.api.v1.ListReleasesRequest">
  * Use `create(ListReleasesRequestSchema)` to create a new message.
  */
 export const ListReleasesRequestSchema: GenMessage<ListReleasesRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 12);
+  messageDesc(file_redrover_api_v1_api, 18);
 
 /**
  * @generated from message redrover.api.v1.ListReleasesResponse
@@ -317,7 +452,7 @@ export type ListReleasesResponse = Message<"redrover.api.v1.ListReleasesResponse
  * Use `create(ListReleasesResponseSchema)` to create a new message.
  */
 export const ListReleasesResponseSchema: GenMessage<ListReleasesResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 13);
+  messageDesc(file_redrover_api_v1_api, 19);
 
 /**
  * @generated from message redrover.api.v1.GetReleaseRequest
@@ -334,7 +469,7 @@ export type GetReleaseRequest = Message<"redrover.api.v1.GetReleaseRequest"> & {
  * Use `create(GetReleaseRequestSchema)` to create a new message.
  */
 export const GetReleaseRequestSchema: GenMessage<GetReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 14);
+  messageDesc(file_redrover_api_v1_api, 20);
 
 /**
  * @generated from message redrover.api.v1.GetReleaseResponse
@@ -351,7 +486,7 @@ export type GetReleaseResponse = Message<"redrover.api.v1.GetReleaseResponse"> &
  * Use `create(GetReleaseResponseSchema)` to create a new message.
  */
 export const GetReleaseResponseSchema: GenMessage<GetReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 15);
+  messageDesc(file_redrover_api_v1_api, 21);
 
 /**
  * Name, version and digest may be left out where they can be known: from the catalogue, the file name, or apt.
@@ -380,7 +515,7 @@ export type AddReleaseRequest = Message<"redrover.api.v1.AddReleaseRequest"> & {
  * Use `create(AddReleaseRequestSchema)` to create a new message.
  */
 export const AddReleaseRequestSchema: GenMessage<AddReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 16);
+  messageDesc(file_redrover_api_v1_api, 22);
 
 /**
  * @generated from message redrover.api.v1.AddReleaseResponse
@@ -397,7 +532,7 @@ export type AddReleaseResponse = Message<"redrover.api.v1.AddReleaseResponse"> &
  * Use `create(AddReleaseResponseSchema)` to create a new message.
  */
 export const AddReleaseResponseSchema: GenMessage<AddReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 17);
+  messageDesc(file_redrover_api_v1_api, 23);
 
 /**
  * @generated from message redrover.api.v1.UploadReleaseHeader
@@ -433,7 +568,7 @@ export type UploadReleaseHeader = Message<"redrover.api.v1.UploadReleaseHeader">
  * Use `create(UploadReleaseHeaderSchema)` to create a new message.
  */
 export const UploadReleaseHeaderSchema: GenMessage<UploadReleaseHeader> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 18);
+  messageDesc(file_redrover_api_v1_api, 24);
 
 /**
  * @generated from message redrover.api.v1.UploadReleaseRequest
@@ -464,7 +599,7 @@ export type UploadReleaseRequest = Message<"redrover.api.v1.UploadReleaseRequest
  * Use `create(UploadReleaseRequestSchema)` to create a new message.
  */
 export const UploadReleaseRequestSchema: GenMessage<UploadReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 19);
+  messageDesc(file_redrover_api_v1_api, 25);
 
 /**
  * @generated from message redrover.api.v1.UploadReleaseResponse
@@ -481,7 +616,7 @@ export type UploadReleaseResponse = Message<"redrover.api.v1.UploadReleaseRespon
  * Use `create(UploadReleaseResponseSchema)` to create a new message.
  */
 export const UploadReleaseResponseSchema: GenMessage<UploadReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 20);
+  messageDesc(file_redrover_api_v1_api, 26);
 
 /**
  * @generated from message redrover.api.v1.RemoveReleaseRequest
@@ -498,7 +633,7 @@ export type RemoveReleaseRequest = Message<"redrover.api.v1.RemoveReleaseRequest
  * Use `create(RemoveReleaseRequestSchema)` to create a new message.
  */
 export const RemoveReleaseRequestSchema: GenMessage<RemoveReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 21);
+  messageDesc(file_redrover_api_v1_api, 27);
 
 /**
  * @generated from message redrover.api.v1.RemoveReleaseResponse
@@ -511,7 +646,7 @@ export type RemoveReleaseResponse = Message<"redrover.api.v1.RemoveReleaseRespon
  * Use `create(RemoveReleaseResponseSchema)` to create a new message.
  */
 export const RemoveReleaseResponseSchema: GenMessage<RemoveReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 22);
+  messageDesc(file_redrover_api_v1_api, 28);
 
 /**
  * @generated from message redrover.api.v1.BuildReleaseRequest
@@ -533,7 +668,7 @@ export type BuildReleaseRequest = Message<"redrover.api.v1.BuildReleaseRequest">
  * Use `create(BuildReleaseRequestSchema)` to create a new message.
  */
 export const BuildReleaseRequestSchema: GenMessage<BuildReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 23);
+  messageDesc(file_redrover_api_v1_api, 29);
 
 /**
  * @generated from message redrover.api.v1.BuildReleaseResponse
@@ -564,7 +699,7 @@ export type BuildReleaseResponse = Message<"redrover.api.v1.BuildReleaseResponse
  * Use `create(BuildReleaseResponseSchema)` to create a new message.
  */
 export const BuildReleaseResponseSchema: GenMessage<BuildReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 24);
+  messageDesc(file_redrover_api_v1_api, 30);
 
 /**
  * The steps that can be executed at the same time.
@@ -583,7 +718,7 @@ export type StepRound = Message<"redrover.api.v1.StepRound"> & {
  * Use `create(StepRoundSchema)` to create a new message.
  */
 export const StepRoundSchema: GenMessage<StepRound> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 25);
+  messageDesc(file_redrover_api_v1_api, 31);
 
 /**
  * @generated from message redrover.api.v1.Plan
@@ -631,7 +766,7 @@ export type Plan = Message<"redrover.api.v1.Plan"> & {
  * Use `create(PlanSchema)` to create a new message.
  */
 export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 26);
+  messageDesc(file_redrover_api_v1_api, 32);
 
 /**
  * @generated from message redrover.api.v1.PlanClusterRequest
@@ -648,7 +783,7 @@ export type PlanClusterRequest = Message<"redrover.api.v1.PlanClusterRequest"> &
  * Use `create(PlanClusterRequestSchema)` to create a new message.
  */
 export const PlanClusterRequestSchema: GenMessage<PlanClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 27);
+  messageDesc(file_redrover_api_v1_api, 33);
 
 /**
  * @generated from message redrover.api.v1.PlanClusterResponse
@@ -679,7 +814,7 @@ export type PlanClusterResponse = Message<"redrover.api.v1.PlanClusterResponse">
  * Use `create(PlanClusterResponseSchema)` to create a new message.
  */
 export const PlanClusterResponseSchema: GenMessage<PlanClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 28);
+  messageDesc(file_redrover_api_v1_api, 34);
 
 /**
  * @generated from message redrover.api.v1.Refusal
@@ -703,7 +838,7 @@ export type Refusal = Message<"redrover.api.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 29);
+  messageDesc(file_redrover_api_v1_api, 35);
 
 /**
  * @generated from message redrover.api.v1.ApplyClusterRequest
@@ -727,7 +862,7 @@ export type ApplyClusterRequest = Message<"redrover.api.v1.ApplyClusterRequest">
  * Use `create(ApplyClusterRequestSchema)` to create a new message.
  */
 export const ApplyClusterRequestSchema: GenMessage<ApplyClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 30);
+  messageDesc(file_redrover_api_v1_api, 36);
 
 /**
  * @generated from message redrover.api.v1.ApplyClusterResponse
@@ -744,7 +879,7 @@ export type ApplyClusterResponse = Message<"redrover.api.v1.ApplyClusterResponse
  * Use `create(ApplyClusterResponseSchema)` to create a new message.
  */
 export const ApplyClusterResponseSchema: GenMessage<ApplyClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 31);
+  messageDesc(file_redrover_api_v1_api, 37);
 
 /**
  * @generated from message redrover.api.v1.ClusterSummary
@@ -798,7 +933,7 @@ export type ClusterSummary = Message<"redrover.api.v1.ClusterSummary"> & {
  * Use `create(ClusterSummarySchema)` to create a new message.
  */
 export const ClusterSummarySchema: GenMessage<ClusterSummary> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 32);
+  messageDesc(file_redrover_api_v1_api, 38);
 
 /**
  * @generated from message redrover.api.v1.ListClustersRequest
@@ -811,7 +946,7 @@ export type ListClustersRequest = Message<"redrover.api.v1.ListClustersRequest">
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 33);
+  messageDesc(file_redrover_api_v1_api, 39);
 
 /**
  * @generated from message redrover.api.v1.ListClustersResponse
@@ -828,7 +963,7 @@ export type ListClustersResponse = Message<"redrover.api.v1.ListClustersResponse
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 34);
+  messageDesc(file_redrover_api_v1_api, 40);
 
 /**
  * @generated from message redrover.api.v1.GetClusterRequest
@@ -845,7 +980,7 @@ export type GetClusterRequest = Message<"redrover.api.v1.GetClusterRequest"> & {
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 35);
+  messageDesc(file_redrover_api_v1_api, 41);
 
 /**
  * @generated from message redrover.api.v1.GetClusterResponse
@@ -884,7 +1019,7 @@ export type GetClusterResponse = Message<"redrover.api.v1.GetClusterResponse"> &
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 36);
+  messageDesc(file_redrover_api_v1_api, 42);
 
 /**
  * @generated from message redrover.api.v1.CheckClusterRequest
@@ -901,7 +1036,7 @@ export type CheckClusterRequest = Message<"redrover.api.v1.CheckClusterRequest">
  * Use `create(CheckClusterRequestSchema)` to create a new message.
  */
 export const CheckClusterRequestSchema: GenMessage<CheckClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 37);
+  messageDesc(file_redrover_api_v1_api, 43);
 
 /**
  * @generated from message redrover.api.v1.CheckClusterResponse
@@ -925,7 +1060,7 @@ export type CheckClusterResponse = Message<"redrover.api.v1.CheckClusterResponse
  * Use `create(CheckClusterResponseSchema)` to create a new message.
  */
 export const CheckClusterResponseSchema: GenMessage<CheckClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 38);
+  messageDesc(file_redrover_api_v1_api, 44);
 
 /**
  * @generated from message redrover.api.v1.GetCredentialsRequest
@@ -942,7 +1077,7 @@ export type GetCredentialsRequest = Message<"redrover.api.v1.GetCredentialsReque
  * Use `create(GetCredentialsRequestSchema)` to create a new message.
  */
 export const GetCredentialsRequestSchema: GenMessage<GetCredentialsRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 39);
+  messageDesc(file_redrover_api_v1_api, 45);
 
 /**
  * @generated from message redrover.api.v1.GetCredentialsResponse
@@ -964,7 +1099,7 @@ export type GetCredentialsResponse = Message<"redrover.api.v1.GetCredentialsResp
  * Use `create(GetCredentialsResponseSchema)` to create a new message.
  */
 export const GetCredentialsResponseSchema: GenMessage<GetCredentialsResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 40);
+  messageDesc(file_redrover_api_v1_api, 46);
 
 /**
  * @generated from message redrover.api.v1.PlanRemovalRequest
@@ -986,7 +1121,7 @@ export type PlanRemovalRequest = Message<"redrover.api.v1.PlanRemovalRequest"> &
  * Use `create(PlanRemovalRequestSchema)` to create a new message.
  */
 export const PlanRemovalRequestSchema: GenMessage<PlanRemovalRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 41);
+  messageDesc(file_redrover_api_v1_api, 47);
 
 /**
  * @generated from message redrover.api.v1.PlanRemovalResponse
@@ -1003,7 +1138,7 @@ export type PlanRemovalResponse = Message<"redrover.api.v1.PlanRemovalResponse">
  * Use `create(PlanRemovalResponseSchema)` to create a new message.
  */
 export const PlanRemovalResponseSchema: GenMessage<PlanRemovalResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 42);
+  messageDesc(file_redrover_api_v1_api, 48);
 
 /**
  * @generated from message redrover.api.v1.RemoveClusterRequest
@@ -1030,7 +1165,7 @@ export type RemoveClusterRequest = Message<"redrover.api.v1.RemoveClusterRequest
  * Use `create(RemoveClusterRequestSchema)` to create a new message.
  */
 export const RemoveClusterRequestSchema: GenMessage<RemoveClusterRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 43);
+  messageDesc(file_redrover_api_v1_api, 49);
 
 /**
  * @generated from message redrover.api.v1.RemoveClusterResponse
@@ -1047,7 +1182,7 @@ export type RemoveClusterResponse = Message<"redrover.api.v1.RemoveClusterRespon
  * Use `create(RemoveClusterResponseSchema)` to create a new message.
  */
 export const RemoveClusterResponseSchema: GenMessage<RemoveClusterResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 44);
+  messageDesc(file_redrover_api_v1_api, 50);
 
 /**
  * @generated from message redrover.api.v1.TailNodeLogRequest
@@ -1074,7 +1209,7 @@ export type TailNodeLogRequest = Message<"redrover.api.v1.TailNodeLogRequest"> &
  * Use `create(TailNodeLogRequestSchema)` to create a new message.
  */
 export const TailNodeLogRequestSchema: GenMessage<TailNodeLogRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 45);
+  messageDesc(file_redrover_api_v1_api, 51);
 
 /**
  * @generated from message redrover.api.v1.TailNodeLogResponse
@@ -1091,7 +1226,227 @@ export type TailNodeLogResponse = Message<"redrover.api.v1.TailNodeLogResponse">
  * Use `create(TailNodeLogResponseSchema)` to create a new message.
  */
 export const TailNodeLogResponseSchema: GenMessage<TailNodeLogResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 46);
+  messageDesc(file_redrover_api_v1_api, 52);
+
+/**
+ * @generated from message redrover.api.v1.WhatIfRequest
+ */
+export type WhatIfRequest = Message<"redrover.api.v1.WhatIfRequest"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * At most one of both; neither: every host of the cluster.
+   *
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string zone = 3;
+   */
+  zone: string;
+};
+
+/**
+ * Describes the message redrover.api.v1.WhatIfRequest.
+ * Use `create(WhatIfRequestSchema)` to create a new message.
+ */
+export const WhatIfRequestSchema: GenMessage<WhatIfRequest> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 53);
+
+/**
+ * @generated from message redrover.api.v1.WhatIfResponse
+ */
+export type WhatIfResponse = Message<"redrover.api.v1.WhatIfResponse"> & {
+  /**
+   * @generated from field: repeated redrover.api.v1.DomainOutcome outcomes = 1;
+   */
+  outcomes: DomainOutcome[];
+};
+
+/**
+ * Describes the message redrover.api.v1.WhatIfResponse.
+ * Use `create(WhatIfResponseSchema)` to create a new message.
+ */
+export const WhatIfResponseSchema: GenMessage<WhatIfResponse> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 54);
+
+/**
+ * What is left of the cluster when every node of a host or zone dies at once, by actual roles.
+ *
+ * @generated from message redrover.api.v1.DomainOutcome
+ */
+export type DomainOutcome = Message<"redrover.api.v1.DomainOutcome"> & {
+  /**
+   * `host` or `zone`.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string domain = 2;
+   */
+  domain: string;
+
+  /**
+   * @generated from field: repeated string masters_there = 3;
+   */
+  mastersThere: string[];
+
+  /**
+   * Slots without any living member afterwards.
+   *
+   * @generated from field: repeated redrover.v1.SlotRange lost_slots = 4;
+   */
+  lostSlots: SlotRange[];
+
+  /**
+   * @generated from field: repeated string lost_shards = 5;
+   */
+  lostShards: string[];
+
+  /**
+   * Shards that fail over to a replica elsewhere; none without a majority.
+   *
+   * @generated from field: repeated string failovers = 6;
+   */
+  failovers: string[];
+
+  /**
+   * @generated from field: uint32 masters_left = 7;
+   */
+  mastersLeft: number;
+
+  /**
+   * @generated from field: uint32 masters_needed = 8;
+   */
+  mastersNeeded: number;
+
+  /**
+   * @generated from field: bool quorum_kept = 9;
+   */
+  quorumKept: boolean;
+
+  /**
+   * By shard: replicas besides the one that is, or becomes, the master.
+   *
+   * @generated from field: map<string, uint32> replicas_left = 10;
+   */
+  replicasLeft: { [key: string]: number };
+
+  /**
+   * Used memory of the nodes that would be masters, by the host that would carry most of it.
+   *
+   * @generated from field: string busiest_host = 11;
+   */
+  busiestHost: string;
+
+  /**
+   * @generated from field: uint64 busiest_host_used_bytes = 12;
+   */
+  busiestHostUsedBytes: bigint;
+
+  /**
+   * @generated from field: uint64 busiest_host_memory_bytes = 13;
+   */
+  busiestHostMemoryBytes: bigint;
+
+  /**
+   * Whether another loss after the failovers could be survived: the worst host then, and its masters.
+   *
+   * @generated from field: string worst_host_after = 14;
+   */
+  worstHostAfter: string;
+
+  /**
+   * @generated from field: uint32 worst_host_masters_after = 15;
+   */
+  worstHostMastersAfter: number;
+};
+
+/**
+ * Describes the message redrover.api.v1.DomainOutcome.
+ * Use `create(DomainOutcomeSchema)` to create a new message.
+ */
+export const DomainOutcomeSchema: GenMessage<DomainOutcome> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 55);
+
+/**
+ * @generated from message redrover.api.v1.PlanRepairRequest
+ */
+export type PlanRepairRequest = Message<"redrover.api.v1.PlanRepairRequest"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+};
+
+/**
+ * Describes the message redrover.api.v1.PlanRepairRequest.
+ * Use `create(PlanRepairRequestSchema)` to create a new message.
+ */
+export const PlanRepairRequestSchema: GenMessage<PlanRepairRequest> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 56);
+
+/**
+ * @generated from message redrover.api.v1.PlanRepairResponse
+ */
+export type PlanRepairResponse = Message<"redrover.api.v1.PlanRepairResponse"> & {
+  /**
+   * @generated from field: redrover.api.v1.Plan plan = 1;
+   */
+  plan?: Plan | undefined;
+};
+
+/**
+ * Describes the message redrover.api.v1.PlanRepairResponse.
+ * Use `create(PlanRepairResponseSchema)` to create a new message.
+ */
+export const PlanRepairResponseSchema: GenMessage<PlanRepairResponse> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 57);
+
+/**
+ * @generated from message redrover.api.v1.RepairClusterRequest
+ */
+export type RepairClusterRequest = Message<"redrover.api.v1.RepairClusterRequest"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * @generated from field: string fingerprint = 2;
+   */
+  fingerprint: string;
+};
+
+/**
+ * Describes the message redrover.api.v1.RepairClusterRequest.
+ * Use `create(RepairClusterRequestSchema)` to create a new message.
+ */
+export const RepairClusterRequestSchema: GenMessage<RepairClusterRequest> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 58);
+
+/**
+ * @generated from message redrover.api.v1.RepairClusterResponse
+ */
+export type RepairClusterResponse = Message<"redrover.api.v1.RepairClusterResponse"> & {
+  /**
+   * @generated from field: redrover.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message redrover.api.v1.RepairClusterResponse.
+ * Use `create(RepairClusterResponseSchema)` to create a new message.
+ */
+export const RepairClusterResponseSchema: GenMessage<RepairClusterResponse> = /*@__PURE__*/
+  messageDesc(file_redrover_api_v1_api, 59);
 
 /**
  * @generated from message redrover.api.v1.ListOperationsRequest
@@ -1110,7 +1465,7 @@ export type ListOperationsRequest = Message<"redrover.api.v1.ListOperationsReque
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 47);
+  messageDesc(file_redrover_api_v1_api, 60);
 
 /**
  * @generated from message redrover.api.v1.ListOperationsResponse
@@ -1127,7 +1482,7 @@ export type ListOperationsResponse = Message<"redrover.api.v1.ListOperationsResp
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 48);
+  messageDesc(file_redrover_api_v1_api, 61);
 
 /**
  * @generated from message redrover.api.v1.GetOperationRequest
@@ -1144,7 +1499,7 @@ export type GetOperationRequest = Message<"redrover.api.v1.GetOperationRequest">
  * Use `create(GetOperationRequestSchema)` to create a new message.
  */
 export const GetOperationRequestSchema: GenMessage<GetOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 49);
+  messageDesc(file_redrover_api_v1_api, 62);
 
 /**
  * @generated from message redrover.api.v1.GetOperationResponse
@@ -1171,7 +1526,7 @@ export type GetOperationResponse = Message<"redrover.api.v1.GetOperationResponse
  * Use `create(GetOperationResponseSchema)` to create a new message.
  */
 export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 50);
+  messageDesc(file_redrover_api_v1_api, 63);
 
 /**
  * @generated from message redrover.api.v1.WatchOperationRequest
@@ -1188,7 +1543,7 @@ export type WatchOperationRequest = Message<"redrover.api.v1.WatchOperationReque
  * Use `create(WatchOperationRequestSchema)` to create a new message.
  */
 export const WatchOperationRequestSchema: GenMessage<WatchOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 51);
+  messageDesc(file_redrover_api_v1_api, 64);
 
 /**
  * @generated from message redrover.api.v1.WatchOperationResponse
@@ -1229,7 +1584,7 @@ export type WatchOperationResponse = Message<"redrover.api.v1.WatchOperationResp
  * Use `create(WatchOperationResponseSchema)` to create a new message.
  */
 export const WatchOperationResponseSchema: GenMessage<WatchOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 52);
+  messageDesc(file_redrover_api_v1_api, 65);
 
 /**
  * What the operation waits for now; replaces what was said before.
@@ -1248,7 +1603,7 @@ export type WaitsChanged = Message<"redrover.api.v1.WaitsChanged"> & {
  * Use `create(WaitsChangedSchema)` to create a new message.
  */
 export const WaitsChangedSchema: GenMessage<WaitsChanged> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 53);
+  messageDesc(file_redrover_api_v1_api, 66);
 
 /**
  * @generated from message redrover.api.v1.StepProgress
@@ -1275,7 +1630,7 @@ export type StepProgress = Message<"redrover.api.v1.StepProgress"> & {
  * Use `create(StepProgressSchema)` to create a new message.
  */
 export const StepProgressSchema: GenMessage<StepProgress> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 54);
+  messageDesc(file_redrover_api_v1_api, 67);
 
 /**
  * @generated from message redrover.api.v1.PauseOperationRequest
@@ -1292,7 +1647,7 @@ export type PauseOperationRequest = Message<"redrover.api.v1.PauseOperationReque
  * Use `create(PauseOperationRequestSchema)` to create a new message.
  */
 export const PauseOperationRequestSchema: GenMessage<PauseOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 55);
+  messageDesc(file_redrover_api_v1_api, 68);
 
 /**
  * @generated from message redrover.api.v1.PauseOperationResponse
@@ -1309,7 +1664,7 @@ export type PauseOperationResponse = Message<"redrover.api.v1.PauseOperationResp
  * Use `create(PauseOperationResponseSchema)` to create a new message.
  */
 export const PauseOperationResponseSchema: GenMessage<PauseOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 56);
+  messageDesc(file_redrover_api_v1_api, 69);
 
 /**
  * @generated from message redrover.api.v1.ResumeOperationRequest
@@ -1326,7 +1681,7 @@ export type ResumeOperationRequest = Message<"redrover.api.v1.ResumeOperationReq
  * Use `create(ResumeOperationRequestSchema)` to create a new message.
  */
 export const ResumeOperationRequestSchema: GenMessage<ResumeOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 57);
+  messageDesc(file_redrover_api_v1_api, 70);
 
 /**
  * @generated from message redrover.api.v1.ResumeOperationResponse
@@ -1343,7 +1698,7 @@ export type ResumeOperationResponse = Message<"redrover.api.v1.ResumeOperationRe
  * Use `create(ResumeOperationResponseSchema)` to create a new message.
  */
 export const ResumeOperationResponseSchema: GenMessage<ResumeOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 58);
+  messageDesc(file_redrover_api_v1_api, 71);
 
 /**
  * @generated from message redrover.api.v1.CancelOperationRequest
@@ -1360,7 +1715,7 @@ export type CancelOperationRequest = Message<"redrover.api.v1.CancelOperationReq
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 59);
+  messageDesc(file_redrover_api_v1_api, 72);
 
 /**
  * @generated from message redrover.api.v1.CancelOperationResponse
@@ -1377,7 +1732,56 @@ export type CancelOperationResponse = Message<"redrover.api.v1.CancelOperationRe
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_api_v1_api, 60);
+  messageDesc(file_redrover_api_v1_api, 73);
+
+/**
+ * @generated from enum redrover.api.v1.HostChangeKind
+ */
+export enum HostChangeKind {
+  /**
+   * @generated from enum value: HOST_CHANGE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Masters are handed off, then the host's nodes are stopped; they stay where they are.
+   *
+   * @generated from enum value: HOST_CHANGE_KIND_DRAIN = 1;
+   */
+  DRAIN = 1,
+
+  /**
+   * The host's nodes are laid out anew on other hosts.
+   *
+   * @generated from enum value: HOST_CHANGE_KIND_DRAIN_MOVE = 2;
+   */
+  DRAIN_MOVE = 2,
+
+  /**
+   * @generated from enum value: HOST_CHANGE_KIND_UNDRAIN = 3;
+   */
+  UNDRAIN = 3,
+
+  /**
+   * The nodes of a host that is lost are laid out anew on `with`.
+   *
+   * @generated from enum value: HOST_CHANGE_KIND_REPLACE = 4;
+   */
+  REPLACE = 4,
+
+  /**
+   * The host has another address than its nodes announce.
+   *
+   * @generated from enum value: HOST_CHANGE_KIND_READDRESS = 5;
+   */
+  READDRESS = 5,
+}
+
+/**
+ * Describes the enum redrover.api.v1.HostChangeKind.
+ */
+export const HostChangeKindSchema: GenEnum<HostChangeKind> = /*@__PURE__*/
+  enumDesc(file_redrover_api_v1_api, 0);
 
 /**
  * @generated from enum redrover.api.v1.ClusterHealth
@@ -1413,7 +1817,7 @@ export enum ClusterHealth {
  * Describes the enum redrover.api.v1.ClusterHealth.
  */
 export const ClusterHealthSchema: GenEnum<ClusterHealth> = /*@__PURE__*/
-  enumDesc(file_redrover_api_v1_api, 0);
+  enumDesc(file_redrover_api_v1_api, 1);
 
 /**
  * @generated from service redrover.api.v1.HostService
@@ -1460,6 +1864,24 @@ export const HostService: GenService<{
     methodKind: "unary";
     input: typeof RemoveHostRequestSchema;
     output: typeof RemoveHostResponseSchema;
+  },
+  /**
+   * Drain, undrain, replace, readdress: one plan for each cluster that has nodes on the host.
+   *
+   * @generated from rpc redrover.api.v1.HostService.PlanHostChange
+   */
+  planHostChange: {
+    methodKind: "unary";
+    input: typeof PlanHostChangeRequestSchema;
+    output: typeof PlanHostChangeResponseSchema;
+  },
+  /**
+   * @generated from rpc redrover.api.v1.HostService.ApplyHostChange
+   */
+  applyHostChange: {
+    methodKind: "unary";
+    input: typeof ApplyHostChangeRequestSchema;
+    output: typeof ApplyHostChangeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_redrover_api_v1_api, 0);
@@ -1598,6 +2020,32 @@ export const ClusterService: GenService<{
     methodKind: "unary";
     input: typeof TailNodeLogRequestSchema;
     output: typeof TailNodeLogResponseSchema;
+  },
+  /**
+   * What would be lost with a host or zone now, by actual roles.
+   *
+   * @generated from rpc redrover.api.v1.ClusterService.WhatIf
+   */
+  whatIf: {
+    methodKind: "unary";
+    input: typeof WhatIfRequestSchema;
+    output: typeof WhatIfResponseSchema;
+  },
+  /**
+   * @generated from rpc redrover.api.v1.ClusterService.PlanRepair
+   */
+  planRepair: {
+    methodKind: "unary";
+    input: typeof PlanRepairRequestSchema;
+    output: typeof PlanRepairResponseSchema;
+  },
+  /**
+   * @generated from rpc redrover.api.v1.ClusterService.RepairCluster
+   */
+  repairCluster: {
+    methodKind: "unary";
+    input: typeof RepairClusterRequestSchema;
+    output: typeof RepairClusterResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_redrover_api_v1_api, 2);
