@@ -1,5 +1,6 @@
 /** The pure domain of Redrover: no I/O, no clock, no randomness that is not passed in. */
 export * from './errors.ts';
+export * from './model/cut-off.ts';
 export * from './model/finding.ts';
 export * from './model/host.ts';
 export * from './model/host-change.ts';
@@ -62,6 +63,7 @@ export {
   type ReleaseName,
 } from './releases/release-name.ts';
 export * from './placement/domains.ts';
+export { effectiveRoles, type EffectiveRole } from './placement/effective-roles.ts';
 export { hostBudgetBytes, nodeMemoryBytes } from './placement/host-capacity.ts';
 export type { LayoutQuality, QualityMeasure } from './placement/layout-quality.ts';
 export { isAcceptable, lintLayout } from './placement/lint-layout.ts';
