@@ -271,6 +271,7 @@ const processMessage = wire.processObservationToProto({
   reason: '',
   marker: undefined,
   hasData: false,
+  identityLost: false,
   planHash: '',
   buildId: '',
 });

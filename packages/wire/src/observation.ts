@@ -118,6 +118,7 @@ export function processObservationToProto(
     reason: process.reason,
     marker: optional(marker, (own) => ({ ...own })),
     hasData: process.hasData,
+    identityLost: process.identityLost,
     planHash: process.planHash,
     buildId: process.buildId,
   });
@@ -139,6 +140,7 @@ export function processObservationFromProto(
       layoutNumber: marker.layoutNumber,
     })),
     hasData: message.hasData,
+    identityLost: message.identityLost,
     planHash: message.planHash,
     buildId: message.buildId,
   };

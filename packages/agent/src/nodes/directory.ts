@@ -14,18 +14,25 @@ export interface DirectoryContents {
 }
 
 export async function inspectDirectory(paths: NodePaths): Promise<DirectoryContents> {
-  let names: string[];
-  try {
-    // A half-written file of a killed agent is nothing that somebody put there.
-    names = (await readdir(paths.directory)).filter((name) => !isTemporaryFile(name));
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') {
-      return { exists: false, names: [], marker: undefined, hasData: false };
-    }
-    throw fileError(thrown, `reading the directory ${paths.directory}`);
-  }
+  const names = await listDirectory(paths);
+  if (names === undefined) return { exists: false, names: [], marker: undefined, hasData: false };
   const marker = await readMarker(paths);
   return { exists: true, names, marker, hasData: names.some(isData) };
+}
+
+/** The names in it, but for half-written files of a killed agent; undefined when it is not there. */
+export async function listDirectory({ directory }: NodePaths): Promise<string[] | undefined> {
+  try {
+    return (await readdir(directory)).filter((name) => !isTemporaryFile(name));
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return undefined;
+    throw fileError(thrown, `reading the directory ${directory}`);
+  }
+}
+
+/** Whether it is an AOF or an RDB file. */
+export function isDataset(name: string): boolean {
+  return name === AOF_DIRECTORY_NAME || name.endsWith('.aof') || name.endsWith('.rdb');
 }
 
 /**
@@ -57,11 +64,5 @@ export function refuseForeignDirectory(
 }
 
 function isData(name: string): boolean {
-  return (
-    name === AOF_DIRECTORY_NAME ||
-    name.endsWith('.aof') ||
-    name.endsWith('.rdb') ||
-    name === 'nodes.conf' ||
-    /^nodes-\d+\.conf$/.test(name)
-  );
+  return isDataset(name) || name === 'nodes.conf' || /^nodes-\d+\.conf$/.test(name);
 }

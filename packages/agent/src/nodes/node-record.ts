@@ -66,6 +66,8 @@ export interface NodeRecord {
   readonly desired: DesiredState;
   readonly process: ProcessIdentity | undefined;
   readonly lastSeen: LastSeen | undefined;
+  /** What was last seen before the directory was made anew, as long as the new node has not answered. */
+  readonly former?: LastSeen | undefined;
   /** Where the server put its whole state when it was asked to stop; false: nowhere. */
   readonly cleanStop: CleanStop;
 }

@@ -5,9 +5,9 @@ import type { LastSeen, NodeRecord, PeerAddress } from '../nodes/node-record.ts'
 import type { NodePaths } from '../nodes/paths.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import { NodeObserver } from '../redis/observe.ts';
+import { readIdentity, readWrittenView } from './identity.ts';
 import { NodeSupervisor, type SupervisorOptions } from './node-supervisor.ts';
 import { readNofileSoft } from './processes.ts';
-import { readOwnView } from './start-facts.ts';
 import { TimingGuard } from './timing-guard.ts';
 
 export interface ObserveNodeOptions {
@@ -47,7 +47,7 @@ export class AgentNode {
     });
     this.#observer = new NodeObserver(this.connection, {
       readNofileSoft,
-      readOwnId: async () => (await readOwnView(paths))?.myself.nodeId ?? '',
+      readOwnId: async () => (await readWrittenView(paths))?.myself.nodeId ?? '',
     });
     this.#host = plan.node.host;
     this.#now = options.now;
@@ -73,11 +73,18 @@ export class AgentNode {
         marker: marker === undefined ? undefined : markerOnly(marker),
         // A server that answers has written its nodes.conf.
         hasData: contents?.hasData ?? true,
+        identityLost: redis === undefined && (await this.#isIdentityLost()),
         planHash,
         buildId: build.id,
       },
       redis,
     };
+  }
+
+  /** Only of a node that is down: a living server writes its nodes.conf itself. */
+  async #isIdentityLost(): Promise<boolean> {
+    if (this.supervisor.process !== undefined) return false;
+    return (await readIdentity(this.record, this.paths)) === 'lost';
   }
 
   /** Each second it is the same: only what differs from what was kept is looked at closer. */

@@ -158,6 +158,7 @@ export class NodeRegistry {
                 layoutNumber: marker.layoutNumber,
               },
         hasData,
+        identityLost: false,
         planHash: '',
         buildId: '',
       },

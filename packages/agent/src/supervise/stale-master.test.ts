@@ -4,6 +4,9 @@ import { decideStart, type StartFacts } from './stale-master.ts';
 
 /** A master with a replica and slots that crashed, and whose AOF is gone. */
 const DANGEROUS: StartFacts = {
+  identity: 'kept',
+  directory: '/usr/local/redis/6379',
+  cluster: 'shop',
   wasMaster: true,
   slots: [{ start: 0, end: 5460 }],
   replicas: ['10.0.0.2:6379'],

@@ -6,9 +6,15 @@
  * its slots; then it comes back as that node's replica, and nothing is lost.
  */
 import { formatRanges, countSlots, type SlotRange } from '@redrover/core';
+import type { Identity } from './identity.ts';
 
 /** What is known of a node that does not run and should. */
 export interface StartFacts {
+  readonly identity: Identity;
+  /** Of the node, for messages. */
+  readonly directory: string;
+  /** Its name, for messages. */
+  readonly cluster: string;
   /** Master by its nodes.conf or by what was last seen of it. */
   readonly wasMaster: boolean;
   readonly slots: readonly SlotRange[];
@@ -43,6 +49,10 @@ const FAILOVER_TIMEOUTS = 2;
 const FAILOVER_MARGIN_MS = 5_000;
 
 export function decideStart(facts: StartFacts): StartDecision {
+  if (facts.identity === 'no-directory') return { kind: 'hold', reason: describeGone(facts) };
+  if (facts.identity === 'lost' && !facts.released) {
+    return { kind: 'hold', reason: describeStranger(facts) };
+  }
   const endangersNobody =
     !facts.wasMaster || facts.replicas.length === 0 || countSlots(facts.slots) === 0;
   if (endangersNobody || facts.cleanStop || facts.superseded || facts.released) {
@@ -60,6 +70,29 @@ export function decideStart(facts: StartFacts): StartDecision {
       'the host was restarted and the last second of the AOF may be missing; waiting up to ' +
       `${Math.ceil(patienceMs / 1000)} s for a replica (${facts.replicas.join(', ')}) to take over`,
   };
+}
+
+/** Nothing is there to be started, so nothing can be released either. */
+function describeGone(facts: StartFacts): string {
+  return (
+    `its directory ${facts.directory} is gone${describePast(facts)}. Put it back, or let ` +
+    `\`redrover cluster repair ${facts.cluster}\` make the node anew from another one of its shard`
+  );
+}
+
+function describeStranger(facts: StartFacts): string {
+  return (
+    `its nodes.conf in ${facts.directory} is gone or broken${describePast(facts)}: started now, it ` +
+    'would be a stranger to its cluster, under a new node id. Put the file back, or let ' +
+    `\`redrover cluster repair ${facts.cluster}\` make the node anew from another one of its shard. ` +
+    'To start it as a stranger all the same, use `redrover-agent release-node PORT` on this host'
+  );
+}
+
+function describePast({ wasMaster, slots, replicas }: StartFacts): string {
+  if (!wasMaster || countSlots(slots) === 0) return '';
+  const followers = replicas.length === 0 ? 'without replicas' : `with ${replicas.join(', ')}`;
+  return `, and it was master of slots ${formatRanges(slots)}, ${followers}`;
 }
 
 function describeLoss(facts: StartFacts): string {

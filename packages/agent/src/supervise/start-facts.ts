@@ -16,6 +16,7 @@ import { readNodeFile } from '../nodes/node-file.ts';
 import { RDB_NAME, type NodePaths } from '../nodes/paths.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import { readAofState } from './aof-state.ts';
+import { readIdentity, readWrittenView } from './identity.ts';
 import { readBootId } from './processes.ts';
 import type { StartFacts } from './stale-master.ts';
 
@@ -52,7 +53,12 @@ export async function gatherStartFacts(
   const past = await readPast(question);
   const config = (await readNodeFile(paths.config)) ?? '';
   const aof = await aofFacts(record, paths, config);
+  const identity = await readIdentity(record, paths);
+  const isLost = identity === 'lost' || identity === 'no-directory';
   return {
+    identity,
+    directory: paths.directory,
+    cluster: record.cluster,
     wasMaster: past.wasMaster,
     slots: past.slots,
     replicas: past.replicas.map(({ address, port }) => `${address}:${port}`),
@@ -61,7 +67,8 @@ export async function gatherStartFacts(
     aofProblem: aof,
     aofAlwaysSynced: readDirective(config, 'appendfsync') === 'always',
     rebooted: record.process !== undefined && record.process.bootId !== readBootId(),
-    superseded: question.askPeers && (await isSuperseded(record, past)),
+    // Nothing that a peer says gives a lost node its identity back.
+    superseded: !isLost && question.askPeers && (await isSuperseded(record, past)),
     released: (await readIfPresent(releaseFile(records, record.port))) === releaseWord(record),
     heldMs: question.heldMs,
     nodeTimeoutMs: record.plan.nodeTimeoutMs,
@@ -88,7 +95,7 @@ interface Past {
  * its replicas would copy it all the same.
  */
 async function readPast({ record, paths }: StartQuestion): Promise<Past> {
-  const seen = record.lastSeen;
+  const seen = record.lastSeen ?? record.former;
   const remembered: Past = {
     nodeId: seen?.nodeId ?? '',
     wasMaster: seen?.role === 'master',
@@ -97,7 +104,7 @@ async function readPast({ record, paths }: StartQuestion): Promise<Past> {
     replicas: seen?.replicas ?? [],
     peers: seen?.peers ?? [],
   };
-  const written = await readOwnView(paths);
+  const written = await readWrittenView(paths);
   if (written === undefined) return remembered;
   const { myself, view } = written;
   const others = view.nodes.filter((node) => node.nodeId !== myself.nodeId).map(addressOf);
@@ -111,22 +118,6 @@ async function readPast({ record, paths }: StartQuestion): Promise<Past> {
     replicas: followers.length > 0 ? followers : remembered.replicas,
     peers: others.length > 0 ? others : remembered.peers,
   };
-}
-
-/** The node's own line of its nodes.conf and the view that it wrote there last. */
-export async function readOwnView(
-  paths: NodePaths,
-): Promise<{ myself: ViewNode; view: ClusterView } | undefined> {
-  const text = await readNodeFile(paths.clusterConfig);
-  if (text === undefined) return undefined;
-  try {
-    const { myselfId, view } = readClusterNodes(text);
-    const myself = view.nodes.find((node) => node.nodeId === myselfId);
-    return myself === undefined ? undefined : { myself, view };
-  } catch {
-    // Broken: the server refuses to start on it, so it decides nothing here.
-    return undefined;
-  }
 }
 
 /** Whether a start on this config loads the AOF, and so no snapshot. */

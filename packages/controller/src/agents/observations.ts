@@ -186,6 +186,7 @@ function absentNode(key: NodeKey, host: string, observedAtMs: number): NodeObser
       reason: '',
       marker: undefined,
       hasData: false,
+      identityLost: false,
       planHash: '',
       buildId: '',
     },

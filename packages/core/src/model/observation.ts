@@ -47,6 +47,11 @@ export interface ProcessObservation {
   readonly marker: NodeMarker | undefined;
   /** Whether the directory holds data or cluster state (an AOF, an RDB file or a nodes.conf). */
   readonly hasData: boolean;
+  /**
+   * The node was known in a cluster, and its directory holds no nodes.conf (or an empty or broken one) any more:
+   * started, it would be a stranger under a new node id. The agent holds such a node; it has to be made anew.
+   */
+  readonly identityLost: boolean;
   /** Fingerprint of the node plan that the config in force was rendered from; empty if none. */
   readonly planHash: string;
   /** The build that the node runs or would be started with; empty if none. */

@@ -18,6 +18,7 @@ export const ABSENT: ProcessObservation = {
   reason: '',
   marker: undefined,
   hasData: false,
+  identityLost: false,
   planHash: '',
   buildId: '',
 };

@@ -220,6 +220,7 @@ export const processObservation = record<core.ProcessObservation>({
   reason: text,
   marker: maybe(record<core.NodeMarker>({ cluster: text, clusterId: text, layoutNumber: uint32 })),
   hasData: bool,
+  identityLost: bool,
   planHash: text,
   buildId: text,
 });
