@@ -1,5 +1,5 @@
-// Three projects: `unit` beside the sources, `integration` against real redis-server processes,
-// and `e2e` through the built programs. They run one after another, so that only tests of one kind
+// Four projects: `unit` beside the sources, `integration` against real redis-server processes,
+// `e2e` through the built programs, and `lab` on hosts that are crashed and cut off. They run one after another, so that only tests of one kind
 // share the machine. `npm test -- --project unit` runs one of them.
 
 import { defineConfig } from 'vitest/config';
@@ -43,6 +43,18 @@ export default defineConfig({
           name: 'e2e',
           sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: SLOW_TEST_MS,
+          hookTimeout: SLOW_TEST_MS,
+          fileParallelism: false,
+          env,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          sequence: { groupOrder: 3 },
+          include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Decides whom a host does not reach. Runs in the host's network namespace.
+#
+# $1 the hardware address of nobody, then the addresses of all that it is cut off from.
+set -eu
+nobody=$1
+shift
+ip neighbour flush dev eth0 nud permanent
+for address in "$@"; do
+  ip neighbour replace "$address" lladdr "$nobody" nud permanent dev eth0
+done

@@ -1,0 +1,125 @@
+/**
+ * One host of a lab: its disk, which outlives crashes, and its namespaces, which do not. Plugging
+ * it into the switch and what runs on it are its users' matter.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { childOf, ended, firstLine, run, start } from './command.ts';
+import type { CommandOptions, CommandResult, StartOptions } from './command.ts';
+import type { Enclosure } from './enclosure.ts';
+import { scriptPath } from './enclosure.ts';
+
+interface RunningHost {
+  /** nsenter, which ends when pid 1 of the host does. */
+  readonly child: ChildProcess;
+  /** Of the host's pid 1, as this process counts. */
+  readonly pid: number;
+}
+
+// What an init system gives to what it starts.
+const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  NO_COLOR: '1',
+};
+
+const NAMESPACES = ['--net', '--mount', '--pid', '--uts', '--ipc'];
+
+export class LabHost {
+  readonly name: string;
+  readonly #enclosure: Enclosure;
+  #running: RunningHost | undefined;
+
+  constructor(name: string, enclosure: Enclosure) {
+    this.name = name;
+    this.#enclosure = enclosure;
+  }
+
+  /** Of the host in the enclosure: disk, mount point, what is beside the disk. */
+  get folder(): string {
+    return `/mnt/hosts/${this.name}`;
+  }
+
+  get isUp(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Of the host's pid 1, as this process counts. Errors: the host is down. */
+  get pid(): number {
+    if (this.#running === undefined) throw new Error(`${this.name} is down: boot it first`);
+    return this.#running.pid;
+  }
+
+  async makeDisk(sizeMb: number): Promise<void> {
+    const script = `
+      mkdir -p "$1/root" "$1/disk" "$1/lab"
+      chmod 1777 "$1/lab"
+      mount -t tmpfs -o "size=$2m,mode=755" disk "$1/disk"
+      mkdir "$1/disk/upper" "$1/disk/work"
+    `;
+    await this.#enclosure.run(script, [this.folder, `${sizeMb}`]);
+  }
+
+  /** Starts its pid 1; resolves when its root is in place. */
+  async boot(): Promise<void> {
+    if (this.isUp) throw new Error(`${this.name} is up already`);
+    const namespaces = [...NAMESPACES, '--fork', '--kill-child=SIGKILL'];
+    const init = ['unshare', ...namespaces, 'sh', scriptPath('host.sh'), this.name];
+    const child = start(this.#enclosure.enter(init), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: ENVIRONMENT,
+    });
+    await firstLine(child, `booting ${this.name}`);
+    if (child.pid === undefined) throw new Error('nsenter got no pid');
+    const pid = await childOf(await childOf(child.pid));
+    this.#running = { child, pid };
+  }
+
+  /** Kills its pid 1, and with that everything on it; the disk stays as its programs saw it. */
+  async kill(): Promise<void> {
+    const { child, pid } = this.#running ?? {};
+    if (child === undefined || pid === undefined) throw new Error(`${this.name} is down already`);
+    this.#running = undefined;
+    process.kill(pid, 'SIGKILL');
+    await ended(child);
+  }
+
+  /** Runs a program on the host, as root. */
+  async exec(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return run(this.enter(argv), { ...options, env: { ...ENVIRONMENT, ...options.env } });
+  }
+
+  /** Starts a program on the host, as root; it is ended by `endGroup`, or with the host. */
+  spawn(argv: readonly string[], options: StartOptions): ChildProcess {
+    return start(this.enter(argv), { ...options, env: { ...ENVIRONMENT, ...options.env } });
+  }
+
+  /** The command that runs another one on the host. */
+  enter(argv: readonly string[]): string[] {
+    return ['nsenter', '--target', `${this.pid}`, '--all', '--', ...argv];
+  }
+
+  /** Where this process sees an absolute path of the running host. */
+  path(path: string): string {
+    return join(`/proc/${this.pid}/root`, path);
+  }
+
+  async writeFile(path: string, text: string): Promise<void> {
+    await mkdir(dirname(this.path(path)), { recursive: true });
+    await writeFile(this.path(path), text);
+  }
+
+  /** The pid, as the host counts, of the first process whose command line fits. */
+  async findProcess(fits: (commandLine: string) => boolean): Promise<number | undefined> {
+    const names = await readdir(this.path('/proc'));
+    for (const name of names.filter((each) => /^\d+$/.test(each))) {
+      // It may end between the two looks.
+      const text = await readFile(this.path(`/proc/${name}/cmdline`), 'utf8').catch(() => '');
+      if (fits(text.replaceAll('\0', ' ').trim())) return Number(name);
+    }
+    return undefined;
+  }
+}
