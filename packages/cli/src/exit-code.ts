@@ -5,7 +5,7 @@ export const ExitCode = {
   done: 0,
   /** Something failed; the error says what and what to do next. */
   failed: 1,
-  /** A plan has changes, a check has findings, a tuning item differs. */
+  /** A plan has changes, a check has findings, a tuning item differs, a loss would not be survived. */
   attention: 2,
   /** The controller cannot be reached. */
   unreachable: 3,

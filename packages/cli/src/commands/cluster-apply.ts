@@ -4,20 +4,12 @@ import type { ClusterSpec, Operation } from '@redrover/core';
 import { clusterSpecToProto, operationFromProto } from '@redrover/wire';
 
 import { ExitCode } from '../exit-code.ts';
-import { flagOption } from '../program/define-command.ts';
 import type { Handler } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
-import { toOperationView } from '../render/operation-view.ts';
-import {
-  countSteps,
-  renderPlan,
-  renderRefusal,
-  toPlanView,
-  toRefusalView,
-} from '../render/plan-view.ts';
+import { renderPlan, renderRefusal, toPlanView, toRefusalView } from '../render/plan-view.ts';
 import type { PlanView, RefusalView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
-import { followToEnd } from './operation.ts';
+import { approvePlans, joinOperations, planOrJoin } from './approve-plans.ts';
 import { readSpecOption } from './spec-option.ts';
 
 export type PlanResult =
@@ -44,12 +36,16 @@ export const planCluster: Handler = async (session, invocation) => {
 export const applyCluster: Handler = async (session, invocation) => {
   const { output } = session;
   const spec = readSpecOption(session, invocation);
-  const detach = flagOption(invocation, 'detach');
-  const { plan, refusal, running } = await planOrJoin(session, spec);
-  if (running !== undefined) {
-    output.note(`Operation ${running.id} is doing this already.`);
-    return detach ? reportDetached(session, running) : followToEnd(session, { operation: running });
-  }
+  // Another spec is refused before the controller looks at what is under way; a change that says
+  // why it is made, such as a drain, is none that this spec asks for.
+  const isSame = ({ kind, reason }: Operation): boolean =>
+    kind === 'create' || (kind === 'change' && reason === '');
+  const { planned, running } = await planOrJoin(session, {
+    plan: () => fetchPlan(session, spec),
+    isSame,
+  });
+  if (running !== undefined) return joinOperations(session, invocation, [running]);
+  const { plan, refusal } = planned;
   if (refusal !== undefined) {
     output.result({ refusal }, (view) => renderRefusal(refusal, view));
     return ExitCode.failed;
@@ -59,36 +55,12 @@ export const applyCluster: Handler = async (session, invocation) => {
     output.result({ empty: true }, () => `${spec.name} is as the spec says; nothing to do.`);
     return ExitCode.done;
   }
-  if (!(await session.confirm(`Apply this plan to ${spec.name}?`))) {
-    output.note('Nothing was changed.');
-    return ExitCode.failed;
-  }
-  const operation = await startOperation(session, spec, plan);
-  return detach
-    ? reportDetached(session, operation)
-    : followToEnd(session, { operation, foreseenSteps: countSteps(plan) });
+  return approvePlans(session, invocation, {
+    plans: [plan],
+    question: `Apply this plan to ${spec.name}?`,
+    apply: async () => [await startOperation(session, spec, plan)],
+  });
 };
-
-type PlanOrRunning =
-  | (PlanResult & { readonly running?: undefined })
-  | { readonly running: Operation; readonly plan?: undefined; readonly refusal?: undefined };
-
-/**
- * The controller plans nothing for a cluster with an operation under way, and refuses another spec
- * before that: so the operation that it names is doing what this spec says, and is joined.
- */
-async function planOrJoin(session: Session, spec: ClusterSpec): Promise<PlanOrRunning> {
-  try {
-    return await fetchPlan(session, spec);
-  } catch (thrown) {
-    const id = thrown instanceof RedroverError ? thrown.context['operation'] : undefined;
-    if (id === undefined) throw thrown;
-    const answer = await session.api.operations.getOperation({ operation: id });
-    const running = operationFromProto(present(answer.operation, 'operation'));
-    if (running.kind === 'remove') throw thrown;
-    return { running };
-  }
-}
 
 /** Approves exactly the plan that was shown; a stale one is refused by the controller. */
 export async function startOperation(
@@ -98,13 +70,6 @@ export async function startOperation(
 ): Promise<Operation> {
   const answer = await api.clusters.applyCluster({ spec: clusterSpecToProto(spec), fingerprint });
   return operationFromProto(present(answer.operation, 'operation'));
-}
-
-export function reportDetached({ output }: Session, operation: Operation): ExitCode {
-  output.result(toOperationView(operation), () => {
-    return `Operation ${operation.id} is ${operation.state}: redrover op watch ${operation.id}`;
-  });
-  return ExitCode.done;
 }
 
 /** Errors: `failed-precondition` with the reasons, for callers that cannot show a refusal. */

@@ -6,8 +6,8 @@ import { argumentAt, flagOption } from '../program/define-command.ts';
 import type { Handler } from '../program/define-command.ts';
 import { countSteps, renderPlan, toPlanView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
-import { reportDetached } from './cluster-apply.ts';
-import { followToEnd } from './operation.ts';
+import { reportDetached } from './approve-plans.ts';
+import { followAll } from './follow.ts';
 
 export const removeCluster: Handler = async (session, invocation) => {
   const { api, output } = session;
@@ -34,6 +34,6 @@ export const removeCluster: Handler = async (session, invocation) => {
   });
   const operation = operationFromProto(present(removal.operation, 'operation'));
   return flagOption(invocation, 'detach')
-    ? reportDetached(session, operation)
-    : followToEnd(session, { operation, foreseenSteps: countSteps(plan) });
+    ? reportDetached(session, [operation])
+    : followAll(session, [{ operation, foreseenSteps: countSteps(plan) }]);
 };

@@ -1,7 +1,10 @@
 /** `redrover cluster …`: which commands there are; each has a file of its own or a short handler here. */
+import type { Waiting } from '@redrover/core';
+import { waitingFromProto } from '@redrover/wire';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 
+import type { Api } from '../connection/api.ts';
 import { ExitCode } from '../exit-code.ts';
 import { argumentAt } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
@@ -11,12 +14,16 @@ import { applyCluster, planCluster } from './cluster-apply.ts';
 import { checkCluster } from './cluster-check.ts';
 import { connectCluster } from './cluster-connect.ts';
 import { removeCluster } from './cluster-remove.ts';
-import { withSpecOptions } from './spec-option.ts';
+import { defineRepair } from './cluster-repair.ts';
+import { defineWhatIf } from './cluster-what-if.ts';
+import { SPEC_HELP, withSpecOptions } from './spec-option.ts';
 
 const MAX_LOG_LINES = 10_000;
 
 export function defineClusterCommands(program: Command, attach: Attach): void {
-  const cluster = program.command('cluster').description('clusters: plan, create, look, check');
+  const cluster = program
+    .command('cluster')
+    .description('clusters: plan, create, look, check, repair');
   defineChanges(cluster, attach);
   attach(cluster.command('ls').description('list the clusters'), listClusters);
   attach(
@@ -37,6 +44,7 @@ export function defineClusterCommands(program: Command, attach: Attach): void {
       .argument('<name>'),
     checkCluster,
   );
+  defineWhatIf(cluster, attach);
   attach(
     cluster.command('credentials').description('user name and password').argument('<name>'),
     showCredentials,
@@ -64,16 +72,23 @@ export function defineClusterCommands(program: Command, attach: Attach): void {
 function defineChanges(cluster: Command, attach: Attach): void {
   attach(
     withSpecOptions(
-      cluster.command('plan').description('show what a spec would do (exit code 2: changes)'),
+      cluster
+        .command('plan')
+        .description('show what a spec would do (exit code 2: changes)')
+        .addHelpText('after', SPEC_HELP),
     ),
     planCluster,
   );
   attach(
     withSpecOptions(
-      cluster.command('apply').description('show the plan, ask, and carry it out'),
+      cluster
+        .command('apply')
+        .description('show the plan, ask, and carry it out')
+        .addHelpText('after', '\nWhat a spec may say: `redrover cluster plan --help`.'),
     ).option('--detach', 'do not wait for the end'),
     applyCluster,
   );
+  defineRepair(cluster, attach);
   attach(
     cluster
       .command('rm')
@@ -95,9 +110,17 @@ const listClusters: Handler = async ({ api, output }) => {
 const showCluster: Handler = async ({ api, output }, invocation) => {
   const answer = await api.clusters.getCluster({ cluster: argumentAt(invocation, 0) });
   const details = toClusterDetails(answer);
-  output.result(details, (view) => renderCluster(details, view));
+  const waits = await listWaits(api, details.operation?.id);
+  output.result({ ...details, waits }, (view) => renderCluster(details, waits, view));
   return ExitCode.done;
 };
+
+/** What an operation that is under way waits for. */
+async function listWaits(api: Api, operation: string | undefined): Promise<readonly Waiting[]> {
+  if (operation === undefined) return [];
+  const { waits } = await api.operations.getOperation({ operation });
+  return waits.map((each) => waitingFromProto(each));
+}
 
 const showNodes: Handler = async ({ api, output }, invocation) => {
   const answer = await api.clusters.getCluster({ cluster: argumentAt(invocation, 0) });

@@ -8,9 +8,12 @@ import { argumentAt } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
 import { renderHost, renderHosts, renderTuning, toHostView } from '../render/host-view.ts';
 import { present } from '../render/present.ts';
+import { defineHostChanges } from './host-change.ts';
 
 export function defineHostCommands(program: Command, attach: Attach): void {
-  const host = program.command('host').description('the machines that carry nodes');
+  const host = program
+    .command('host')
+    .description('the machines that carry nodes: look, tune, drain, replace');
   attach(host.command('ls').description('list the hosts'), listHosts);
   attach(
     host
@@ -33,6 +36,7 @@ export function defineHostCommands(program: Command, attach: Attach): void {
       .argument('<host>'),
     tuneHost,
   );
+  defineHostChanges(host, attach);
   attach(
     host
       .command('rm')

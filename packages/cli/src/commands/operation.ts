@@ -1,13 +1,10 @@
 /** `redrover op …`: operations under way and past ones. */
-import type { Operation } from '@redrover/core';
 import { attemptFromProto, operationFromProto, waitingFromProto } from '@redrover/wire';
 import type { Command } from 'commander';
 
 import { ExitCode } from '../exit-code.ts';
 import { argumentAt, textOption } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
-import type { Session } from '../program/session.ts';
-import { watchOperation } from '../progress/watch-operation.ts';
 import {
   renderOperation,
   renderOperations,
@@ -15,6 +12,7 @@ import {
   toOperationView,
 } from '../render/operation-view.ts';
 import { present } from '../render/present.ts';
+import { followAll } from './follow.ts';
 
 export function defineOperationCommands(program: Command, attach: Attach): void {
   const op = program.command('op').alias('operation').description('operations on clusters');
@@ -68,35 +66,8 @@ const showOperation: Handler = async ({ api, output }, invocation) => {
 const watch: Handler = async (session, invocation) => {
   const id = argumentAt(invocation, 0);
   const { operation } = await session.api.operations.getOperation({ operation: id });
-  return followToEnd(session, { operation: operationFromProto(present(operation, 'operation')) });
+  return followAll(session, [{ operation: operationFromProto(present(operation, 'operation')) }]);
 };
-
-export interface FollowInput {
-  readonly operation: Operation;
-  readonly foreseenSteps?: number | undefined;
-}
-
-/** Watches, then prints how it ended; the exit code is the operation's outcome. */
-export async function followToEnd(session: Session, input: FollowInput): Promise<ExitCode> {
-  const { api, output } = session;
-  const result = await watchOperation({ api, output, ...input });
-  if (result.kind === 'detached') {
-    const { id } = input.operation;
-    output.note(`Detached; the operation goes on. Follow it with: redrover op watch ${id}`);
-    return ExitCode.interrupted;
-  }
-  const { operation } = result;
-  output.result(toOperationView(operation), ({ style }) => {
-    if (operation.state === 'done') return `${style.good('done')}: ${describe(operation)}`;
-    const reason = operation.message === '' ? '' : `: ${operation.message}`;
-    return `${style.bad(operation.state)}: ${describe(operation)}${reason}`;
-  });
-  return operation.state === 'done' ? ExitCode.done : ExitCode.failed;
-}
-
-function describe({ id, kind, cluster }: Operation): string {
-  return `${kind} ${cluster} (operation ${id})`;
-}
 
 type StateChange = 'pauseOperation' | 'resumeOperation' | 'cancelOperation';
 

@@ -12,6 +12,7 @@ import type { Api } from '../connection/api.ts';
 import { isUnreachable } from '../connection/unreachable.ts';
 import type { Output } from '../output/output.ts';
 import { createDisplay } from './display.ts';
+import type { Display } from './display.ts';
 import { OperationDisplay } from './operation-display.ts';
 import { applyEvent, hasEnded, startProgress } from './operation-progress.ts';
 import type { OperationEvent } from './operation-progress.ts';
@@ -23,6 +24,8 @@ export interface WatchInput {
   readonly foreseenSteps?: number | undefined;
   /** Ends the watching from outside, beside Ctrl-C. */
   readonly signal?: AbortSignal | undefined;
+  /** A part of one that several operations share; undefined: one of its own. */
+  readonly display?: Display | undefined;
 }
 
 export type WatchResult =
@@ -43,7 +46,7 @@ export async function watchOperation(input: WatchInput): Promise<WatchResult> {
   process.on('SIGINT', onInterrupt);
   const signals = input.signal === undefined ? [] : [input.signal];
   const signal = AbortSignal.any([interrupt.signal, ...signals]);
-  const display = createDisplay(output.stderr, output.notes);
+  const display = input.display ?? createDisplay(output.stderr, output.notes);
   const shown = new OperationDisplay(display, output.notes.style);
   let progress = startProgress(operation, input.foreseenSteps);
   const redrawing = setInterval(() => shown.redraw(progress, Date.now()), REDRAW_INTERVAL_MS);

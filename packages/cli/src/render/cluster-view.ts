@@ -1,7 +1,9 @@
 /** A cluster for scripts: what was planned and what was seen, joined by node. Rendering is elsewhere. */
-import { countSlots, formatRanges } from '@redrover/core';
+import { countSlots, effectiveRoles, formatRanges } from '@redrover/core';
 import type {
+  ClusterSpec,
   ClusterView as NodesView,
+  EffectiveRole,
   Finding,
   LayoutNode,
   NodeObservation,
@@ -12,6 +14,7 @@ import type {
 import { ClusterHealth } from '@redrover/proto';
 import type { ClusterSummary, GetClusterResponse } from '@redrover/proto';
 import {
+  clusterSpecFromProto,
   findingFromProto,
   layoutFromProto,
   nodeObservationFromProto,
@@ -25,6 +28,8 @@ import { isoTime } from './times.ts';
 
 export type Health = 'ok' | 'degraded' | 'down' | 'unknown';
 
+export type OperationBrief = Pick<Operation, 'id' | 'kind' | 'state' | 'reason' | 'automatic'>;
+
 export interface SummaryView {
   readonly name: string;
   readonly clusterId: string;
@@ -33,7 +38,7 @@ export interface SummaryView {
   readonly shards: number;
   readonly nodeCount: number;
   readonly layoutNumber: number;
-  readonly operation: Pick<Operation, 'id' | 'kind' | 'state'> | null;
+  readonly operation: OperationBrief | null;
 }
 
 export interface NodeView {
@@ -44,9 +49,11 @@ export interface NodeView {
   readonly address: string;
   readonly port: number;
   readonly busPort: number;
-  /** As Redis says; the preferred role until it has answered. */
+  /** As Redis says; of a node that does not answer, what it would come back as. */
   readonly role: NodeRole;
   readonly preferredRole: NodeRole;
+  /** What the layout wants it to be now: the preferred role, save while hosts are drained. */
+  readonly wantedRole: EffectiveRole;
   readonly shard: string;
   /** `0-5460`, as seen; of a replica none, as its master serves them. */
   readonly slots: readonly string[];
@@ -71,6 +78,10 @@ export interface NodeView {
 
 export interface ClusterDetails extends SummaryView {
   readonly slotsCovered: number;
+  /** Under maintenance: their nodes are stopped. */
+  readonly drainedHosts: readonly string[];
+  readonly repair: ClusterSpec['repair'];
+  readonly repairQuietMs: number;
   readonly nodes: readonly NodeView[];
   readonly findings: readonly Finding[];
 }
@@ -86,11 +97,12 @@ export function toSummaryView(summary: ClusterSummary): SummaryView {
     shards: summary.shards,
     nodeCount: summary.nodes,
     layoutNumber: summary.layoutNumber,
-    operation:
-      operation === undefined
-        ? null
-        : { id: operation.id, kind: operation.kind, state: operation.state },
+    operation: operation === undefined ? null : toOperationBrief(operation),
   };
+}
+
+function toOperationBrief({ id, kind, state, reason, automatic }: Operation): OperationBrief {
+  return { id, kind, state, reason, automatic };
 }
 
 const HEALTH: Readonly<Record<ClusterHealth, Health>> = {
@@ -111,12 +123,25 @@ export function toClusterDetails(answer: GetClusterResponse): ClusterDetails {
       redis === undefined ? [] : [[redis.nodeId, redis.replicationOffset] as const],
     ),
   );
-  const nodes = layout.nodes.map((node) =>
-    toNodeView({ node, observation: byKey.get(node.key), majority, offsets }),
+  const wanted = effectiveRoles(layout);
+  const led = new Set(
+    layout.nodes
+      .filter(({ key }) => byKey.get(key)?.redis?.role === 'master')
+      .map(({ shard }) => shard),
   );
+  const nodes = layout.nodes.map((node) => {
+    const wantedRole = wanted.get(node.key) ?? node.preferredRole;
+    const fallbackRole = led.has(node.shard) ? 'replica' : node.preferredRole;
+    const observation = byKey.get(node.key);
+    return toNodeView({ node, wantedRole, fallbackRole, observation, majority, offsets });
+  });
+  const { repair, repairQuietMs } = clusterSpecFromProto(present(answer.spec, 'spec'));
   return {
     ...toSummaryView(present(answer.summary, 'summary')),
     slotsCovered: nodes.reduce((sum, { slotCount }) => sum + slotCount, 0),
+    drainedHosts: layout.drainedHosts,
+    repair,
+    repairQuietMs,
     nodes: nodes.sort(compareNodes),
     findings: answer.findings.map((each) => findingFromProto(each)),
   };
@@ -124,13 +149,17 @@ export function toClusterDetails(answer: GetClusterResponse): ClusterDetails {
 
 interface JoinInput {
   readonly node: LayoutNode;
+  readonly wantedRole: EffectiveRole;
+  /** Of a node that does not answer: a shard that is led by another will have it as a replica. */
+  readonly fallbackRole: NodeRole;
   readonly observation: NodeObservation | undefined;
   readonly majority: NodesView | undefined;
   /** Replication offsets by Redis node id. */
   readonly offsets: ReadonlyMap<string, number>;
 }
 
-function toNodeView({ node, observation, majority, offsets }: JoinInput): NodeView {
+function toNodeView(input: JoinInput): NodeView {
+  const { node, observation, majority, offsets } = input;
   const { redis, process } = observation ?? {};
   const own = redis?.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
   const slots: readonly SlotRange[] = redis?.role === 'master' ? (own?.slots ?? []) : [];
@@ -142,8 +171,9 @@ function toNodeView({ node, observation, majority, offsets }: JoinInput): NodeVi
     address: node.address,
     port: node.port,
     busPort: node.busPort,
-    role: redis?.role ?? node.preferredRole,
+    role: redis?.role ?? input.fallbackRole,
     preferredRole: node.preferredRole,
+    wantedRole: input.wantedRole,
     shard: node.shard,
     slots: formatRanges(slots).split(' ').filter(Boolean),
     slotCount: countSlots(slots),

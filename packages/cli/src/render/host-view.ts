@@ -21,6 +21,8 @@ export interface HostView {
   readonly nodes: readonly HostNodeView[];
   readonly loadAverage: number;
   readonly agentRssBytes: number;
+  /** Clusters whose nodes here are stopped for maintenance. */
+  readonly drainedFor: readonly string[];
 }
 
 interface HostNodeView {
@@ -48,6 +50,7 @@ export function toHostView(host: HostMessage): HostView {
     nodes: host.nodes.map((node) => toNodeView(node)),
     loadAverage: host.loadAverage,
     agentRssBytes: Number(host.agentRssBytes),
+    drainedFor: [...host.drainedFor],
   };
 }
 
@@ -84,7 +87,7 @@ export function renderHosts(hosts: readonly HostView[], view: View, nowMs: numbe
   const rows = hosts.map((host) => [
     host.name,
     host.address,
-    paintStatus(host.status, view.style),
+    describeStatus(host, view.style),
     formatAge(seenMs(host), nowMs) || 'never',
     host.facts?.os ?? '',
     host.facts === null ? '' : String(host.facts.cores),
@@ -100,6 +103,7 @@ export function renderHost(host: HostView, view: View, nowMs: number): string {
   const rows: [string, string][] = [
     ['Address', host.address],
     ['Status', `${paintStatus(host.status, view.style)}, seen ${formatAge(seenMs(host), nowMs)}`],
+    ...drainRows(host, view.style),
     ['Labels', labels.join(' ') || '-'],
     ...factRows(host.facts),
     ['Load', host.loadAverage.toFixed(2)],
@@ -109,6 +113,12 @@ export function renderHost(host: HostView, view: View, nowMs: number): string {
   const head = rows.map(([name, value]) => `${view.style.faint(name.padEnd(14))} ${value}`);
   const nodes = host.nodes.length === 0 ? ['No nodes.'] : [renderNodes(host.nodes, view)];
   return [view.style.strong(host.name), ...head, '', ...nodes].join('\n');
+}
+
+function drainRows({ name, drainedFor }: HostView, style: Style): [string, string][] {
+  if (drainedFor.length === 0) return [];
+  const which = drainedFor.join(', ');
+  return [['Drained', style.caution(`for ${which}; \`redrover host undrain ${name}\` ends it`)]];
 }
 
 function factRows(facts: HostFacts | null): [string, string][] {
@@ -167,6 +177,11 @@ function renderHints(items: readonly TuningItem[]): string[] {
 
 function seenMs(host: HostView): number | undefined {
   return host.lastSeen === null ? undefined : Date.parse(host.lastSeen);
+}
+
+function describeStatus({ status, drainedFor }: HostView, style: Style): string {
+  const painted = paintStatus(status, style);
+  return drainedFor.length === 0 ? painted : `${painted}, ${style.caution('drained')}`;
 }
 
 function paintStatus(status: HostStatus, style: Style): string {

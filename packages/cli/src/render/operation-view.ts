@@ -4,11 +4,20 @@ import type { Attempt, Operation, OperationState, Waiting } from '@redrover/core
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
 import { formatAge, formatDuration } from '../output/units.ts';
+import { operationPurpose, operationTitle } from './operation-title.ts';
 import { isoTime } from './times.ts';
 
 export function toOperationView(operation: Operation) {
   const { createdAtMs, endedAtMs, ...rest } = operation;
   return { ...rest, createdAt: isoTime(createdAtMs), endedAt: isoTime(endedAtMs) };
+}
+
+/** What scripts get: `single` of a command that starts one operation, `list` of one for each cluster. */
+export type ResultShape = 'single' | 'list';
+
+export function toOperationsResult(operations: readonly Operation[], shape: ResultShape) {
+  const views = operations.map(toOperationView);
+  return shape === 'list' ? views : views[0];
 }
 
 export function toAttemptView(attempt: Attempt) {
@@ -30,13 +39,13 @@ export function renderOperations(
   const rows = operations.map((operation) => [
     operation.id,
     operation.cluster,
-    operation.kind,
+    operationPurpose(operation),
     paintOperationState(operation.state, view.style),
     formatAge(operation.createdAtMs, nowMs),
     formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs),
     operation.message,
   ]);
-  return view.table(['ID', 'CLUSTER', 'KIND', 'STATE', 'STARTED', 'TOOK', 'REMARK'], rows);
+  return view.table(['ID', 'CLUSTER', 'WHAT', 'STATE', 'STARTED', 'TOOK', 'REMARK'], rows);
 }
 
 export interface OperationDetails {
@@ -54,7 +63,7 @@ export function renderOperation(
   const state = paintOperationState(operation.state, style);
   const took = formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs);
   const headline =
-    `${style.strong(operation.id)}: ${operation.kind} ${operation.cluster}, ` +
+    `${style.strong(operation.id)}: ${operationTitle(operation)}, ` +
     `layout ${operation.layoutNumber}, ${state} (${took})`;
   const rows = attempts.map((attempt) => [
     `+${formatDuration(attempt.startedAtMs - operation.createdAtMs)}`,

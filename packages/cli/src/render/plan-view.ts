@@ -13,7 +13,7 @@ import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
 import { renderFindings } from './finding-view.ts';
 import { present } from './present.ts';
-import { describeRound } from './step-text.ts';
+import { describeSteps } from './step-text.ts';
 
 export interface PlanView {
   readonly kind: OperationKind;
@@ -52,9 +52,9 @@ export function countSteps({ rounds }: PlanView): number {
   return new Set(rounds.flat().map(stepKey)).size;
 }
 
+/** A plan that says where every node of a cluster will be. */
 export function renderPlan(plan: PlanView, view: View): string {
-  const { layout, findings, rounds, empty } = plan;
-  const { style } = view;
+  const { layout } = plan;
   const masters = layout.nodes.filter(({ preferredRole }) => preferredRole === 'master').length;
   const size = [
     formatCount(layout.shards.length, 'shard'),
@@ -62,12 +62,14 @@ export function renderPlan(plan: PlanView, view: View): string {
     formatCount(layout.nodes.length - masters, 'replica'),
   ].join(', ');
   const headline =
-    `${style.strong(layout.cluster)}: ${plan.kind}, layout ${layout.number}, ` +
+    `${view.style.strong(layout.cluster)}: ${plan.kind}, layout ${layout.number}, ` +
     `${layout.release}, ${size}`;
+  const { empty, findings } = plan;
+  const { style } = view;
   const sections = [
     headline,
     ...(layout.nodes.length === 0 ? [] : [renderLayout(layout, view)]),
-    ...(empty ? [] : [`${style.strong('Steps')}\n${renderRounds(rounds)}`]),
+    ...(empty ? [] : [`${style.strong('Steps')}\n${renderSteps(plan)}`]),
     ...(findings.length === 0
       ? []
       : [`${style.strong('Findings')}\n${renderFindings(findings, view)}`]),
@@ -76,9 +78,13 @@ export function renderPlan(plan: PlanView, view: View): string {
   return sections.join('\n\n');
 }
 
-export function renderRefusal({ reasons, alternatives }: RefusalView, view: View): string {
+export function renderRefusal(
+  { reasons, alternatives }: RefusalView,
+  view: View,
+  headline = 'There is no layout for this spec:',
+): string {
   const { style } = view;
-  const lines = [style.bad('There is no layout for this spec:'), renderFindings(reasons, view)];
+  const lines = [style.bad(headline), renderFindings(reasons, view)];
   if (alternatives.length > 0) {
     lines.push('', 'What would work:', ...alternatives.map((each) => `  - ${each}`));
   }
@@ -107,10 +113,11 @@ function describeSlots({ shards }: Layout, { shard }: LayoutNode): string {
   return `${formatRanges(slots)} (${countSlots(slots)})`;
 }
 
-function renderRounds(rounds: PlanView['rounds']): string {
+/** Numbered rounds, in words. */
+export function renderSteps({ layout, rounds }: PlanView): string {
   return rounds
     .map((steps, index) => {
-      const lines = describeRound(steps.map(stepKey));
+      const lines = describeSteps(steps, layout);
       const number = String(index + 1).padStart(4);
       return lines.map((line, at) => `${at === 0 ? number : '    '}  ${line}`).join('\n');
     })

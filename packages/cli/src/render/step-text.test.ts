@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { describeRound, describeStepKey } from './step-text.ts';
+import { handoff, layoutOf, start } from '../testing/examples.ts';
+import { describeStepKey, describeSteps } from './step-text.ts';
 
 test.each([
   ['buildRelease h1 redis-7.0.15', 'build redis-7.0.15 on h1'],
@@ -11,11 +12,38 @@ test.each([
   expect(describeStepKey(key)).toBe(text);
 });
 
-test('steps of a kind are told together', () => {
-  const keys = ['startNode h1:1', 'startNode h2:1', 'probeMesh h1', 'somethingNew h1'];
-  expect(describeRound(keys)).toEqual([
-    'start 2 nodes',
-    'probe data and bus ports from h1',
-    'somethingNew h1',
+const layout = layoutOf(['h1:6379 s1 master', 'h2:6379 s1 replica', 'h3:6379 s1 replica']);
+
+test('steps of a kind are told together, and named while they are few', () => {
+  const few = [start('h1:6379'), start('h2:6379')];
+  expect(describeSteps(few, layout)).toEqual(['start 2 nodes (h1:6379, h2:6379)']);
+  const many = [1, 2, 3, 4, 5].map((number) => start(`h${number}:6379`));
+  expect(describeSteps(many, layout)).toEqual(['start 5 nodes']);
+  expect(describeSteps([start('h1:6379')], layout)).toEqual(['start h1:6379']);
+});
+
+test('each handoff names the shard, who takes over and from whom', () => {
+  const steps = [handoff('h2:6379', 'h1:6379'), start('h3:6379')];
+  expect(describeSteps(steps, layout)).toEqual([
+    'make h2:6379 the master of s1 in place of h1:6379',
+    'start h3:6379',
+  ]);
+});
+
+test.each([
+  [false, 'move the directory of h1:6379 to the trash folder'],
+  [true, 'delete the directory of h1:6379'],
+])('what becomes of the data is said: purge %s', (purge, text) => {
+  const step = { kind: 'removeNode', host: 'h1', node: 'h1:6379', purge } as const;
+  expect(describeSteps([step], layout)).toEqual([text]);
+});
+
+test('forgetting tells how many, attaching to whom', () => {
+  const [host, node] = ['h1', 'h1:6379'];
+  const forget = { kind: 'forgetNodes', host, node, nodeIds: ['a'.repeat(40)] } as const;
+  const attach = { kind: 'attachReplica', host, node, master: 'h2:6379' } as const;
+  expect(describeSteps([forget, { ...attach, masterNodeId: 'b'.repeat(40) }], layout)).toEqual([
+    'make h1:6379 forget 1 node that is gone',
+    'attach replica h1:6379 to h2:6379',
   ]);
 });

@@ -1,5 +1,6 @@
 /** Steps in words. Whoever needs the exact step finds it in the JSON output. */
-import type { StepKind } from '@redrover/core';
+import { stepKey } from '@redrover/core';
+import type { Layout, Step, StepKind } from '@redrover/core';
 
 import { formatCount } from '../output/units.ts';
 
@@ -73,14 +74,48 @@ export function describeStepKey(key: string): string {
   return isStepKind(kind) ? WORDS[kind].one(subject.join(' ')) : key;
 }
 
-/** One line for each kind of step among the keys: `prepare 6 nodes`. */
-export function describeRound(keys: readonly string[]): string[] {
-  const byKind = Map.groupBy(keys, (key) => key.split(' ')[0] ?? '');
-  return [...byKind].map(([kind, ofKind]) =>
-    isStepKind(kind) && ofKind.length > 1
-      ? WORDS[kind].many(ofKind.length)
-      : ofKind.map(describeStepKey).join(', '),
-  );
+// As many names as a line takes; the exact steps are in the JSON output.
+const MAX_NAMED = 4;
+
+/** One line for each kind of step of a round: `start 2 nodes (h2:6379, h2:6380)`. */
+export function describeSteps(steps: readonly Step[], layout: Layout): string[] {
+  const byKind = Map.groupBy(steps, ({ kind }) => kind);
+  return [...byKind].flatMap(([kind, ofKind]) => {
+    // Each of them is felt by the clients of a shard, so each of them is told.
+    if (kind === 'handoffMaster') return ofKind.map((step) => describeStep(step, layout));
+    const [first] = ofKind;
+    if (first !== undefined && ofKind.length === 1) return [describeStep(first, layout)];
+    const told = WORDS[kind].many(ofKind.length);
+    const names = ofKind.map(subjectOf);
+    return [names.length > MAX_NAMED ? told : `${told} (${names.join(', ')})`];
+  });
+}
+
+/** With what the journal's key leaves out: whom a replica follows, whose place a master takes. */
+function describeStep(step: Step, layout: Layout): string {
+  switch (step.kind) {
+    case 'handoffMaster': {
+      const shard = layout.nodes.find(({ key }) => key === step.node)?.shard ?? 'its shard';
+      return `make ${step.node} the master of ${shard} in place of ${step.master}`;
+    }
+    case 'attachReplica':
+      return `attach replica ${step.node} to ${step.master}`;
+    case 'forgetNodes':
+      return `make ${step.node} forget ${formatCount(step.nodeIds.length, 'node')} that ${
+        step.nodeIds.length === 1 ? 'is' : 'are'
+      } gone`;
+    case 'removeNode':
+      return step.purge
+        ? `delete the directory of ${step.node}`
+        : `move the directory of ${step.node} to the trash folder`;
+    default:
+      return describeStepKey(stepKey(step));
+  }
+}
+
+function subjectOf(step: Step): string {
+  if (step.kind === 'prepareNode') return step.plan.node.key;
+  return 'node' in step ? step.node : step.host;
 }
 
 function isStepKind(text: string): text is StepKind {

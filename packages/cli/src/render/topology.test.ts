@@ -1,47 +1,11 @@
 import { expect, test } from 'vitest';
 
-import { createStyle } from '../output/style.ts';
-import { renderTable } from '../output/table.ts';
-import type { View } from '../output/output.ts';
+import { nodeView, view } from '../testing/examples.ts';
 import type { NodeView } from './cluster-view.ts';
 import { renderClusters, renderNodes, renderTopology } from './topology.ts';
 
-const style = createStyle({ isTerminal: false, noColor: true, env: {} });
-const view: View = {
-  style,
-  width: 100,
-  table: (columns, rows) => renderTable({ columns, rows, style, width: 100 }),
-};
-
 function node(change: Partial<NodeView>): NodeView {
-  return {
-    id: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001122334',
-    key: 'h1:6379',
-    host: 'h1',
-    address: '10.0.0.1',
-    port: 6379,
-    busPort: 16379,
-    role: 'master',
-    preferredRole: 'master',
-    shard: 's1',
-    slots: ['0-5460'],
-    slotCount: 5461,
-    state: 'running',
-    reason: '',
-    pid: 4711,
-    restarts: 0,
-    version: '7.0.15',
-    masterId: '',
-    masterLinkUp: null,
-    lagBytes: null,
-    keys: 1,
-    usedMemoryBytes: 2_621_440,
-    maxmemoryBytes: 0,
-    clusterState: 'ok',
-    observedAt: null,
-    disagreements: [],
-    ...change,
-  };
+  return nodeView({ address: '10.0.0.1', ...change });
 }
 
 const replica = node({
@@ -50,10 +14,6 @@ const replica = node({
   address: '10.0.0.2',
   port: 6380,
   role: 'replica',
-  preferredRole: 'replica',
-  slots: [],
-  slotCount: 0,
-  masterLinkUp: true,
   lagBytes: 2048,
 });
 
@@ -69,7 +29,7 @@ test('the picture hangs replicas from their master', () => {
 
 test('a node that does not run shows its state, a changed role a star', () => {
   const picture = renderTopology(
-    [node({ state: 'crash-loop' }), { ...replica, preferredRole: 'master' as const }],
+    [node({ state: 'crash-loop' }), { ...replica, wantedRole: 'master' as const }],
     view,
   );
   expect(picture).toMatch(/master .* crash-loop$/m);

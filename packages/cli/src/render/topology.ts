@@ -1,15 +1,20 @@
 /** Clusters as people look at them: the list, the picture by shard, the table of nodes. */
 import { SLOT_COUNT } from '@redrover/core';
+import type { Waiting } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
+import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
 import type { ClusterDetails, Health, NodeView, SummaryView } from './cluster-view.ts';
 import { renderFindings } from './finding-view.ts';
 import { paintState } from './host-view.ts';
+import { operationPurpose } from './operation-title.ts';
 
 // Enough to tell the nodes of a cluster apart; the whole id is in the JSON output.
 const SHORT_ID_LENGTH = 8;
+
+// Of an operation under way; `op show` has them all.
+const MAX_WAITS = 4;
 
 export function renderClusters(clusters: readonly SummaryView[], view: View): string {
   if (clusters.length === 0) return 'No clusters yet: `redrover cluster plan -f spec.yaml`.';
@@ -20,14 +25,29 @@ export function renderClusters(clusters: readonly SummaryView[], view: View): st
     String(cluster.shards),
     String(cluster.nodeCount),
     String(cluster.layoutNumber),
-    cluster.operation === null ? '' : `${cluster.operation.kind} ${cluster.operation.state}`,
+    cluster.operation === null
+      ? ''
+      : `${operationPurpose(cluster.operation)} ${cluster.operation.state}`,
   ]);
   const columns = ['NAME', 'HEALTH', 'RELEASE', 'SHARDS', 'NODES', 'LAYOUT', 'OPERATION'];
   return view.table(columns, rows);
 }
 
-export function renderCluster(cluster: ClusterDetails, view: View): string {
-  const lines = [renderHeadline(cluster, view), '', renderTopology(cluster.nodes, view)];
+export function renderCluster(
+  cluster: ClusterDetails,
+  waits: readonly Waiting[],
+  view: View,
+): string {
+  const lines = [
+    renderHeadline(cluster, view),
+    ...renderUpkeep(cluster, view),
+    ...waits.slice(0, MAX_WAITS).map(({ subject, reason }) => `waiting: ${subject}: ${reason}`),
+    '',
+    renderTopology(cluster.nodes, view),
+  ];
+  if (cluster.nodes.some(hasDrifted)) {
+    lines.push('', explainDrift(cluster.name, view));
+  }
   if (cluster.findings.length > 0) lines.push('', renderFindings(cluster.findings, view));
   return lines.join('\n');
 }
@@ -41,10 +61,27 @@ function renderHeadline(cluster: ClusterDetails, { style }: View): string {
     `${cluster.slotsCovered} of ${SLOT_COUNT} slots covered`,
     `layout ${cluster.layoutNumber}`,
   ];
-  const { operation } = cluster;
-  const doing =
-    operation === null ? [] : [`${operation.kind} ${operation.state} (${operation.id})`];
-  return [...facts, ...doing].join(', ');
+  return facts.join(', ');
+}
+
+/** What is under way or agreed on, beside the plain running of it. */
+function renderUpkeep(cluster: ClusterDetails, { style }: View): string[] {
+  const { drainedHosts, operation, repair, repairQuietMs } = cluster;
+  const lines: string[] = [];
+  if (operation !== null) {
+    lines.push(`${operationPurpose(operation)} ${operation.state} (operation ${operation.id})`);
+  }
+  if (drainedHosts.length > 0) {
+    lines.push(style.caution(`drained for maintenance: ${drainedHosts.join(', ')}`));
+  }
+  if (repair === 'auto') {
+    lines.push(`repairs itself after ${formatDuration(repairQuietMs)} of quiet (repair: auto)`);
+  }
+  return lines;
+}
+
+function explainDrift(cluster: string, { style }: View): string {
+  return `${style.caution('*')} not the role that the layout gives it; \`redrover cluster repair ${cluster}\` brings it home`;
 }
 
 /** One block a shard, its master first, replicas hanging from it. */
@@ -63,7 +100,7 @@ export function renderTopology(nodes: readonly NodeView[], view: View): string {
         `${node.address}:${node.port}`,
         node.id.slice(0, SHORT_ID_LENGTH),
         node.role === 'master' ? node.slots.join(' ') : describeLink(node, view.style),
-        node.state === 'running' ? describeData(node) : paintState(node.state, view.style),
+        node.state === 'running' ? describeData(node) : describeState(node, view.style),
       ]);
     }
   }
@@ -75,7 +112,7 @@ export function renderNodes(nodes: readonly NodeView[], view: View): string {
     node.key,
     node.shard,
     paintRole(node, view.style),
-    paintState(node.state, view.style),
+    describeState(node, view.style),
     node.pid === null ? '' : String(node.pid),
     node.role === 'master' ? '' : describeLink(node, view.style),
     describeMemory(node),
@@ -98,7 +135,16 @@ export function paintHealth(health: Health, style: Style): string {
 
 function paintRole(node: NodeView, style: Style): string {
   const role = node.role === 'master' ? style.accent('master') : 'replica';
-  return node.role === node.preferredRole ? role : `${role}${style.caution('*')}`;
+  return hasDrifted(node) ? `${role}${style.caution('*')}` : role;
+}
+
+function hasDrifted({ role, state, wantedRole }: NodeView): boolean {
+  return state === 'running' && wantedRole !== 'stopped' && role !== wantedRole;
+}
+
+function describeState({ state, wantedRole }: NodeView, style: Style): string {
+  const told = paintState(state, style);
+  return wantedRole === 'stopped' ? `${told}${style.faint(', drained')}` : told;
 }
 
 function describeLink(node: NodeView, style: Style): string {

@@ -1,0 +1,46 @@
+/** `redrover cluster what-if`: what the loss of a host or zone would cost now. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+
+import { ExitCode } from '../exit-code.ts';
+import { argumentAt, textOption } from '../program/define-command.ts';
+import type { Attach, Handler } from '../program/define-command.ts';
+import { renderAccount } from '../render/what-if-account.ts';
+import { renderOutcomes, toOutcomeView } from '../render/what-if-view.ts';
+
+const HELP = `
+Reckoned from the roles that the nodes have now, which after a failover are not those of the layout.
+Without --host or --zone each host of the cluster is shown, and each zone if there are any.
+
+Examples:
+  redrover cluster what-if shop             a line for each host
+  redrover cluster what-if shop --host h2   one loss in words
+  redrover cluster what-if shop --zone a
+
+Exit code 2: at least one loss that is shown takes slots or the majority.`;
+
+export function defineWhatIf(cluster: Command, attach: Attach): void {
+  const command = cluster
+    .command('what-if')
+    .description('what would be lost with a host or zone now (exit code 2: slots or the majority)')
+    .argument('<name>')
+    .addOption(new Option('--host <host>', 'only this host, in words').conflicts('zone'))
+    .addOption(new Option('--zone <zone>', 'only this zone, in words'))
+    .addHelpText('after', HELP);
+  attach(command, whatIf);
+}
+
+const whatIf: Handler = async ({ api, output }, invocation) => {
+  const cluster = argumentAt(invocation, 0);
+  const host = textOption(invocation, 'host') ?? '';
+  const zone = textOption(invocation, 'zone') ?? '';
+  const answer = await api.clusters.whatIf({ cluster, host, zone });
+  const outcomes = answer.outcomes.map(toOutcomeView);
+  const survived = outcomes.every((outcome) => outcome.survived);
+  output.result({ cluster, survived, outcomes }, (view) =>
+    host === '' && zone === ''
+      ? renderOutcomes(outcomes, view)
+      : outcomes.map((outcome) => renderAccount({ cluster, outcome }, view)).join('\n\n'),
+  );
+  return survived ? ExitCode.done : ExitCode.attention;
+};
