@@ -55,6 +55,10 @@ export class Agents {
     return this.#sessions.size;
   }
 
+  isConnected(host: string): boolean {
+    return this.#sessions.has(host);
+  }
+
   /**
    * Opens the session that a hello asks for.
    *

@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
 
-import type { HostFacts, HostStatus, InstalledBuild } from '@redrover/core';
+import { isCutOff, type HostFacts, type HostStatus, type InstalledBuild } from '@redrover/core';
 
 import type { HostRecord } from '../store/host-records.ts';
 import { statusOfSilence } from './liveness.ts';
@@ -51,7 +51,9 @@ const SWEEP_INTERVAL_MS = 250;
 export class Hosts extends EventEmitter<{ change: [name: string] }> {
   readonly #entries = new Map<string, Entry>();
   readonly #statuses = new Map<string, HostStatus>();
-  readonly #startedMs = Date.now();
+  /** Since when this controller can hear hosts: its start, or the end of its being cut off. */
+  #hearingSinceMs = Date.now();
+  #wasCutOff = false;
   #sweepTick = performance.now();
   #sweep: NodeJS.Timeout | undefined;
 
@@ -143,14 +145,18 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
     return names.flatMap((name) => this.find(name) ?? []);
   }
 
+  /** In no order: cheap enough for each turn of each operation. */
+  listStatuses(): { readonly status: HostStatus }[] {
+    return [...this.#entries.values()].map((entry) => ({ status: statusOf(entry) }));
+  }
+
   /**
    * When the host was heard of last, for deciding how long to wait for it: nobody can have been
-   * heard of while the controller was down, so the wait begins with the controller's start.
+   * heard of while the controller was down or cut off, so the wait begins when that was over.
    */
   waitingSinceMs(name: string): number {
     const entry = this.#entries.get(name);
-    if (entry === undefined) return 0;
-    return entry.saidHello ? entry.lastSeenMs : Math.max(entry.lastSeenMs, this.#startedMs);
+    return entry === undefined ? 0 : Math.max(entry.lastSeenMs, this.#hearingSinceMs);
   }
 
   #sweepOnce(): void {
@@ -162,6 +168,9 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
       for (const entry of this.#entries.values()) entry.lastBeatTick += lateMs;
     }
     for (const name of this.#entries.keys()) this.#updateStatus(name);
+    const isNowCutOff = isCutOff(this.listStatuses());
+    if (this.#wasCutOff && !isNowCutOff) this.#hearingSinceMs = Date.now();
+    this.#wasCutOff = isNowCutOff;
   }
 
   #updateStatus(name: string): void {

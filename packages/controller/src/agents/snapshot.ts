@@ -1,5 +1,11 @@
-/** What is known now of the hosts and nodes of one layout, as the planner reads it. */
-import type { HostObservation, Layout, NodeObservation, Observation } from '@redrover/core';
+/** What is known now of some nodes and their hosts, as the planner reads it. */
+import type {
+  HostObservation,
+  LayoutNode,
+  NodeKey,
+  NodeObservation,
+  Observation,
+} from '@redrover/core';
 
 import type { BuildExchange } from './build-exchange.ts';
 import type { Hosts } from './hosts.ts';
@@ -11,30 +17,27 @@ export interface Seen {
   readonly exchange: BuildExchange;
 }
 
-export function takeSnapshot({ hosts, observations, exchange }: Seen, layout: Layout): Observation {
-  const seenHosts: Record<string, HostObservation> = {};
-  const seenNodes: Record<string, NodeObservation> = {};
-  for (const { host, key } of layout.nodes) {
-    seenHosts[host] ??= observeHost(hosts, host);
+/** `nodes`: of the layout, and those of earlier layouts that are still to go. */
+export function takeSnapshot(
+  { hosts, observations, exchange }: Seen,
+  nodes: readonly LayoutNode[],
+): Observation {
+  // Without a prototype: a host may be called `constructor`.
+  const seenHosts: Record<string, HostObservation> = Object.create(null);
+  const seenNodes: Record<NodeKey, NodeObservation> = Object.create(null);
+  for (const { host, key } of nodes) {
+    // A host that nobody has heard of is no entry at all.
+    const seenHost = seenHosts[host] ?? observeHost(hosts, host);
+    if (seenHost !== undefined) seenHosts[host] = seenHost;
     const node = observations.find(key);
     if (node !== undefined) seenNodes[key] = node;
   }
-  // A host that nobody has heard of is no entry at all.
-  const known = Object.entries(seenHosts).filter(([name]) => hosts.find(name) !== undefined);
-  return {
-    hosts: Object.fromEntries(known),
-    nodes: seenNodes,
-    sharedBuilds: exchange.listShared(),
-  };
+  return { hosts: seenHosts, nodes: seenNodes, sharedBuilds: exchange.listShared() };
 }
 
-function observeHost(hosts: Hosts, name: string): HostObservation {
+function observeHost(hosts: Hosts, name: string): HostObservation | undefined {
   const host = hosts.find(name);
-  return {
-    name,
-    status: host?.status ?? 'lost',
-    lastSeenMs: hosts.waitingSinceMs(name),
-    facts: host?.facts,
-    builds: host?.builds ?? [],
-  };
+  if (host === undefined) return undefined;
+  const { status, facts, builds } = host;
+  return { name, status, lastSeenMs: hosts.waitingSinceMs(name), facts, builds };
 }

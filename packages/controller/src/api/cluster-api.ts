@@ -20,8 +20,12 @@ import {
   type PlanClusterResponseSchema,
   type PlanRemovalRequest,
   type PlanRemovalResponseSchema,
+  type PlanRepairRequest,
+  type PlanRepairResponseSchema,
   type RemoveClusterRequest,
   type RemoveClusterResponseSchema,
+  type RepairClusterRequest,
+  type RepairClusterResponseSchema,
   type TailNodeLogRequest,
   type TailNodeLogResponseSchema,
 } from '@redrover/proto';
@@ -127,6 +131,22 @@ export class ClusterApi {
     const { cluster, purge, fingerprint } = request;
     const operation = await this.#clusters.remove(cluster, purge, fingerprint);
     return { operation: operationToProto(operation) };
+  }
+
+  @GrpcMethod('ClusterService', 'PlanRepair')
+  async planRepair(
+    request: PlanRepairRequest,
+  ): Promise<MessageInitShape<typeof PlanRepairResponseSchema>> {
+    return { plan: planToProto(await this.#clusters.planRepair(request.cluster)) };
+  }
+
+  @GrpcMethod('ClusterService', 'RepairCluster')
+  async repairCluster(
+    request: RepairClusterRequest,
+  ): Promise<MessageInitShape<typeof RepairClusterResponseSchema>> {
+    const { cluster, fingerprint } = request;
+    const operation = await this.#clusters.repair(cluster, fingerprint);
+    return operation === undefined ? {} : { operation: operationToProto(operation) };
   }
 
   @GrpcMethod('ClusterService', 'TailNodeLog')

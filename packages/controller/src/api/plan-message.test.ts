@@ -1,11 +1,11 @@
 import { toBinary } from '@bufbuild/protobuf';
-import type { Layout, LayoutNode, Release, Step } from '@redrover/core';
+import type { ClusterSpec, Layout, LayoutNode, Release, Step } from '@redrover/core';
 import { PlanSchema } from '@redrover/proto';
 import { MAX_MESSAGE_BYTES } from '@redrover/wire';
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 
-import type { ClusterPlan } from '../clusters/cluster-planner.ts';
+import type { ClusterPlan } from '../clusters/cluster-plan.ts';
 import { planToProto } from './plan-message.ts';
 
 function nodeAt(index: number): LayoutNode {
@@ -36,11 +36,14 @@ function planOf(count: number): ClusterPlan {
   return {
     kind: 'create',
     layout: { ...layout, nodeTimeoutMs: 5000, config: {}, drainedHosts: [] } as unknown as Layout,
+    spec: {} as ClusterSpec,
     release: {} as Release,
     forecast: { rounds: [probes, meets], waits: [], blockers: [], complete: true },
     findings: [],
     fingerprint: 'f',
     empty: false,
+    currentLayoutNumber: 0,
+    reason: '',
   };
 }
 

@@ -4,7 +4,7 @@ import type { Step } from '@redrover/core';
 import type { PlanClusterResponseSchema, PlanSchema } from '@redrover/proto';
 import { findingToProto, layoutToProto, operationKindToProto, stepToProto } from '@redrover/wire';
 
-import type { ClusterPlan, PlannedCluster } from '../clusters/cluster-planner.ts';
+import type { ClusterPlan, PlannedCluster } from '../clusters/cluster-plan.ts';
 
 /**
  * Whom each node meets and each host probes grows with the square of the nodes: of 1,000 that are

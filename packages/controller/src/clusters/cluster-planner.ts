@@ -1,62 +1,43 @@
 /**
- * Plans clusters: gathers what placement and planning need, from the state of this moment, and
- * puts their answers together. Nothing is stored or changed here.
+ * Plans what a spec asks for, and removals: gathers what placement and planning need, from the
+ * state of this moment, and puts their answers together. Nothing is stored or changed here.
  */
 import { randomUUID } from 'node:crypto';
 
 import {
   findLeftAlone,
   forecastSteps,
-  formatSpec,
-  formatSpecProblem,
   isAcceptable,
   lintLayout,
-  parseSpec,
   planLayout,
-  RedroverError,
   type ClusterSpec,
   type Finding,
   type Forecast,
   type Host,
   type Layout,
-  type OperationKind,
   type Release,
 } from '@redrover/core';
 
-import type { Agents } from '../agents/agents.ts';
-import { takeSnapshot, type Seen } from '../agents/snapshot.ts';
-import type { Operations } from '../operations/operations.ts';
-import type { Releases } from '../releases/releases.ts';
+import { takeSnapshot } from '../agents/snapshot.ts';
 import type { ClusterRecord } from '../store/cluster-records.ts';
-import type { Store } from '../store/store.ts';
-import { canonicalJson, fingerprintPlan } from './fingerprint.ts';
+import {
+  formerNodes,
+  observeNodes,
+  refuseUnderWay,
+  type ClusterPlan,
+  type PlannedCluster,
+  type PlannerContext,
+} from './cluster-plan.ts';
+import { fingerprintPlan } from './fingerprint.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
-
-export interface PlannerContext extends Seen {
-  readonly agents: Agents;
-  readonly operations: Operations;
-  readonly releases: Releases;
-  readonly store: Store;
-}
-
-export interface ClusterPlan {
-  readonly kind: OperationKind;
-  readonly layout: Layout;
-  readonly release: Release;
-  readonly forecast: Forecast;
-  readonly findings: readonly Finding[];
-  readonly fingerprint: string;
-  /** Nothing would change. */
-  readonly empty: boolean;
-}
-
-export type PlannedCluster =
-  | { readonly ok: true; readonly plan: ClusterPlan }
-  | {
-      readonly ok: false;
-      readonly refusals: readonly Finding[];
-      readonly alternatives: readonly string[];
-    };
+import { forecastRepair } from './repair-planner.ts';
+import {
+  changedFields,
+  checkSpec,
+  needsNoWork,
+  refuseChanges,
+  type ClusterHistory,
+} from './spec-changes.ts';
 
 export class ClusterPlanner {
   readonly #context: PlannerContext;
@@ -97,19 +78,41 @@ export class ClusterPlanner {
 
   /** The same spec again: nothing to do, or a creation that was cut short goes on. */
   async #planExisting(spec: ClusterSpec, record: ClusterRecord): Promise<PlannedCluster> {
-    const { layout, release } = record;
-    refuseChanges(spec, record);
-    this.#refuseUnderWay(spec.name);
-    const isCreated = await this.#context.store.operations.hasDone(record.clusterId, 'create');
+    const { layout, release, clusterId } = record;
+    const { operations } = this.#context.store;
+    const changed = changedFields(spec, record.spec);
+    if (!needsNoWork(changed)) refuseChanges(spec, record, await this.#historyOf(record));
+    refuseUnderWay(this.#context, spec.name);
+    const isCreated = await operations.hasDone(clusterId, 'create');
     const forecast = isCreated ? NOTHING_TO_DO : await this.#forecast(layout, release);
     const currentLayoutNumber = layout.number;
     const plan = this.#toPlan({ spec, layout, release, forecast, currentLayoutNumber });
-    return { ok: true, plan: { ...plan, empty: isCreated } };
+    const findings = isCreated ? await this.#findNotDone(record, changed) : [];
+    const all = [...plan.findings, ...findings];
+    return { ok: true, plan: { ...plan, findings: all, empty: isCreated } };
+  }
+
+  async #historyOf(record: ClusterRecord): Promise<ClusterHistory> {
+    const former = await formerNodes(this.#context, record);
+    const records = await this.#context.store.operations.list(record.name);
+    const operations = records.map(({ operation }) => operation);
+    return { hasMoved: former.length > 0, operations };
+  }
+
+  /** What a person who applies a spec again might expect to happen, and does not. */
+  async #findNotDone(
+    record: ClusterRecord,
+    changed: readonly (keyof ClusterSpec)[],
+  ): Promise<Finding[]> {
+    const findings = changed.length === 0 ? [] : [savedOnly(record.name, changed)];
+    const { forecast } = await forecastRepair(this.#context, record);
+    const steps = forecast.rounds.flat().length;
+    return steps === 0 ? findings : [...findings, repairNeeded(record.name, forecast)];
   }
 
   async #forecast(layout: Layout, release: Release): Promise<Forecast> {
-    await this.observe(layout);
-    const observation = takeSnapshot(this.#context, layout);
+    await observeNodes(this.#context, layout.nodes);
+    const observation = takeSnapshot(this.#context, layout.nodes);
     const now = Date.now();
     const kind = 'create';
     return forecastSteps({ layout, release, kind, former: [], purge: false, observation, now });
@@ -122,53 +125,40 @@ export class ClusterPlanner {
     readonly forecast: Forecast;
     readonly currentLayoutNumber: number;
   }): ClusterPlan {
-    const { layout, release, forecast } = made;
-    const observation = takeSnapshot(this.#context, layout);
+    const observation = takeSnapshot(this.#context, made.layout.nodes);
+    const facts = { ...made, former: [], kind: 'create', purge: false, observation } as const;
     return {
+      ...made,
       kind: 'create',
-      layout,
-      release,
-      forecast,
-      findings: forecast.blockers,
-      fingerprint: fingerprintPlan({ ...made, kind: 'create', purge: false, observation }),
+      findings: made.forecast.blockers,
+      fingerprint: fingerprintPlan(facts),
       empty: false,
+      reason: '',
     };
   }
 
   async planRemoval(record: ClusterRecord, purge: boolean): Promise<ClusterPlan> {
     const { layout, release, spec } = record;
-    this.#refuseUnderWay(record.name);
-    await this.observe(layout);
-    const observation = takeSnapshot(this.#context, layout);
-    const kind = 'remove';
-    const now = Date.now();
-    const input = { layout, release, kind, former: [], purge, observation, now } as const;
-    const forecast = forecastSteps(input);
-    const facts = { kind, purge, spec, layout, release, observation } as const;
-    const fingerprint = fingerprintPlan({ ...facts, currentLayoutNumber: layout.number });
-    const findings = [...forecast.blockers, ...findLeftAlone({ layout, observation })];
-    return { kind, layout, release, forecast, findings, fingerprint, empty: false };
-  }
-
-  /** Hosts that do not answer are seen as such by whoever reads the snapshot. */
-  async observe(layout: Layout): Promise<void> {
-    const { agents, hosts } = this.#context;
-    const online = layout.nodes.filter((node) => hosts.find(node.host)?.status === 'online');
-    const keys = Map.groupBy(online, (node) => node.host);
-    await agents.observe(
-      new Map([...keys].map(([host, nodes]) => [host, nodes.map((node) => node.key)])),
-    );
-  }
-
-  #refuseUnderWay(name: string): void {
-    const operation = this.#context.operations.findUnderWay(name);
-    if (operation === undefined) return;
-    throw new RedroverError(
-      'failed-precondition',
-      `operation ${operation.id} (${operation.kind}) on ${name} is ${operation.state}; follow it ` +
-        `with \`redrover op watch ${operation.id}\`, or cancel it first`,
-      { context: { operation: operation.id } },
-    );
+    refuseUnderWay(this.#context, record.name);
+    const former = await formerNodes(this.#context, record);
+    const nodes = [...layout.nodes, ...former];
+    await observeNodes(this.#context, nodes);
+    const observation = takeSnapshot(this.#context, nodes);
+    const input = { layout, release, kind: 'remove', former, purge, observation } as const;
+    const forecast = forecastSteps({ ...input, now: Date.now() });
+    const currentLayoutNumber = layout.number;
+    return {
+      kind: 'remove',
+      layout,
+      spec,
+      release,
+      forecast,
+      findings: [...forecast.blockers, ...findLeftAlone({ layout, observation })],
+      fingerprint: fingerprintPlan({ ...input, spec, currentLayoutNumber }),
+      empty: false,
+      currentLayoutNumber,
+      reason: '',
+    };
   }
 }
 
@@ -184,25 +174,29 @@ function keepApproved(layout: Layout, hosts: readonly Host[]) {
     : ({ ok: true, layout, findings } as const);
 }
 
-/** A message that another program built gets the same checks as a file that a person wrote. */
-export function checkSpec(given: ClusterSpec): ClusterSpec {
-  const parsed = parseSpec(formatSpec(given));
-  if (parsed.ok) return parsed.spec;
-  const problems = parsed.problems.map(formatSpecProblem);
-  throw new RedroverError('invalid-argument', `the spec is not valid:\n${problems.join('\n')}`);
+function savedOnly(cluster: string, changed: readonly (keyof ClusterSpec)[]): Finding {
+  return {
+    rule: 'spec-saved-only',
+    severity: 'info',
+    subject: cluster,
+    message: `Only ${changed.join(' and ')} would change: applying saves the spec, and no node is touched.`,
+    evidence: [],
+    remedy: '',
+  };
 }
 
-function refuseChanges(spec: ClusterSpec, record: ClusterRecord): void {
-  const fields = Object.keys({ ...record.spec, ...spec }) as (keyof ClusterSpec)[];
-  const changed = fields.filter(
-    (field) => canonicalJson({ v: spec[field] }) !== canonicalJson({ v: record.spec[field] }),
-  );
-  if (changed.length === 0) return;
-  throw new RedroverError(
-    'failed-precondition',
-    `cluster ${spec.name} exists with another spec (${changed.join(', ')} differ), and changing a ` +
-      'running cluster is not supported yet: it comes with `redrover cluster scale`; put the spec ' +
-      'back as it was, or give the new cluster another name',
-    { context: { changed: changed.join(', ') } },
-  );
+function repairNeeded(cluster: string, forecast: Forecast): Finding {
+  const steps = forecast.rounds.flat().map((step) => `${step.kind} on ${step.host}`);
+  const shown = [...new Set(steps)].slice(0, MAX_STEPS_SHOWN);
+  return {
+    rule: 'repair-needed',
+    severity: 'warning',
+    subject: cluster,
+    message: `Cluster ${cluster} is not as its layout wants it; applying its spec does not change that.`,
+    evidence: shown,
+    remedy: `See what would be done, and do it: redrover cluster repair ${cluster}`,
+  };
 }
+
+/** Enough to see what it is about; the repair shows its own plan. */
+const MAX_STEPS_SHOWN = 10;

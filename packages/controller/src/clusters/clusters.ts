@@ -22,13 +22,15 @@ import {
 import { takeSnapshot } from '../agents/snapshot.ts';
 import type { ClusterRecord } from '../store/cluster-records.ts';
 import {
-  checkSpec,
-  ClusterPlanner,
+  formerNodes,
+  observeNodes,
   type ClusterPlan,
   type PlannedCluster,
   type PlannerContext,
-} from './cluster-planner.ts';
+} from './cluster-plan.ts';
+import { ClusterPlanner } from './cluster-planner.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
+import { planRepair } from './repair-planner.ts';
 
 export interface ClusterStatus {
   readonly record: ClusterRecord;
@@ -78,15 +80,40 @@ export class Clusters {
   async apply(given: ClusterSpec, fingerprint: string): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
       const { store } = this.#context;
-      const approved = await store.plans.findLayout(fingerprint);
+      const approved = await store.plans.findLayout(fingerprint, Date.now());
       const planned = await this.#planner.plan(given, approved);
       if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
         throw stalePlan(given.name, 'redrover cluster plan');
       }
       const { plan } = planned;
+      refuseBlocked(plan);
+      const [operation] = await this.#carryOut([plan]);
+      return operation;
+    });
+  }
+
+  async planRepair(name: string): Promise<ClusterPlan> {
+    return planRepair(this.#context, await this.#find(name));
+  }
+
+  /**
+   * `automatic`: begun by Redrover itself.
+   *
+   * @returns the operation that repairs; undefined when nothing is to be done.
+   */
+  async repair(
+    name: string,
+    fingerprint: string,
+    { automatic = false } = {},
+  ): Promise<Operation | undefined> {
+    return this.#inTurn(async () => {
+      const plan = await this.planRepair(name);
+      if (plan.fingerprint !== fingerprint)
+        throw stalePlan(name, `redrover cluster repair ${name}`);
       if (plan.empty) return undefined;
       refuseBlocked(plan);
-      return this.#store(checkSpec(given), plan);
+      const [operation] = await this.#carryOut([plan], { automatic });
+      return operation;
     });
   }
 
@@ -99,9 +126,10 @@ export class Clusters {
       const plan = await this.planRemoval(name, purge);
       if (plan.fingerprint !== fingerprint) throw stalePlan(name, 'redrover cluster rm');
       refuseBlocked(plan);
-      const operation = newOperation(plan, purge);
+      const operation = newOperation(plan, { purge });
       await this.#context.store.operations.add(operation, plan.layout.clusterId);
-      return this.#begin(operation, plan);
+      await this.#begin(operation, plan);
+      return operation;
     });
   }
 
@@ -113,10 +141,10 @@ export class Clusters {
   /** From what was seen last: heartbeats are a second old at the most. */
   async describe(name: string): Promise<ClusterDetails> {
     const record = await this.#find(name);
-    const { nodes } = takeSnapshot(this.#context, record.layout);
+    const { observations } = this.#context;
     return {
       ...this.#statusOf(record),
-      nodes: record.layout.nodes.flatMap(({ key }) => nodes[key] ?? []),
+      nodes: record.layout.nodes.flatMap(({ key }) => observations.find(key) ?? []),
       findings: examineCluster(await this.#examination(record)),
     };
   }
@@ -124,7 +152,8 @@ export class Clusters {
   /** Asks every node now. */
   async check(name: string): Promise<Examination> {
     const record = await this.#find(name);
-    await this.#planner.observe(record.layout);
+    const former = await formerNodes(this.#context, record);
+    await observeNodes(this.#context, [...record.layout.nodes, ...former]);
     return checkCluster(await this.#examination(record));
   }
 
@@ -155,28 +184,41 @@ export class Clusters {
     return result.case === 'log' ? result.value.lines : [];
   }
 
-  /** Durable before it is acknowledged, and before anything is done. */
-  async #store(spec: ClusterSpec, plan: ClusterPlan): Promise<Operation> {
-    const { store } = this.#context;
-    const { layout, release } = plan;
-    const operation = newOperation(plan, false);
-    if ((await store.clusters.find(spec.name)) === undefined) {
+  /** Durable before it is acknowledged, and before anything is done: all of it or nothing. */
+  async #carryOut(
+    plans: readonly ClusterPlan[],
+    options: { readonly automatic?: boolean } = {},
+  ): Promise<Operation[]> {
+    const { clusters } = this.#context.store;
+    const made = plans.map((plan) => ({
+      ...plan,
+      operation: plan.empty ? undefined : newOperation(plan, options),
+      fromLayoutNumber: plan.currentLayoutNumber,
+    }));
+    const [first] = made;
+    if (first?.operation !== undefined && first.fromLayoutNumber === 0) {
       const password = randomBytes(PASSWORD_BYTES).toString('hex');
-      await store.clusters.create({ spec, layout, release, password, operation });
+      await clusters.create({ ...first, operation: first.operation, password });
     } else {
-      await store.operations.add(operation, layout.clusterId);
+      await clusters.advance(made, Date.now());
     }
-    return this.#begin(operation, plan);
+    for (const { operation, ...plan } of made) {
+      if (operation !== undefined) await this.#begin(operation, plan);
+    }
+    return made.flatMap(({ operation }) => operation ?? []);
   }
 
-  async #begin(operation: Operation, plan: ClusterPlan): Promise<Operation> {
-    const { clusterId } = plan.layout;
-    await this.#context.operations.begin({ operation, clusterId, cancelling: false }, plan);
-    return operation;
+  async #begin(
+    operation: Operation,
+    { layout, release }: Pick<ClusterPlan, 'layout' | 'release'>,
+  ): Promise<void> {
+    const { clusterId } = layout;
+    const record = { operation, clusterId, cancelling: false };
+    await this.#context.operations.begin(record, { layout, release });
   }
 
   #statusOf(record: ClusterRecord): ClusterStatus {
-    const observation = takeSnapshot(this.#context, record.layout);
+    const observation = takeSnapshot(this.#context, record.layout.nodes);
     return {
       record,
       health: summarizeCluster(record.layout, observation).health,
@@ -184,11 +226,13 @@ export class Clusters {
     };
   }
 
-  async #examination({ layout, clusterId }: ClusterRecord): Promise<ExaminationInput> {
+  async #examination(record: ClusterRecord): Promise<ExaminationInput> {
+    const { layout, clusterId } = record;
     const clusters = await this.#context.store.clusters.list();
+    const former = await formerNodes(this.#context, record);
     return {
       layout,
-      observation: takeSnapshot(this.#context, layout),
+      observation: takeSnapshot(this.#context, [...layout.nodes, ...former]),
       hosts: listPlanningHosts(this.#context, clusters, clusterId),
       now: Date.now(),
     };
@@ -217,7 +261,10 @@ function refuseBlocked({ forecast, layout }: ClusterPlan): void {
   );
 }
 
-function newOperation({ kind, layout }: ClusterPlan, purge: boolean): Operation {
+function newOperation(
+  { kind, layout, reason }: ClusterPlan,
+  { purge = false, automatic = false }: { readonly purge?: boolean; readonly automatic?: boolean },
+): Operation {
   return {
     id: `op-${randomBytes(6).toString('hex')}`,
     cluster: layout.cluster,
@@ -228,8 +275,8 @@ function newOperation({ kind, layout }: ClusterPlan, purge: boolean): Operation 
     endedAtMs: undefined,
     message: '',
     purge,
-    reason: '',
-    automatic: false,
+    reason,
+    automatic,
   };
 }
 

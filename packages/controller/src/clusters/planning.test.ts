@@ -49,6 +49,7 @@ const plan: Fingerprinted = {
   currentLayoutNumber: 0,
   spec: parsed.spec,
   layout,
+  former: [],
   release: {
     name: 'redis-7.2.4',
     product: 'redis',

@@ -7,6 +7,8 @@ import {
   stepKey,
   type Fence,
   type NodeObservation,
+  type NodeRole,
+  type OperationKind,
   type Step,
   type StepPreconditions,
 } from '@redrover/core';
@@ -56,11 +58,33 @@ export async function executeStep(
   throw new RedroverError('internal', `${stepKey(step)}: the agent of ${step.host} sent no result`);
 }
 
-/** Makes sure that the step reaches the very node that the plan was made from. */
-export function preconditionsOf(step: Step, seen: NodeObservation | undefined): StepPreconditions {
+/**
+ * Makes sure that the step reaches the very node that the plan was made from, in the role in which
+ * it may be done. `kind` is the operation's.
+ */
+export function preconditionsOf(
+  step: Step,
+  seen: NodeObservation | undefined,
+  kind: OperationKind,
+): StepPreconditions {
   const isOfNode = laneOf(step) !== step.host && step.kind !== 'prepareNode';
   const redis = isOfNode && seen?.process.state === 'running' ? seen.redis : undefined;
   if (redis === undefined) return { nodeId: '', role: '' };
-  const needsMaster = step.kind === 'claimSlots' || step.kind === 'verifyWrite';
-  return { nodeId: redis.nodeId, role: needsMaster ? 'master' : '' };
+  return { nodeId: redis.nodeId, role: roleFor(step, redis.role, kind) };
+}
+
+function roleFor(step: Step, role: NodeRole, kind: OperationKind): StepPreconditions['role'] {
+  switch (step.kind) {
+    case 'claimSlots':
+    case 'verifyWrite':
+      return 'master';
+    case 'handoffMaster':
+      return 'replica';
+    case 'stopNode':
+      // A replica that a failover has just made a master serves clients: it is not stopped
+      // before somebody else does. A removal stops masters as well.
+      return kind !== 'remove' && role === 'replica' ? 'replica' : '';
+    default:
+      return '';
+  }
 }

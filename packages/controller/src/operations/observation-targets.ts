@@ -1,17 +1,16 @@
 /** Which nodes are worth asking about, by what an operation waits for. */
-import type { Layout, NodeKey, Waiting } from '@redrover/core';
+import type { LayoutNode, NodeKey, Waiting } from '@redrover/core';
 
 export type NodesByHost = ReadonlyMap<string, readonly NodeKey[]>;
 
-type LayoutNodes = Layout['nodes'];
-
 export class ObservationTargets {
-  readonly #nodes: LayoutNodes;
+  readonly #nodes: readonly LayoutNode[];
   readonly #all: NodesByHost;
 
-  constructor(layout: Layout) {
-    this.#nodes = layout.nodes;
-    this.#all = keysByHost(layout.nodes);
+  /** Those of the layout, and those of earlier layouts. */
+  constructor(nodes: readonly LayoutNode[]) {
+    this.#nodes = nodes;
+    this.#all = keysByHost(nodes);
   }
 
   hasHost(name: string): boolean {
@@ -32,7 +31,7 @@ export class ObservationTargets {
   }
 }
 
-function keysByHost(nodes: LayoutNodes): Map<string, NodeKey[]> {
+function keysByHost(nodes: readonly LayoutNode[]): Map<string, NodeKey[]> {
   const byHost = new Map<string, NodeKey[]>();
   for (const { host, key } of nodes) {
     const keys = byHost.get(host);

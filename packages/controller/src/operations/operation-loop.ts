@@ -12,6 +12,7 @@ import {
   RedroverError,
   stepKey,
   type Layout,
+  type LayoutNode,
   type NextSteps,
   type NodeKey,
   type Operation,
@@ -23,6 +24,7 @@ import {
 import type { Logger } from 'pino';
 
 import type { Agents } from '../agents/agents.ts';
+import { explainCutOff } from '../agents/cut-off.ts';
 import { takeSnapshot, type Seen } from '../agents/snapshot.ts';
 import type { OperationRecord, OperationRecords } from '../store/operation-records.ts';
 import { executeStep, preconditionsOf, type OperationFence } from './execute-step.ts';
@@ -32,6 +34,7 @@ import { OperationFeed, type OperationEvent, type Watch } from './operation-feed
 import { explainBlockers } from './explain-blockers.ts';
 import { ObservationTargets } from './observation-targets.ts';
 import { PollSchedule } from './poll-schedule.ts';
+import { SilentFailures } from './silent-failures.ts';
 import { WaitsBoard } from './waits-board.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -46,6 +49,8 @@ export interface LoopSubject {
   readonly record: OperationRecord;
   readonly layout: Layout;
   readonly release: Release;
+  /** Nodes of earlier layouts that this one does not have. */
+  readonly former: readonly LayoutNode[];
   /** Of the cluster. */
   readonly password: string;
   readonly journal: Journal;
@@ -60,13 +65,18 @@ const WIND_DOWN_LIMIT_MS = 30_000;
 /** How long to wait before the end of an operation is written again, on a full disk say. */
 const WRITE_RETRY_MS = 1_000;
 
-/** Only a running operation goes on; the other two put lowered timing back, and nothing else. */
-type Mode = 'running' | 'paused' | 'cancelling';
+/**
+ * Only a running operation goes on; the others put lowered timing back, and nothing else. `frozen`:
+ * it would be running, but the controller hears so few hosts that it must not trust what it sees.
+ */
+type Mode = 'running' | 'frozen' | 'paused' | 'cancelling';
 
 export class OperationLoop {
   readonly feed = new OperationFeed();
   readonly #context: LoopContext;
   readonly #subject: LoopSubject;
+  /** Those of the layout and of earlier ones. */
+  readonly #nodes: readonly LayoutNode[];
   readonly #targets: ObservationTargets;
   readonly #wakeup = new Wakeup();
   readonly #poll: PollSchedule;
@@ -77,6 +87,7 @@ export class OperationLoop {
   readonly #abort = new AbortController();
   #record: OperationRecord;
   readonly #waits: WaitsBoard;
+  readonly #silence: SilentFailures;
   #windDownSince = 0;
   #isBlocked = false;
   #isStopping = false;
@@ -85,9 +96,11 @@ export class OperationLoop {
     this.#context = context;
     this.#subject = subject;
     this.#record = subject.record;
-    this.#poll = new PollSchedule(performance.now(), subject.layout.nodes.length);
+    this.#nodes = [...subject.layout.nodes, ...subject.former];
+    this.#poll = new PollSchedule(performance.now(), this.#nodes.length);
     this.#waits = new WaitsBoard(this.feed);
-    this.#targets = new ObservationTargets(subject.layout);
+    this.#silence = new SilentFailures(context, subject.journal);
+    this.#targets = new ObservationTargets(this.#nodes);
   }
 
   get record(): OperationRecord {
@@ -159,17 +172,18 @@ export class OperationLoop {
 
   /** @returns false when the operation is over. */
   async #turn(): Promise<boolean> {
-    if (this.#mode === 'paused') {
+    const mode = this.#mode;
+    if (mode === 'paused' || mode === 'frozen') {
       // However long it lasts: nodes must not be left with lowered timing meanwhile.
-      this.#waits.show([]);
+      this.#waits.show(this.#explainRest());
       this.#isBlocked = false;
-      this.#launch(this.#plan().steps);
+      this.#launch(this.#plan(mode).steps);
       await this.#wakeup.wait(LONGEST_REST_MS);
       return true;
     }
     const startTick = performance.now();
-    const next = this.#plan();
-    this.#waits.show(next.waits);
+    const next = this.#plan(mode);
+    this.#waits.show([...next.waits, ...this.#silence.waitsOf(next.steps)]);
     this.#isBlocked = next.blockers.length > 0 && next.steps.length === 0;
     this.#launch(next.steps);
     if (this.#lanes.size === 0) {
@@ -180,19 +194,25 @@ export class OperationLoop {
     return true;
   }
 
-  #plan(): NextSteps {
-    const { layout, release } = this.#subject;
+  #plan(mode: Mode): NextSteps {
+    const { layout, release, former } = this.#subject;
     const { kind, purge } = this.operation;
-    const observation = takeSnapshot(this.#context, layout);
-    const history = this.journal.history;
+    const observation = takeSnapshot(this.#context, this.#nodes);
+    const history = this.#silence.history;
     const seen = { observation, history, now: Date.now() };
-    const input = { layout, release, kind, former: [], purge, ...seen };
-    return this.#mode === 'running' ? planSteps(input) : planCancel(input);
+    const input = { layout, release, kind, former, purge, ...seen };
+    return mode === 'running' ? planSteps(input) : planCancel(input);
   }
 
   get #mode(): Mode {
     if (this.#record.cancelling) return 'cancelling';
-    return this.operation.state === 'paused' ? 'paused' : 'running';
+    if (this.operation.state === 'paused') return 'paused';
+    return explainCutOff(this.#context.hosts) === undefined ? 'running' : 'frozen';
+  }
+
+  #explainRest(): Waiting[] {
+    const reason = this.#mode === 'frozen' ? explainCutOff(this.#context.hosts) : undefined;
+    return reason === undefined ? [] : [{ subject: this.operation.cluster, reason }];
   }
 
   #endOf(next: NextSteps): { state: OperationState; message: string } | undefined {
@@ -208,7 +228,8 @@ export class OperationLoop {
   }
 
   #launch(steps: readonly Step[]): void {
-    for (const [lane, queue] of groupByLane(steps)) {
+    const heard = steps.filter(({ host }) => this.#silence.isHeard(host));
+    for (const [lane, queue] of groupByLane(heard)) {
       if (this.#lanes.has(lane)) continue;
       this.#lanes.add(lane);
       void this.#runLane(lane, queue);
@@ -231,7 +252,7 @@ export class OperationLoop {
 
   /** @returns whether the next step of the lane may follow. */
   async #runStep(step: Step): Promise<boolean> {
-    if (this.#mayNotBegin()) return false;
+    if (this.#isStopping || this.#isBlocked) return false;
     const key = stepKey(step);
     const position = this.journal.begin(key);
     this.#publishAttempt(position);
@@ -245,14 +266,11 @@ export class OperationLoop {
     // The session was closed by ourselves: what became of the step is seen at the next start.
     if (this.#isStopping) return false;
     this.journal.end(position, outcome);
+    if (outcome.errorCode !== undefined) this.#silence.note(position, step, outcome.errorCode);
     this.#publishAttempt(position);
     this.#poll.restart(performance.now());
     this.#wakeup.ring();
     return outcome.errorCode === undefined;
-  }
-
-  #mayNotBegin(): boolean {
-    return this.#isStopping || this.#isBlocked;
   }
 
   #execute(step: Step): Promise<string> {
@@ -269,7 +287,7 @@ export class OperationLoop {
     return executeStep(agents, step, {
       fence,
       password,
-      preconditions: preconditionsOf(step, node),
+      preconditions: preconditionsOf(step, node, this.operation.kind),
       onProgress: ({ line, fraction }) =>
         this.feed.publish({ kind: 'progress', stepKey: key, line, fraction }),
       // Steps that put timing back are not to be interrupted by the cancelling that wants them.

@@ -58,10 +58,14 @@ export class Operations {
   ): Promise<void> {
     const { clusters, log } = this.#context;
     const { id, cluster } = record.operation;
+    const { clusterId } = record;
     const password = (await clusters.readPassword(cluster)) ?? '';
+    const former = await clusters.listFormerNodes(clusterId, stored.layout.number);
     const loop = new OperationLoop(this.#context, {
       record,
-      ...stored,
+      layout: stored.layout,
+      release: stored.release,
+      former,
       password,
       journal: new Journal(id, past, this.#context),
     });
@@ -124,12 +128,7 @@ export class Operations {
   /** Stops begun steps and puts timing back that was lowered; then it is `cancelled`. */
   async cancel(id: string): Promise<Operation> {
     return this.#change(id, undefined, (record) => {
-      const { kind, cluster } = record.operation;
-      const verb = kind === 'remove' ? 'go on with' : 'finish';
-      const next = kind === 'remove' ? `\`redrover cluster rm ${cluster}\`` : 'applying it again';
-      const message =
-        `cancelled; what was done so far stays: ${next} would ${verb} it` +
-        (kind === 'create' ? `, \`redrover cluster rm ${cluster}\` removes it` : '');
+      const message = `cancelled; what was done so far stays: ${howToGoOn(record.operation)}`;
       const running = withState(record, 'running');
       return { ...running, cancelling: true, operation: { ...running.operation, message } };
     });
@@ -192,6 +191,18 @@ export class Operations {
       'not-found',
       `there is no operation ${id}; \`redrover op ls\` lists them`,
     );
+  }
+}
+
+function howToGoOn({ kind, cluster }: Operation): string {
+  switch (kind) {
+    case 'create':
+      return `applying it again would finish it, \`redrover cluster rm ${cluster}\` removes it`;
+    case 'change':
+    case 'repair':
+      return `\`redrover cluster repair ${cluster}\` would finish it`;
+    case 'remove':
+      return `\`redrover cluster rm ${cluster}\` would go on with it`;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Step, Waiting } from '@redrover/core';
+import type { LayoutNode, Step, Waiting } from '@redrover/core';
 import { expect, test } from 'vitest';
 
 import { groupByLane } from './lanes.ts';
@@ -38,9 +38,7 @@ test('steps of a node keep their order in one lane, those of a host have their o
 
 test('only the nodes that are waited for are asked, unless the cluster as a whole is', () => {
   const nodes = ['h1:1', 'h1:2', 'h2:1'].map((key) => ({ key, host: key.slice(0, 2) }));
-  const targets = new ObservationTargets({ nodes } as unknown as ConstructorParameters<
-    typeof ObservationTargets
-  >[0]);
+  const targets = new ObservationTargets(nodes as unknown as LayoutNode[]);
   const of = (...subjects: string[]) =>
     Object.fromEntries(targets.of(subjects.map((subject): Waiting => ({ subject, reason: '' }))));
   expect(of('h1:2')).toEqual({ h1: ['h1:2'] });

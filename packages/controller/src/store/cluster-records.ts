@@ -1,9 +1,17 @@
 /** Clusters: their spec, current layout and password, and every layout that was ever accepted. */
-import { RedroverError, type ClusterSpec, type Layout, type Operation } from '@redrover/core';
-import type { Release } from '@redrover/core';
+import {
+  RedroverError,
+  type ClusterSpec,
+  type Layout,
+  type LayoutNode,
+  type NodeKey,
+  type Operation,
+  type Release,
+} from '@redrover/core';
+import type { Transaction } from 'kysely';
 
 import { insertOperation } from './operation-records.ts';
-import type { StoreDatabase } from './schema.ts';
+import type { StoreDatabase, StoreTables } from './schema.ts';
 
 export interface ClusterRecord {
   readonly name: string;
@@ -24,8 +32,23 @@ export interface NewCluster {
   readonly operation: Operation;
 }
 
+/** What becomes of a cluster that exists. */
+export interface ClusterAdvance {
+  /** As it is from now on. */
+  readonly spec: ClusterSpec;
+  /** The one that comes into force; the one in force where only the rest changes. */
+  readonly layout: Layout;
+  readonly release: Release;
+  /** What makes the layout real; undefined where nothing needs to be done. */
+  readonly operation: Operation | undefined;
+  /** Number of the layout that was in force when this was decided. */
+  readonly fromLayoutNumber: number;
+}
+
 export class ClusterRecords {
   readonly #database: StoreDatabase;
+  /** Layouts never change: what was there before one of them is worked out once. */
+  readonly #former = new Map<string, { number: number; nodes: readonly LayoutNode[] }>();
 
   constructor(database: StoreDatabase) {
     this.#database = database;
@@ -51,17 +74,7 @@ export class ClusterRecords {
   async create(created: NewCluster): Promise<void> {
     const { spec, layout, release, password, operation } = created;
     await this.#database.transaction().execute(async (transaction) => {
-      await transaction
-        .insertInto('layout')
-        .values({
-          cluster_id: layout.clusterId,
-          number: layout.number,
-          cluster: layout.cluster,
-          layout_json: JSON.stringify(layout),
-          release_json: JSON.stringify(release),
-          accepted_at_ms: operation.createdAtMs,
-        })
-        .execute();
+      await insertLayout(transaction, { layout, release, acceptedAtMs: operation.createdAtMs });
       await transaction
         .insertInto('cluster')
         .values({
@@ -77,6 +90,37 @@ export class ClusterRecords {
       await transaction.deleteFrom('plan').where('cluster', '=', spec.name).execute();
       await insertOperation(transaction, operation, layout.clusterId);
     });
+  }
+
+  /**
+   * Layouts, specs and operations of several clusters in one transaction: all of it or nothing.
+   *
+   * @throws RedroverError `stale-plan` if a cluster is gone or has another layout than it had.
+   */
+  async advance(advances: readonly ClusterAdvance[], nowMs: number): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      for (const advance of advances) await advanceOne(transaction, advance, nowMs);
+    });
+  }
+
+  /**
+   * The nodes of earlier layouts that layout `number` does not have, each as the newest of these
+   * had it. By key alone: a node whose host got another address is the same node.
+   */
+  async listFormerNodes(clusterId: string, number: number): Promise<readonly LayoutNode[]> {
+    const known = this.#former.get(clusterId);
+    if (known?.number === number) return known.nodes;
+    const rows = await this.#database
+      .selectFrom('layout')
+      .select('layout_json')
+      .where('cluster_id', '=', clusterId)
+      .where('number', '<=', number)
+      .orderBy('number')
+      .execute();
+    const layouts = rows.map((row): Layout => JSON.parse(row.layout_json));
+    const nodes = formerNodesOf(layouts);
+    this.#former.set(clusterId, { number, nodes });
+    return nodes;
   }
 
   async readLayout(clusterId: string, number: number): Promise<StoredLayout> {
@@ -109,6 +153,58 @@ export class ClusterRecords {
         'layout.release_json',
       ]);
   }
+}
+
+/** Of layouts in their order: what the last one does not have any more. */
+export function formerNodesOf(layouts: readonly Layout[]): LayoutNode[] {
+  const current = new Set(layouts.at(-1)?.nodes.map((node) => node.key));
+  const former = new Map<NodeKey, LayoutNode>();
+  for (const node of layouts.flatMap((layout) => layout.nodes)) {
+    if (!current.has(node.key)) former.set(node.key, node);
+  }
+  return [...former.values()];
+}
+
+async function advanceOne(
+  transaction: Transaction<StoreTables>,
+  { spec, layout, release, operation, fromLayoutNumber }: ClusterAdvance,
+  acceptedAtMs: number,
+): Promise<void> {
+  const { cluster, clusterId, number } = layout;
+  if (number !== fromLayoutNumber) {
+    await insertLayout(transaction, { layout, release, acceptedAtMs });
+  }
+  const result = await transaction
+    .updateTable('cluster')
+    .set({ spec_json: JSON.stringify(spec), layout_number: number })
+    .where('cluster_id', '=', clusterId)
+    .where('layout_number', '=', fromLayoutNumber)
+    .executeTakeFirst();
+  if (result.numUpdatedRows !== 1n) {
+    throw new RedroverError(
+      'stale-plan',
+      `cluster ${cluster} has changed since the plan was made; plan again`,
+    );
+  }
+  if (operation !== undefined) await insertOperation(transaction, operation, clusterId);
+}
+
+async function insertLayout(
+  transaction: Transaction<StoreTables>,
+  accepted: StoredLayout & { readonly acceptedAtMs: number },
+): Promise<void> {
+  const { layout, release, acceptedAtMs } = accepted;
+  await transaction
+    .insertInto('layout')
+    .values({
+      cluster_id: layout.clusterId,
+      number: layout.number,
+      cluster: layout.cluster,
+      layout_json: JSON.stringify(layout),
+      release_json: JSON.stringify(release),
+      accepted_at_ms: acceptedAtMs,
+    })
+    .execute();
 }
 
 export interface StoredLayout {

@@ -156,20 +156,22 @@ test('an operation that has ended does not change its state any more', async () 
 test('a plan is forgotten after a day, and when it was used', async () => {
   const plan = { fingerprint: 'f1', layout, plannedAtMs: 1000 };
   await store.plans.save(plan);
-  expect(await store.plans.findLayout('f1')).toMatchObject({ clusterId: 'id-1' });
+  expect(await store.plans.findLayout('f1', 2000)).toMatchObject({ clusterId: 'id-1' });
+  // Nobody planned anything since, so it is still in the file.
+  expect(await store.plans.findLayout('f1', 1001 + 24 * 3_600_000)).toBeUndefined();
   await createCluster();
-  expect(await store.plans.findLayout('f1')).toBeUndefined();
+  expect(await store.plans.findLayout('f1', 0)).toBeUndefined();
   const next = { ...plan, layout: { ...layout, clusterId: 'id-2' } };
   await store.plans.save(next);
-  expect(await store.plans.findLayout('f1')).toBeDefined();
+  expect(await store.plans.findLayout('f1', 0)).toBeDefined();
   await store.plans.save({ ...next, fingerprint: 'f2', plannedAtMs: 1000 + 25 * 3_600_000 });
-  expect(await store.plans.findLayout('f1')).toBeUndefined();
-  expect(await store.plans.findLayout('f2')).toBeDefined();
+  expect(await store.plans.findLayout('f1', 0)).toBeUndefined();
+  expect(await store.plans.findLayout('f2', 0)).toBeDefined();
 });
 
 test('a plan for a cluster that was made hands its id to no other', async () => {
   await createCluster();
   await store.plans.save({ fingerprint: 'f1', layout, plannedAtMs: 1000 });
   expect(await store.plans.newestClusterId('c1')).toBeUndefined();
-  expect(await store.plans.findLayout('f1')).toBeUndefined();
+  expect(await store.plans.findLayout('f1', 0)).toBeUndefined();
 });

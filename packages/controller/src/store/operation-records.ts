@@ -68,6 +68,20 @@ export class OperationRecords {
     return row !== undefined;
   }
 
+  /** The repairs of a cluster that Redrover began by itself since then; oldest first. */
+  async listAutomaticRepairs(clusterId: string, sinceMs: number): Promise<Operation[]> {
+    const rows = await this.#database
+      .selectFrom('operation')
+      .selectAll()
+      .where('cluster_id', '=', clusterId)
+      .where('kind', '=', 'repair')
+      .where('automatic', '=', 1)
+      .where('created_at_ms', '>=', sinceMs)
+      .orderBy('created_at_ms')
+      .execute();
+    return rows.map((row) => toOperationRecord(row).operation);
+  }
+
   async add(operation: Operation, clusterId: string): Promise<void> {
     await this.#database
       .transaction()

@@ -44,11 +44,12 @@ export class PlanRecords {
     });
   }
 
-  /** Of a cluster that is not made yet. */
-  async findLayout(fingerprint: string): Promise<Layout | undefined> {
+  /** Of a cluster that is not made yet; a plan that is too old is as good as none. */
+  async findLayout(fingerprint: string, nowMs: number): Promise<Layout | undefined> {
     const row = await this.#ofNewClusters()
       .select('layout_json')
       .where('fingerprint', '=', fingerprint)
+      .where('planned_at_ms', '>=', nowMs - PLAN_LIFETIME_MS)
       .executeTakeFirst();
     return row === undefined ? undefined : JSON.parse(row.layout_json);
   }

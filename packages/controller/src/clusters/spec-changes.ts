@@ -1,0 +1,89 @@
+/** Specs of clusters that exist: what may differ from the one in force, and what that means. */
+import {
+  formatSpec,
+  formatSpecProblem,
+  parseSpec,
+  RedroverError,
+  type ClusterSpec,
+  type Operation,
+} from '@redrover/core';
+
+import type { ClusterRecord } from '../store/cluster-records.ts';
+import { canonicalJson } from './fingerprint.ts';
+
+type Field = keyof ClusterSpec;
+
+/** Fields that say what Redrover may do, and nothing of what nodes are. */
+const NO_WORK: ReadonlySet<Field> = new Set<Field>(['repair', 'repairQuietMs']);
+
+/** Fields that host changes keep in step with the layout. */
+const KEPT_IN_STEP: ReadonlySet<Field> = new Set<Field>(['placement', 'nodes']);
+
+/** A message that another program built gets the same checks as a file that a person wrote. */
+export function checkSpec(given: ClusterSpec): ClusterSpec {
+  const parsed = parseSpec(formatSpec(given));
+  if (parsed.ok) return parsed.spec;
+  const problems = parsed.problems.map(formatSpecProblem);
+  throw new RedroverError('invalid-argument', `the spec is not valid:\n${problems.join('\n')}`);
+}
+
+/** Names of the fields that differ. */
+export function changedFields(spec: ClusterSpec, present: ClusterSpec): Field[] {
+  const fields = Object.keys({ ...present, ...spec }) as Field[];
+  return fields.filter(
+    (field) => canonicalJson({ v: spec[field] }) !== canonicalJson({ v: present[field] }),
+  );
+}
+
+/** Whether such a change is only saved. */
+export function needsNoWork(changed: readonly Field[]): boolean {
+  return changed.every((field) => NO_WORK.has(field));
+}
+
+export interface ClusterHistory {
+  /** Whether nodes of the cluster were ever laid out elsewhere. */
+  readonly hasMoved: boolean;
+  /** Newest first. */
+  readonly operations: readonly Operation[];
+}
+
+/** @throws RedroverError `failed-precondition`: says what differs, and how it came to differ. */
+export function refuseChanges(
+  spec: ClusterSpec,
+  record: ClusterRecord,
+  history: ClusterHistory,
+): never {
+  const changed = changedFields(spec, record.spec);
+  const context = { changed: changed.join(', ') };
+  const work = changed.filter((field) => !NO_WORK.has(field));
+  if (history.hasMoved && work.every((field) => KEPT_IN_STEP.has(field))) {
+    throw new RedroverError('failed-precondition', explainMoves(record, work, history), {
+      context,
+    });
+  }
+  throw new RedroverError(
+    'failed-precondition',
+    `cluster ${spec.name} exists with another spec (${changed.join(', ')} differ), and changing a ` +
+      'running cluster is not supported yet: it comes with `redrover cluster scale`; put the spec ' +
+      'back as it was, or give the new cluster another name',
+    { context },
+  );
+}
+
+/** Enough to remember what was done. */
+const MAX_REASONS = 3;
+
+function explainMoves(
+  { name, spec }: ClusterRecord,
+  changed: readonly Field[],
+  { operations }: ClusterHistory,
+): string {
+  const fields = formatSpec(spec);
+  const now = changed.map((field) => `${field}: ${JSON.stringify(fields[field] ?? null)}`);
+  const changes = operations.filter(({ kind }) => kind === 'change').slice(0, MAX_REASONS);
+  const reasons = changes.map(({ id, reason }) => `${reason} (${id})`);
+  return (
+    `nodes of ${name} have moved since this spec was written, and the spec in force has moved ` +
+    `with them: ${reasons.join(', ')}; write into your file what it says now:\n${now.join('\n')}`
+  );
+}
