@@ -67,5 +67,8 @@ export { effectiveRoles, type EffectiveRole } from './placement/effective-roles.
 export { hostBudgetBytes, nodeMemoryBytes } from './placement/host-capacity.ts';
 export type { LayoutQuality, QualityMeasure } from './placement/layout-quality.ts';
 export { isAcceptable, lintLayout } from './placement/lint-layout.ts';
+export type { HostChangeRequest } from './placement/host-change/host-change-request.ts';
+export { specAfterHostChange } from './placement/host-change/spec-after-host-change.ts';
+export { planHostChange } from './placement/plan-host-change.ts';
 export { planLayout } from './placement/plan-layout.ts';
 export type { LayoutPlan, LayoutRequest } from './placement/plan-layout.ts';

@@ -33,6 +33,12 @@ export function servesSlots(speaker: Speaker): boolean {
   return countSlots(ownSlots(speaker)) > 0;
 }
 
+/** Whether a replica has all that its master has sent, so that it can take over. */
+export function isInSync({ redis }: Speaker): boolean {
+  const { role, masterLinkUp, syncInProgress, loading } = redis;
+  return role === 'replica' && masterLinkUp === true && !syncInProgress && !loading;
+}
+
 /** The living members of every shard in their actual roles, as placement's rules want them. */
 export function actualMembers(
   shards: readonly ActualShard[],

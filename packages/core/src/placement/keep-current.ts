@@ -15,7 +15,6 @@ export function keepCurrent(spec: ClusterSpec, current: Layout, number: number):
   if (refusals.length > 0) return { ok: false, refusals };
   const layout: Layout = {
     ...current,
-    number,
     release: spec.release,
     maxmemoryBytes: spec.maxmemoryBytes,
     nodeTimeoutMs: spec.nodeTimeoutMs,
@@ -24,7 +23,22 @@ export function keepCurrent(spec: ClusterSpec, current: Layout, number: number):
     allowSameHost: spec.placement.allowSameHost,
     allowWeakQuorum: spec.placement.allowWeakQuorum,
   };
-  return { ok: true, layout };
+  return { ok: true, layout: isSame(layout, current) ? current : { ...layout, number } };
+}
+
+/** What `keepCurrent` takes from a spec; the order of options says nothing. */
+function isSame(a: Layout, b: Layout): boolean {
+  const facts = (layout: Layout) =>
+    JSON.stringify([
+      layout.release,
+      layout.maxmemoryBytes,
+      layout.nodeTimeoutMs,
+      Object.entries(layout.config).sort(([x], [y]) => (x < y ? -1 : 1)),
+      layout.zoneLabel,
+      layout.allowSameHost,
+      layout.allowWeakQuorum,
+    ]);
+  return facts(a) === facts(b);
 }
 
 function countChanges(spec: ClusterSpec, current: Layout): Finding[] {

@@ -8,6 +8,7 @@
 import type { Finding, Severity } from '../model/finding.ts';
 import type { Host } from '../model/host.ts';
 import type { Layout } from '../model/layout.ts';
+import { lintDrained } from './lint-drained.ts';
 import { lintForm } from './lint-form.ts';
 import { lintPorts } from './lint-ports.ts';
 import type { PlacedMember } from './domains.ts';
@@ -28,6 +29,7 @@ const RULES: readonly Rule[] = [
   lintZoneQuorum,
   lintMemory,
   lintReplicas,
+  lintDrained,
 ];
 
 /** All findings about a layout on the known hosts, of whatever status these are. */
@@ -56,6 +58,8 @@ function lintHostsKnown(layout: Layout, hosts: readonly Host[]): Finding[] {
 
 function lintHostsOnline(layout: Layout, hosts: readonly Host[]): Finding[] {
   const used = new Set(layout.nodes.map((node) => node.host));
+  // Of a drained host nothing is wanted, so it may be away.
+  for (const name of layout.drainedHosts) used.delete(name);
   return hosts
     .filter((host) => used.has(host.name) && host.status !== 'online')
     .map((host) => ({

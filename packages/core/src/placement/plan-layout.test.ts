@@ -276,8 +276,33 @@ describe('a cluster that exists', () => {
       index === 0 ? { ...host, status: 'lost' as const } : host,
     );
     const plan = replan(spec, away);
-    expect(plan.ok && plan.layout).toEqual({ ...current, number: 2 });
+    expect(plan.ok && plan.layout).toEqual(current);
     expect(plan.ok && plan.findings.map((finding) => finding.rule)).toContain('host-online');
+  });
+
+  test('needs no other layout for another way of repairing', () => {
+    const changed = exampleSpec({ repair: 'auto', repairQuietMs: 5000 });
+    const plan = replan(changed, exampleHosts(3));
+    expect(plan.ok && plan.layout).toEqual(current);
+  });
+
+  test('stays under maintenance', () => {
+    const drained = { ...current, drainedHosts: ['h2'] };
+    const plan = planLayout({
+      spec: exampleSpec({ config: { hz: '20' } }),
+      hosts: exampleHosts(3),
+      current: drained,
+      clusterId: 'id',
+      number: 3,
+    });
+    expect(plan.ok && plan.layout).toEqual({ ...drained, number: 3, config: { hz: '20' } });
+    expect(plan.ok && plan.findings.map((finding) => finding.rule)).toContain('drained-quorum');
+  });
+
+  test('is changed also while what was wrong before is wrong still', () => {
+    const plan = replan(exampleSpec({ config: { hz: '20' } }), exampleHosts(2));
+    const findings = plan.ok ? plan.findings : plan.refusals;
+    expect(findings.find(({ rule }) => rule === 'host-known')?.severity).toBe('warning');
   });
 
   test('takes what needs no node to move from the spec', () => {

@@ -19,6 +19,7 @@ import { explainByCounting, explainNothingFound } from './explain-refusal.ts';
 import { zoneOf } from './failure-zones.ts';
 import { findAlternatives } from './find-alternatives.ts';
 import { keepCurrent } from './keep-current.ts';
+import { lintChange } from './lint-change.ts';
 import { isAcceptable, lintLayout } from './lint-layout.ts';
 import type { LayoutQuality } from './layout-quality.ts';
 import { describeQuality, qualityFindings } from './layout-quality.ts';
@@ -33,6 +34,7 @@ export interface LayoutRequest {
   readonly current: Layout | undefined;
   /** Of a new cluster; one that exists keeps its own. */
   readonly clusterId: string;
+  /** Of a layout that differs from the current one. */
   readonly number: number;
 }
 
@@ -53,17 +55,18 @@ export type LayoutPlan =
     };
 
 /**
- * Nodes of a current layout stay where they are: the same spec gives the same layout, also when
- * hosts were added since or are away.
+ * Nodes of a current layout stay where they are. A spec that asks for nothing else of them gives the
+ * layout in force itself, with its own number, also when hosts were added since or are away: when
+ * and by whom it is repaired, for example, is in no layout.
  */
 export function planLayout(request: LayoutRequest): LayoutPlan {
   const { spec, hosts, current, number } = request;
   if (current === undefined || current.nodes.length === 0) return planNew(request);
   const kept = keepCurrent(spec, current, number);
   if (!kept.ok) return { ok: false, refusals: kept.refusals, alternatives: [] };
-  const findings = lintLayout(kept.layout, hosts);
-  if (isAcceptable(findings))
-    return { ok: true, layout: kept.layout, findings, quality: undefined };
+  const { layout } = kept;
+  const findings = lintChange(layout, { current, hosts });
+  if (isAcceptable(findings)) return { ok: true, layout, findings, quality: undefined };
   return { ok: false, refusals: findings.filter(isCritical), alternatives: [] };
 }
 
