@@ -1,0 +1,179 @@
+/**
+ * A cluster on the hosts of a lab, as Redrover describes it and as redis-cli sees it: what the
+ * destructive tests ask and wait for. Breaking things is the lab's part.
+ */
+import { stripVTControlCharacters } from 'node:util';
+import type { Finding } from '@redrover/core';
+import { expect } from 'vitest';
+
+import { until } from '../support/until.ts';
+import type { CommandResult } from './command.ts';
+import type { Lab } from './lab.ts';
+import { findLabRelease } from './release.ts';
+
+/** What tests read of `redrover cluster nodes -o json`. */
+export interface NodeView {
+  /** Redis node id; empty until the node has answered once. */
+  readonly id: string;
+  readonly key: string;
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly role: 'master' | 'replica';
+  readonly preferredRole: 'master' | 'replica';
+  readonly shard: string;
+  readonly slots: readonly string[];
+  readonly state: string;
+  readonly reason: string;
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly masterLinkUp: boolean | null;
+}
+
+export interface CheckView {
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+}
+
+export interface OperationView {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly message: string;
+  readonly automatic: boolean;
+  readonly attempts: readonly { readonly stepKey: string; readonly outcome: string }[];
+  readonly waits: readonly { readonly subject: string; readonly reason: string }[];
+}
+
+/** Where a node is; a `NodeView` is one, too. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export class ClusterInLab {
+  readonly lab: Lab;
+  readonly name: string;
+  readonly password: string;
+
+  private constructor(lab: Lab, name: string, password: string) {
+    this.lab = lab;
+    this.name = name;
+    this.password = password;
+  }
+
+  /** Applies a spec of 3 + 3 nodes, changed as wanted; resolves when the cluster is made. */
+  static async create(lab: Lab, fields: Readonly<Record<string, unknown>> & { name: string }) {
+    const spec = await lab.writeSpec(fields);
+    const applied = await lab.redrover(['cluster', 'apply', '-f', spec, '--yes']);
+    expect(applied, applied.stderr).toMatchObject({ exitCode: 0 });
+    const { password } = await lab.credentials(fields.name);
+    return new ClusterInLab(lab, fields.name, password);
+  }
+
+  // --- what Redrover says
+
+  async nodes(): Promise<NodeView[]> {
+    return this.lab.redroverJson<NodeView[]>(['cluster', 'nodes', this.name]);
+  }
+
+  /** Errors: the layout has no such node. */
+  async node({ host, port }: NodeAddress): Promise<NodeView> {
+    const node = (await this.nodes()).find((each) => each.host === host && each.port === port);
+    if (node === undefined) throw new Error(`${this.name} has no node ${host}:${port}`);
+    return node;
+  }
+
+  async check(): Promise<CheckView> {
+    return this.lab.redroverJson<CheckView>(['cluster', 'check', this.name]);
+  }
+
+  /** Resolves with the finding of a rule once there is one, about the subject if that is given. */
+  async finding(rule: string, subject?: string, timeoutMs = 30_000): Promise<Finding> {
+    let found: readonly Finding[] = [];
+    try {
+      return await until(
+        `a finding ${rule}`,
+        async () => {
+          found = (await this.check()).findings;
+          return found.find(
+            (each) => each.rule === rule && (subject === undefined || each.subject === subject),
+          );
+        },
+        timeoutMs,
+      );
+    } catch (error) {
+      throw new Error(`found only ${JSON.stringify(found)}`, { cause: error });
+    }
+  }
+
+  async operations(): Promise<Omit<OperationView, 'attempts' | 'waits'>[]> {
+    return this.lab.redroverJson(['op', 'ls', '--cluster', this.name]);
+  }
+
+  async operation(id: string): Promise<OperationView> {
+    return this.lab.redroverJson<OperationView>(['op', 'show', id]);
+  }
+
+  /** `redrover cluster repair --yes`, to its end. */
+  async repair(): Promise<CommandResult> {
+    const result = await this.lab.redrover(['cluster', 'repair', this.name, '--yes']);
+    expect(result, `${result.stdout}\n${result.stderr}`).toMatchObject({ exitCode: 0 });
+    return result;
+  }
+
+  // --- what Redis says
+
+  /** Asks a node by redis-cli from the client's host: its words, errors included. */
+  async ask({ host, port }: NodeAddress, ...args: string[]): Promise<string> {
+    const { stdout, stderr } = await this.lab.redisCli(host, port, args, this.password);
+    return `${stdout}\n${stderr}`.trim();
+  }
+
+  /** The same from the node's own host, which a partition does not hinder. */
+  async askInside({ host, port }: NodeAddress, ...args: string[]): Promise<string> {
+    const { redisCli } = findLabRelease();
+    const target = ['-h', this.lab.addressOf(host), '-p', `${port}`];
+    const env = { REDISCLI_AUTH: this.password };
+    const argv = ['timeout', '5', redisCli.host, ...target, ...args];
+    const { stdout, stderr } = await this.lab.exec(host, argv, { reject: false, env });
+    return `${stdout}\n${stderr}`.trim();
+  }
+
+  /** `redis-cli --cluster check`: whether every line of it is fine, and all of its words. */
+  async witness(node: NodeAddress): Promise<{ ok: boolean; text: string }> {
+    const target = `${this.lab.addressOf(node.host)}:${node.port}`;
+    const text = stripVTControlCharacters(await this.ask(node, '--cluster', 'check', target));
+    const ok =
+      text.includes('[OK] All nodes agree about slots configuration.') &&
+      text.includes('[OK] All 16384 slots covered.') &&
+      !/\[ERR\]|\[WARNING\]/.test(text);
+    return { ok, text };
+  }
+
+  /**
+   * Resolves when Redrover finds nothing wrong (that masters are not where they are preferred is
+   * not wrong) and redis-cli agrees.
+   */
+  async whole(timeoutMs = 60_000): Promise<void> {
+    let said = '';
+    try {
+      await until(
+        `${this.name} is whole`,
+        async () => {
+          const { ok, findings } = await this.check();
+          said = JSON.stringify(findings, undefined, 2);
+          if (!ok) return false;
+          const { ok: agreed, text } = await this.witness((await this.nodes())[0] ?? NOWHERE);
+          said = text;
+          return agreed;
+        },
+        timeoutMs,
+      );
+    } catch (error) {
+      throw new Error(`${this.name} is not whole: ${said}`, { cause: error });
+    }
+  }
+}
+
+const NOWHERE: NodeAddress = { host: '', port: 0 };
