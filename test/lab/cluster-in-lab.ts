@@ -4,7 +4,6 @@
  */
 import { stripVTControlCharacters } from 'node:util';
 import type { Finding } from '@redrover/core';
-import { expect } from 'vitest';
 
 import { until } from '../support/until.ts';
 import type { CommandResult } from './command.ts';
@@ -66,7 +65,7 @@ export class ClusterInLab {
   static async create(lab: Lab, fields: Readonly<Record<string, unknown>> & { name: string }) {
     const spec = await lab.writeSpec(fields);
     const applied = await lab.redrover(['cluster', 'apply', '-f', spec, '--yes']);
-    expect(applied, applied.stderr).toMatchObject({ exitCode: 0 });
+    if (applied.exitCode !== 0) throw new Error(`applying failed: ${applied.stderr}`);
     const { password } = await lab.credentials(fields.name);
     return new ClusterInLab(lab, fields.name, password);
   }
@@ -118,7 +117,7 @@ export class ClusterInLab {
   /** `redrover cluster repair --yes`, to its end. */
   async repair(): Promise<CommandResult> {
     const result = await this.lab.redrover(['cluster', 'repair', this.name, '--yes']);
-    expect(result, `${result.stdout}\n${result.stderr}`).toMatchObject({ exitCode: 0 });
+    if (result.exitCode !== 0) throw new Error(`repair failed: ${result.stderr}`);
     return result;
   }
 
