@@ -1,27 +1,13 @@
-import type { Attempt, Operation } from '@redrover/core';
+import type { Attempt } from '@redrover/core';
 import { expect, test } from 'vitest';
 
-import { createStyle } from '../output/style.ts';
+import { operationOf, style } from '../testing/examples.ts';
 import { bar } from './display.ts';
 import { OperationDisplay } from './operation-display.ts';
 import { applyEvent, startProgress } from './operation-progress.ts';
 import type { OperationEvent } from './operation-progress.ts';
 
-const style = createStyle({ isTerminal: false, noColor: true, env: {} });
-
-const operation: Operation = {
-  id: 'op1',
-  cluster: 'shop',
-  kind: 'create',
-  layoutNumber: 1,
-  state: 'running',
-  createdAtMs: 0,
-  endedAtMs: undefined,
-  message: '',
-  purge: false,
-  reason: '',
-  automatic: false,
-};
+const operation = operationOf();
 
 interface Played {
   readonly event: OperationEvent;

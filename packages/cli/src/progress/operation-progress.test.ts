@@ -1,6 +1,7 @@
-import type { Attempt, Operation } from '@redrover/core';
+import type { Attempt } from '@redrover/core';
 import { expect, test } from 'vitest';
 
+import { operationOf } from '../testing/examples.ts';
 import {
   applyEvent,
   countDone,
@@ -10,19 +11,7 @@ import {
 } from './operation-progress.ts';
 import type { OperationEvent } from './operation-progress.ts';
 
-const operation: Operation = {
-  id: 'op1',
-  cluster: 'shop',
-  kind: 'create',
-  layoutNumber: 1,
-  state: 'running',
-  createdAtMs: 1_000,
-  endedAtMs: undefined,
-  message: '',
-  purge: false,
-  reason: '',
-  automatic: false,
-};
+const operation = operationOf({ createdAtMs: 1_000 });
 
 function attempt(
   stepKey: string,

@@ -95,7 +95,7 @@ function renderTable(kind: string, outcomes: readonly OutcomeView[], view: View)
   const { style } = view;
   const rows = outcomes.map((outcome) => [
     outcome.domain,
-    String(outcome.mastersThere.length),
+    outcome.mastersThere.join(', ') || 'none',
     outcome.lostSlotCount === 0 ? style.good('none') : style.bad(describeLostSlots(outcome)),
     paintQuorum(outcome, style),
     outcome.failovers.join(', ') || 'none',
@@ -104,7 +104,7 @@ function renderTable(kind: string, outcomes: readonly OutcomeView[], view: View)
     describeNext(outcome.worstHostAfter, style),
   ]);
   const columns = [
-    `LOST ${kind.toUpperCase()}`,
+    `${kind.toUpperCase()} LOST`,
     'MASTERS',
     'SLOTS LOST',
     'QUORUM',
