@@ -4,6 +4,8 @@ import { Controller, Inject, UseFilters, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import { RedroverError, type NodeObservation } from '@redrover/core';
 import type {
+  ApplyHostChangeRequest,
+  ApplyHostChangeResponseSchema,
   CheckHostRequest,
   CheckHostResponseSchema,
   CommandResult,
@@ -11,6 +13,8 @@ import type {
   GetHostResponseSchema,
   HostSchema,
   ListHostsResponseSchema,
+  PlanHostChangeRequest,
+  PlanHostChangeResponseSchema,
   RemoveHostRequest,
   RemoveHostResponseSchema,
   TuneHostRequest,
@@ -22,6 +26,7 @@ import {
   hostStatusToProto,
   nodeObservationToProto,
   numberToProto,
+  operationToProto,
   timestampToProto,
 } from '@redrover/wire';
 
@@ -29,9 +34,11 @@ import type { CommandBody } from '../agents/agent-session.ts';
 import type { Agents } from '../agents/agents.ts';
 import type { Hosts, KnownHost } from '../agents/hosts.ts';
 import type { Observations } from '../agents/observations.ts';
+import type { Clusters } from '../clusters/clusters.ts';
 import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
-import { AGENTS, HOSTS, OBSERVATIONS } from '../tokens.ts';
+import { AGENTS, CLUSTERS, HOSTS, OBSERVATIONS } from '../tokens.ts';
+import { hostChangeFromProto, plannedHostChangeToProto } from './host-change-message.ts';
 
 /** Reads a dozen files. */
 const CHECK_TIMEOUT_MS = 15_000;
@@ -45,24 +52,28 @@ export class HostApi {
   readonly #hosts: Hosts;
   readonly #observations: Observations;
   readonly #agents: Agents;
+  readonly #clusters: Clusters;
 
   constructor(
     @Inject(HOSTS) hosts: Hosts,
     @Inject(OBSERVATIONS) observations: Observations,
     @Inject(AGENTS) agents: Agents,
+    @Inject(CLUSTERS) clusters: Clusters,
   ) {
     this.#hosts = hosts;
     this.#observations = observations;
     this.#agents = agents;
+    this.#clusters = clusters;
   }
 
   @GrpcMethod('HostService', 'ListHosts')
-  listHosts(): MessageInitShape<typeof ListHostsResponseSchema> {
-    return { hosts: this.#hosts.list().map((host) => this.#describe(host)) };
+  async listHosts(): Promise<MessageInitShape<typeof ListHostsResponseSchema>> {
+    const drained = await this.#clusters.listDrained();
+    return { hosts: this.#hosts.list().map((host) => this.#describe(host, drained)) };
   }
 
   @GrpcMethod('HostService', 'GetHost')
-  getHost(request: GetHostRequest): MessageInitShape<typeof GetHostResponseSchema> {
+  async getHost(request: GetHostRequest): Promise<MessageInitShape<typeof GetHostResponseSchema>> {
     const host = this.#hosts.find(request.host);
     if (host === undefined) {
       throw new RedroverError(
@@ -70,7 +81,7 @@ export class HostApi {
         `no host is called "${request.host}"; \`redrover host ls\` lists those that are known`,
       );
     }
-    return { host: this.#describe(host) };
+    return { host: this.#describe(host, await this.#clusters.listDrained()) };
   }
 
   @GrpcMethod('HostService', 'CheckHost')
@@ -101,8 +112,29 @@ export class HostApi {
     return {};
   }
 
-  #describe(host: KnownHost): MessageInitShape<typeof HostSchema> {
+  @GrpcMethod('HostService', 'PlanHostChange')
+  async planHostChange(
+    request: PlanHostChangeRequest,
+  ): Promise<MessageInitShape<typeof PlanHostChangeResponseSchema>> {
+    const change = hostChangeFromProto(request.change);
+    return plannedHostChangeToProto(await this.#clusters.planHostChange(change));
+  }
+
+  @GrpcMethod('HostService', 'ApplyHostChange')
+  async applyHostChange(
+    request: ApplyHostChangeRequest,
+  ): Promise<MessageInitShape<typeof ApplyHostChangeResponseSchema>> {
+    const change = hostChangeFromProto(request.change);
+    const operations = await this.#clusters.applyHostChange(change, request.fingerprints);
+    return { operations: operations.map(operationToProto) };
+  }
+
+  #describe(
+    host: KnownHost,
+    drained: ReadonlyMap<string, readonly string[]>,
+  ): MessageInitShape<typeof HostSchema> {
     return {
+      drainedFor: [...(drained.get(host.name) ?? [])],
       name: host.name,
       address: host.address,
       labels: { ...host.labels },

@@ -1,10 +1,10 @@
 /** Plans and refusals as the API tells them. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Step } from '@redrover/core';
-import type { PlanClusterResponseSchema, PlanSchema } from '@redrover/proto';
+import type { PlanClusterResponseSchema, PlanSchema, RefusalSchema } from '@redrover/proto';
 import { findingToProto, layoutToProto, operationKindToProto, stepToProto } from '@redrover/wire';
 
-import type { ClusterPlan, PlannedCluster } from '../clusters/cluster-plan.ts';
+import type { ClusterPlan, PlannedCluster, Refused } from '../clusters/cluster-plan.ts';
 
 /**
  * Whom each node meets and each host probes grows with the square of the nodes: of 1,000 that are
@@ -36,7 +36,12 @@ export function plannedToProto(
   planned: PlannedCluster,
 ): MessageInitShape<typeof PlanClusterResponseSchema> {
   if (planned.ok) return { result: { case: 'plan', value: planToProto(planned.plan) } };
-  const { refusals, alternatives } = planned;
-  const value = { reasons: refusals.map(findingToProto), alternatives: [...alternatives] };
-  return { result: { case: 'refusal', value } };
+  return { result: { case: 'refusal', value: refusalToProto(planned) } };
+}
+
+export function refusalToProto({
+  refusals,
+  alternatives,
+}: Refused): MessageInitShape<typeof RefusalSchema> {
+  return { reasons: refusals.map(findingToProto), alternatives: [...alternatives] };
 }

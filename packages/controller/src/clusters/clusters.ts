@@ -14,6 +14,7 @@ import {
   type Examination,
   type ExaminationInput,
   type Finding,
+  type HostChange,
   type NodeKey,
   type NodeObservation,
   type Operation,
@@ -29,6 +30,7 @@ import {
   type PlannerContext,
 } from './cluster-plan.ts';
 import { ClusterPlanner } from './cluster-planner.ts';
+import { planHostChanges, type PlannedHostChange } from './host-change-planner.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
 import { planRepair } from './repair-planner.ts';
 
@@ -117,6 +119,26 @@ export class Clusters {
     });
   }
 
+  async planHostChange(change: HostChange): Promise<PlannedHostChange> {
+    return planHostChanges(this.#context, change);
+  }
+
+  /** All clusters or none; `fingerprints`: of every plan that was shown. */
+  async applyHostChange(change: HostChange, fingerprints: readonly string[]): Promise<Operation[]> {
+    return this.#inTurn(async () => {
+      const planned = await this.planHostChange(change);
+      const plans = planned.ok ? planned.plans : [];
+      const approved = new Set(fingerprints);
+      const same =
+        planned.ok &&
+        plans.length === approved.size &&
+        plans.every(({ fingerprint }) => approved.has(fingerprint));
+      if (!same) throw stalePlan(`the clusters on ${change.host}`, commandOf(change));
+      plans.forEach(refuseBlocked);
+      return this.#carryOut(plans);
+    });
+  }
+
   async planRemoval(name: string, purge: boolean): Promise<ClusterPlan> {
     return this.#planner.planRemoval(await this.#find(name), purge);
   }
@@ -136,6 +158,16 @@ export class Clusters {
   async list(): Promise<ClusterStatus[]> {
     const records = await this.#context.store.clusters.list();
     return records.map((record) => this.#statusOf(record));
+  }
+
+  /** Names of the clusters that have a host under maintenance, by host. */
+  async listDrained(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const records = await this.#context.store.clusters.list();
+    const pairs = records.flatMap(({ name, layout }) =>
+      layout.drainedHosts.map((host) => ({ host, name })),
+    );
+    const byHost = Map.groupBy(pairs, ({ host }) => host);
+    return new Map([...byHost].map(([host, of]) => [host, of.map(({ name }) => name)]));
   }
 
   /** From what was seen last: heartbeats are a second old at the most. */
@@ -278,6 +310,18 @@ function newOperation(
     reason,
     automatic,
   };
+}
+
+/** What a person types to see the plan again. */
+function commandOf(change: HostChange): string {
+  switch (change.kind) {
+    case 'drainMove':
+      return `redrover host drain ${change.host} --move`;
+    case 'replace':
+      return `redrover host replace ${change.host} --with ${change.with}`;
+    default:
+      return `redrover host ${change.kind} ${change.host}`;
+  }
 }
 
 function stalePlan(name: string, command: string): RedroverError {

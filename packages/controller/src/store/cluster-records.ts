@@ -156,7 +156,7 @@ export class ClusterRecords {
 }
 
 /** Of layouts in their order: what the last one does not have any more. */
-export function formerNodesOf(layouts: readonly Layout[]): LayoutNode[] {
+export function formerNodesOf(layouts: readonly Pick<Layout, 'nodes'>[]): LayoutNode[] {
   const current = new Set(layouts.at(-1)?.nodes.map((node) => node.key));
   const former = new Map<NodeKey, LayoutNode>();
   for (const node of layouts.flatMap((layout) => layout.nodes)) {
