@@ -1,209 +1,178 @@
 /**
- * A cluster on a lab's hosts: made by the command line, and waited for by what its nodes say. How
- * hosts fail is the lab's matter, what follows from that the tests'.
+ * A cluster on the hosts of a lab, as Redrover describes it and as redis-cli sees it: what the
+ * destructive tests ask and wait for. Breaking things is the lab's part.
  */
-import { expect } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import type { Finding } from '@redrover/core';
 
 import { until } from '../support/until.ts';
+import type { CommandResult } from './command.ts';
 import type { Lab } from './lab.ts';
-import { RedisWitness } from './redis-witness.ts';
-import type { Endpoint, WitnessedNode } from './redis-witness.ts';
+import { findLabRelease } from './release.ts';
 
-export interface ClusterOptions {
-  readonly name: string;
-  /** Default 3. */
-  readonly shards?: number;
-  /** Default 2000: short enough for many failovers in a test, long enough for a busy machine. */
-  readonly nodeTimeoutMs?: number;
-  /** Default manual. */
-  readonly repair?: 'manual' | 'auto';
-}
-
-/** A node as the layout has it. */
-export interface PlannedNode extends Endpoint {
+/** What tests read of `redrover cluster nodes -o json`. */
+export interface NodeView {
+  /** Redis node id; empty until the node has answered once. */
+  readonly id: string;
   readonly key: string;
-  readonly shard: string;
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly role: 'master' | 'replica';
   readonly preferredRole: 'master' | 'replica';
+  readonly shard: string;
+  readonly slots: readonly string[];
+  readonly state: string;
+  readonly reason: string;
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly masterLinkUp: boolean | null;
 }
 
-interface FindingJson {
-  readonly rule: string;
-  readonly severity: string;
-  readonly subject: string;
-  readonly message: string;
-  readonly evidence: readonly string[];
-  readonly remedy: string;
-}
-
-export interface CheckJson {
+export interface CheckView {
   readonly ok: boolean;
-  readonly findings: readonly FindingJson[];
+  readonly findings: readonly Finding[];
 }
 
-/** Quick enough for a test; the default of five minutes is for networks that flap. */
-const REPAIR_QUIET_MS = 5_000;
+export interface OperationView {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly message: string;
+  readonly automatic: boolean;
+  readonly attempts: readonly { readonly stepKey: string; readonly outcome: string }[];
+  readonly waits: readonly { readonly subject: string; readonly reason: string }[];
+}
 
-// Detection, election, reboot, resynchronisation and repair, on two cores shared with others.
-const RECOVERY_TIMEOUT_MS = 90_000;
+/** Where a node is; a `NodeView` is one, too. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 export class ClusterInLab {
-  readonly name: string;
   readonly lab: Lab;
-  readonly witness: RedisWitness;
-  readonly nodes: readonly PlannedNode[];
-  readonly nodeTimeoutMs: number;
+  readonly name: string;
+  readonly password: string;
 
-  private constructor(input: Pick<ClusterInLab, 'name' | 'lab' | 'witness' | 'nodes'>, ms: number) {
-    this.name = input.name;
-    this.lab = input.lab;
-    this.witness = input.witness;
-    this.nodes = input.nodes;
-    this.nodeTimeoutMs = ms;
+  private constructor(lab: Lab, name: string, password: string) {
+    this.lab = lab;
+    this.name = name;
+    this.password = password;
   }
 
-  /** Resolves when every node agrees that it is healthy. */
-  static async create(lab: Lab, options: ClusterOptions): Promise<ClusterInLab> {
-    const { name, nodeTimeoutMs = 2_000 } = options;
-    await applySpec(lab, { ...options, nodeTimeoutMs });
-    const { password } = await lab.credentials(name);
-    const { nodes } = await lab.redroverJson<{ nodes: PlannedNode[] }>(['cluster', 'show', name]);
-    const witness = new RedisWitness(lab, password);
-    const cluster = new ClusterInLab({ name, lab, witness, nodes }, nodeTimeoutMs);
-    await cluster.untilHealthy();
-    return cluster;
+  /** Applies a spec of 3 + 3 nodes, changed as wanted; resolves when the cluster is made. */
+  static async create(lab: Lab, fields: Readonly<Record<string, unknown>> & { name: string }) {
+    const spec = await lab.writeSpec(fields);
+    const applied = await lab.redrover(['cluster', 'apply', '-f', spec, '--yes']);
+    if (applied.exitCode !== 0) throw new Error(`applying failed: ${applied.stderr}`);
+    const { password } = await lab.credentials(fields.name);
+    return new ClusterInLab(lab, fields.name, password);
   }
 
-  nodesOn(host: string): readonly PlannedNode[] {
-    return this.nodes.filter((node) => node.host === host);
+  // --- what Redrover says
+
+  async nodes(): Promise<NodeView[]> {
+    return this.lab.redroverJson<NodeView[]>(['cluster', 'nodes', this.name]);
   }
 
-  /** Those on hosts that are up, though perhaps not running themselves. */
-  get reachable(): readonly PlannedNode[] {
-    return this.nodes.filter(({ host }) => this.lab.isUp(host));
+  /** Errors: the layout has no such node. */
+  async node({ host, port }: NodeAddress): Promise<NodeView> {
+    const node = (await this.nodes()).find((each) => each.host === host && each.port === port);
+    if (node === undefined) throw new Error(`${this.name} has no node ${host}:${port}`);
+    return node;
   }
 
-  membersOf(shard: string): readonly PlannedNode[] {
-    return this.nodes.filter((node) => node.shard === shard);
+  async check(): Promise<CheckView> {
+    return this.lab.redroverJson<CheckView>(['cluster', 'check', this.name]);
   }
 
-  planned(entry: Pick<WitnessedNode, 'address' | 'port'>): PlannedNode {
-    const found = this.nodes.find(
-      ({ host, port }) => this.lab.addressOf(host) === entry.address && port === entry.port,
-    );
-    if (found === undefined) throw new Error(`no node at ${entry.address}:${entry.port}`);
-    return found;
+  /** Resolves with the finding of a rule once there is one, about the subject if that is given. */
+  async finding(rule: string, subject?: string, timeoutMs = 30_000): Promise<Finding> {
+    let found: readonly Finding[] = [];
+    try {
+      return await until(
+        `a finding ${rule}`,
+        async () => {
+          found = (await this.check()).findings;
+          return found.find(
+            (each) => each.rule === rule && (subject === undefined || each.subject === subject),
+          );
+        },
+        timeoutMs,
+      );
+    } catch (error) {
+      throw new Error(`found only ${JSON.stringify(found)}`, { cause: error });
+    }
   }
 
-  /** The living masters with slots, in the view of a node. */
-  async mastersSeenBy(node: Endpoint): Promise<PlannedNode[]> {
-    const entries = await this.witness.nodes(node);
-    return entries.filter(isLivingMaster).map((entry) => this.planned(entry));
+  async operations(): Promise<Omit<OperationView, 'attempts' | 'waits'>[]> {
+    return this.lab.redroverJson(['op', 'ls', '--cluster', this.name]);
   }
 
-  /** How many masters each host has now, by the word of a node; hosts without one are left out. */
-  async mastersByHost(node: Endpoint): Promise<Readonly<Record<string, number>>> {
-    const counts: Record<string, number> = {};
-    for (const { host } of await this.mastersSeenBy(node)) counts[host] = (counts[host] ?? 0) + 1;
-    return counts;
+  async operation(id: string): Promise<OperationView> {
+    return this.lab.redroverJson<OperationView>(['op', 'show', id]);
+  }
+
+  /** `redrover cluster repair --yes`, to its end. */
+  async repair(): Promise<CommandResult> {
+    const result = await this.lab.redrover(['cluster', 'repair', this.name, '--yes']);
+    if (result.exitCode !== 0) throw new Error(`repair failed: ${result.stderr}`);
+    return result;
+  }
+
+  // --- what Redis says
+
+  /** Asks a node by redis-cli from the client's host: its words, errors included. */
+  async ask({ host, port }: NodeAddress, ...args: string[]): Promise<string> {
+    const { stdout, stderr } = await this.lab.redisCli(host, port, args, this.password);
+    return `${stdout}\n${stderr}`.trim();
+  }
+
+  /** The same from the node's own host, which a partition does not hinder. */
+  async askInside({ host, port }: NodeAddress, ...args: string[]): Promise<string> {
+    const { redisCli } = findLabRelease();
+    const target = ['-h', this.lab.addressOf(host), '-p', `${port}`];
+    const env = { REDISCLI_AUTH: this.password };
+    const argv = ['timeout', '5', redisCli.host, ...target, ...args];
+    const { stdout, stderr } = await this.lab.exec(host, argv, { reject: false, env });
+    return `${stdout}\n${stderr}`.trim();
+  }
+
+  /** `redis-cli --cluster check`: whether every line of it is fine, and all of its words. */
+  async witness(node: NodeAddress): Promise<{ ok: boolean; text: string }> {
+    const target = `${this.lab.addressOf(node.host)}:${node.port}`;
+    const text = stripVTControlCharacters(await this.ask(node, '--cluster', 'check', target));
+    const ok =
+      text.includes('[OK] All nodes agree about slots configuration.') &&
+      text.includes('[OK] All 16384 slots covered.') &&
+      !/\[ERR\]|\[WARNING\]/.test(text);
+    return { ok, text };
   }
 
   /**
-   * Every node of the layout says ok, is master or a replica in sync, and redis-cli's own check has
-   * nothing to complain of.
+   * Resolves when Redrover finds nothing wrong (that masters are not where they are preferred is
+   * not wrong) and redis-cli agrees.
    */
-  async untilHealthy(): Promise<void> {
-    await this.untilServing(this.nodes);
-    await until(
-      `all replicas of ${this.name} are in sync`,
-      async () => {
-        for (const node of this.nodes) {
-          const { masterId } = await this.witness.myself(node);
-          if (masterId !== '' && !(await this.witness.isReplicaInSync(node))) return false;
-        }
-        return true;
-      },
-      RECOVERY_TIMEOUT_MS,
-    );
-    await until(
-      `redis-cli has no complaints of ${this.name}`,
-      async () => {
-        const complaints = await this.witness.complaints(this.nodes[0] ?? missing());
-        if (complaints !== '') throw new Error(complaints);
-        return true;
-      },
-      RECOVERY_TIMEOUT_MS,
-    );
-  }
-
-  /** Each of these says cluster_state ok. */
-  async untilServing(nodes: readonly Endpoint[]): Promise<void> {
-    await this.#untilState(nodes, 'ok');
-  }
-
-  /** Each of these says cluster_state fail. */
-  async untilRefusing(nodes: readonly Endpoint[]): Promise<void> {
-    await this.#untilState(nodes, 'fail');
-  }
-
-  /** Each node has the role that the layout prefers, by its own word. */
-  async untilRolesAreHome(): Promise<void> {
-    await until(
-      `the roles of ${this.name} are home`,
-      async () => {
-        for (const node of this.nodes) {
-          const { masterId } = await this.witness.myself(node);
-          const role = masterId === '' ? 'master' : 'replica';
-          if (role !== node.preferredRole) throw new Error(`${node.key} is ${role}`);
-        }
-        return true;
-      },
-      RECOVERY_TIMEOUT_MS,
-    );
-  }
-
-  async check(): Promise<CheckJson> {
-    return this.lab.redroverJson<CheckJson>(['cluster', 'check', this.name]);
-  }
-
-  /** `redrover cluster check` has nothing to say, not even as information. */
-  async untilCheckIsClean(): Promise<void> {
-    await until(
-      `redrover has no findings of ${this.name}`,
-      async () => {
-        const { findings } = await this.check();
-        if (findings.length > 0) throw new Error(JSON.stringify(findings, undefined, 2));
-        return true;
-      },
-      RECOVERY_TIMEOUT_MS,
-    );
-  }
-
-  async #untilState(nodes: readonly Endpoint[], wanted: string): Promise<void> {
-    await until(
-      `cluster_state ${wanted} on ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')}`,
-      async () => {
-        for (const node of nodes) {
-          const state = await this.witness.state(node);
-          if (state !== wanted) throw new Error(`${node.host}:${node.port} says ${state}`);
-        }
-        return true;
-      },
-      RECOVERY_TIMEOUT_MS,
-    );
+  async whole(timeoutMs = 60_000): Promise<void> {
+    let said = '';
+    try {
+      await until(
+        `${this.name} is whole`,
+        async () => {
+          const { ok, findings } = await this.check();
+          said = JSON.stringify(findings, undefined, 2);
+          if (!ok) return false;
+          const { ok: agreed, text } = await this.witness((await this.nodes())[0] ?? NOWHERE);
+          said = text;
+          return agreed;
+        },
+        timeoutMs,
+      );
+    } catch (error) {
+      throw new Error(`${this.name} is not whole: ${said}`, { cause: error });
+    }
   }
 }
 
-/** Makes the cluster, or changes it to this. Errors: the command fails. */
-export async function applySpec(lab: Lab, options: ClusterOptions): Promise<void> {
-  const spec = await lab.writeSpec({ ...options, repairQuietMs: REPAIR_QUIET_MS });
-  const applied = await lab.redrover(['cluster', 'apply', '-f', spec, '--yes']);
-  expect(applied, applied.stderr).toMatchObject({ exitCode: 0 });
-}
-
-export function isLivingMaster({ flags, slots }: WitnessedNode): boolean {
-  return flags.includes('master') && !flags.includes('fail') && slots.length > 0;
-}
-
-function missing(): never {
-  throw new Error('the cluster has no nodes');
-}
+const NOWHERE: NodeAddress = { host: '', port: 0 };
