@@ -7,12 +7,13 @@
  */
 import { EventEmitter } from 'node:events';
 
-import type {
-  ClusterView,
-  NodeKey,
-  NodeObservation,
-  RedisObservation,
-  ViewNode,
+import {
+  clusterViewOf,
+  type ClusterView,
+  type NodeKey,
+  type NodeObservation,
+  type RedisObservation,
+  type ViewNode,
 } from '@redrover/core';
 
 /** What a host reported of one node. */
@@ -78,8 +79,8 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
   /** Merges what a command's result said of some nodes; see `mergeList` for the answer. */
   merge(host: string, reports: readonly NodeReport[]): string[] {
     const wanted = new Set<string>();
-    for (const { observation } of reports) this.#learn(observation.redis?.view);
-    for (const report of reports) {
+    // All views first: reports of one message may name each other's.
+    for (const report of reports.map((each) => this.#verified(each))) {
       const missing = this.#mergeOne(report);
       if (missing !== undefined) wanted.add(missing);
     }
@@ -90,7 +91,7 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
 
   /** Takes views that were asked for, and merges the reports that waited for them. */
   mergeViews(host: string, views: readonly ClusterView[]): void {
-    for (const view of views) this.#learn(view);
+    for (const view of views) if (view.nodes.length > 0) this.#learn(view);
     for (const report of this.#waiting.values()) {
       if (report.observation.host === host) this.#mergeOne(report);
     }
@@ -112,8 +113,29 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
     this.emit('change', host);
   }
 
-  #learn(view: ClusterView | undefined): void {
-    if (view !== undefined && view.nodes.length > 0) this.#views.set(view.hash, view);
+  /**
+   * Others are told of this view by its hash alone: an agent that names the wrong one must not
+   * speak for them.
+   *
+   * @returns whether the view is what its hash says.
+   */
+  #learn(view: ClusterView): boolean {
+    if (this.#views.has(view.hash)) return true;
+    if (clusterViewOf(view.nodes).hash !== view.hash) return false;
+    this.#views.set(view.hash, view);
+    return true;
+  }
+
+  /** A full view under a wrong hash is what its lines say. */
+  #verified(report: NodeReport): NodeReport {
+    const { observation } = report;
+    const { redis } = observation;
+    if (redis === undefined || redis.view.nodes.length === 0 || this.#learn(redis.view)) {
+      return report;
+    }
+    const view = clusterViewOf(redis.view.nodes);
+    this.#views.set(view.hash, view);
+    return { ...report, observation: { ...observation, redis: { ...redis, view } } };
   }
 
   /** The hash of the view that is missing, if one is. */
@@ -140,7 +162,7 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
 
   /**
    * A full view is taken as it is; of a bare hash, the node's own last view with that hash comes
-   * first, as it also holds what the hash leaves out (open slots).
+   * first, as it also holds what the hash leaves out (links, `nofailover`).
    */
   #viewFor(redis: RedisObservation, last: RedisObservation | undefined): ClusterView | undefined {
     const { view } = redis;

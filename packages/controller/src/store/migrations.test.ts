@@ -59,6 +59,35 @@ test('a file of the first version becomes the newest one and keeps its rows', as
   expect(schemaOf(file)).toEqual(schemaOf(fresh));
 });
 
+test('what the second version stored gets what the third one added, and loses nothing', async () => {
+  const old = openSqlite(file);
+  migrate(old, 2);
+  const layout = '{"cluster":"c1","number":1,"nodes":[{"key":"h1:6379"}]}';
+  old.execute(`
+    INSERT INTO layout VALUES ('id-1', 1, 'c1', '${layout}', '{"name":"redis-7.2.4"}', 5);
+    INSERT INTO cluster VALUES ('c1', 'id-1', '{"name":"c1","shards":3}', 1, 'secret', 5);
+    INSERT INTO plan VALUES ('f', 'c2', 'id-2', 5, '{"cluster":"c2"}');
+    INSERT INTO operation
+      VALUES ('op-1', 'c1', 'id-1', 'create', 1, 'running', 5, NULL, 'm', 1, 1);
+    INSERT INTO attempt (operation_id, position, step_key, started_at_ms, outcome, message)
+      VALUES ('op-1', 0, 'startNode h1:6379', 6, 'ok', '');
+  `);
+  old.close();
+  const store = openStore(file);
+  expect(await store.clusters.find('c1')).toMatchObject({
+    spec: { name: 'c1', shards: 3, repair: 'manual', repairQuietMs: 300_000 },
+    layout: { number: 1, nodes: [{ key: 'h1:6379' }], drainedHosts: [] },
+  });
+  expect(await store.plans.findLayout('f', 5)).toEqual({ cluster: 'c2', drainedHosts: [] });
+  const [record] = await store.operations.listUnderWay();
+  expect(record).toMatchObject({
+    cancelling: true,
+    operation: { id: 'op-1', kind: 'create', purge: true, reason: '', automatic: false },
+  });
+  expect(await store.operations.readJournal('op-1')).toHaveLength(1);
+  await store.close();
+});
+
 test('a step that fails changes nothing', () => {
   const database = openSqlite(file);
   migrate(database, 1);

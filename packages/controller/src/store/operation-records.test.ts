@@ -175,3 +175,107 @@ test('a plan for a cluster that was made hands its id to no other', async () => 
   expect(await store.plans.newestClusterId('c1')).toBeUndefined();
   expect(await store.plans.findLayout('f1', 0)).toBeUndefined();
 });
+
+function nextLayout(number: number, keys: readonly string[]): Layout {
+  const nodes = keys.map((key) => ({ key, address: `a${number}` }));
+  return { ...layout, number, nodes } as unknown as Layout;
+}
+
+async function advance(number: number, keys: readonly string[], change: object = {}) {
+  const record = await store.clusters.find('c1');
+  if (record === undefined) throw new Error('no cluster');
+  const fromLayoutNumber = record.layout.number;
+  const id = `op-${number}`;
+  const operation = operationOf(id, {
+    kind: 'change',
+    layoutNumber: number,
+    reason: 'drain host h1',
+  });
+  const next = { ...record, layout: nextLayout(number, keys), operation, fromLayoutNumber };
+  await store.clusters.advance([{ ...next, ...change }], 200);
+}
+
+async function endOf(id: string): Promise<void> {
+  const found = await store.operations.find(id);
+  if (found === undefined) throw new Error(`no ${id}`);
+  await store.operations.update(recordOf({ ...found.operation, state: 'done' }), []);
+}
+
+test('a next layout, the spec with it and the operation come into force together', async () => {
+  await createCluster();
+  await endOf('op-1');
+  const record = await store.clusters.find('c1');
+  if (record === undefined) throw new Error('no cluster');
+  await advance(2, ['h1:1'], { spec: { ...record.spec, repair: 'auto' } });
+  expect(await store.clusters.find('c1')).toMatchObject({
+    spec: { repair: 'auto' },
+    layout: { number: 2 },
+  });
+  expect(await store.operations.find('op-2')).toMatchObject({
+    operation: { layoutNumber: 2, kind: 'change', reason: 'drain host h1', state: 'running' },
+  });
+  expect(await store.clusters.readPassword('c1')).toBe('pw');
+});
+
+test('beside another operation, or on another layout than was planned from, nothing changes', async () => {
+  await createCluster();
+  await expect(advance(2, ['h1:1'])).rejects.toThrow();
+  await endOf('op-1');
+  await expect(advance(3, ['h1:1'], { fromLayoutNumber: 2 })).rejects.toMatchObject({
+    code: 'stale-plan',
+  });
+  expect((await store.clusters.find('c1'))?.layout.number).toBe(1);
+  expect((await store.operations.list('c1')).map(({ operation }) => operation.id)).toEqual([
+    'op-1',
+  ]);
+  // Neither layout was kept.
+  await advance(2, ['h1:1']);
+  expect((await store.clusters.find('c1'))?.layout.number).toBe(2);
+});
+
+test('a spec alone is saved without an operation', async () => {
+  await createCluster();
+  await endOf('op-1');
+  const record = await store.clusters.find('c1');
+  if (record === undefined) throw new Error('no cluster');
+  const spec = { ...record.spec, repairQuietMs: 7000 };
+  const alone = { ...record, spec, operation: undefined, fromLayoutNumber: 1 };
+  await store.clusters.advance([alone], 200);
+  expect(await store.clusters.find('c1')).toMatchObject({ spec, layout: { number: 1 } });
+  expect(await store.operations.list('c1')).toHaveLength(1);
+});
+
+test('former nodes are those of all earlier layouts that the current one lacks', async () => {
+  await createCluster();
+  await endOf('op-1');
+  await advance(2, ['h1:1', 'h2:1', 'h3:1']);
+  await endOf('op-2');
+  expect(await store.clusters.listFormerNodes('id-1', 2)).toEqual([]);
+  await advance(3, ['h1:1', 'h2:1', 'h4:1']);
+  await endOf('op-3');
+  await advance(4, ['h1:1', 'h5:1', 'h3:1']);
+  const former = await store.clusters.listFormerNodes('id-1', 4);
+  // h1 has another address in each layout, and is the same node; h3 came back.
+  expect(former).toEqual([
+    { key: 'h2:1', address: 'a3' },
+    { key: 'h4:1', address: 'a3' },
+  ]);
+  expect(await store.clusters.listFormerNodes('id-1', 3)).toEqual([{ key: 'h3:1', address: 'a2' }]);
+  expect(await store.clusters.listFormerNodes('id-1', 4)).toEqual(former);
+});
+
+test('automatic repairs are told from those that people began, and from older ones', async () => {
+  await createCluster();
+  await endOf('op-1');
+  const made = [
+    { id: 'op-a', automatic: true, createdAtMs: 100 },
+    { id: 'op-b', automatic: true, createdAtMs: 300 },
+    { id: 'op-c', automatic: false, createdAtMs: 400 },
+  ];
+  for (const change of made) {
+    await store.operations.add(operationOf(change.id, { ...change, kind: 'repair' }), 'id-1');
+    await endOf(change.id);
+  }
+  const repairs = await store.operations.listAutomaticRepairs('id-1', 200);
+  expect(repairs.map(({ id }) => id)).toEqual(['op-b']);
+});
