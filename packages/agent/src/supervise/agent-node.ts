@@ -5,6 +5,7 @@ import type { LastSeen, NodeRecord, PeerAddress } from '../nodes/node-record.ts'
 import type { NodePaths } from '../nodes/paths.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import { NodeObserver } from '../redis/observe.ts';
+import { ElectionMemory } from './election-memory.ts';
 import { readIdentity, readWrittenView } from './identity.ts';
 import { NodeSupervisor, type SupervisorOptions } from './node-supervisor.ts';
 import { readNofileSoft } from './processes.ts';
@@ -26,6 +27,7 @@ export class AgentNode {
   readonly connection: NodeConnection;
   readonly supervisor: NodeSupervisor;
   readonly timing: TimingGuard;
+  readonly elections = new ElectionMemory();
   readonly #observer: NodeObserver;
   readonly #host: string;
   readonly #now: () => number;
@@ -104,6 +106,7 @@ export class AgentNode {
     const { fresh, timeoutMs = OBSERVE_TIMEOUT_MS } = options;
     try {
       const redis = await this.#observer.observe({ pid, fresh, timeoutMs });
+      this.elections.note(redis, pid);
       await this.#note(redis);
       return redis;
     } catch {

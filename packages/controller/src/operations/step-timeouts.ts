@@ -19,8 +19,9 @@ const TIMEOUT_MS: Readonly<Record<StepKind, number>> = {
   claimSlots: 15 * SECOND_MS,
   meetNodes: 15 * SECOND_MS,
   attachReplica: 15 * SECOND_MS,
-  // Redis itself gives up a handoff after 5 s (cluster.c, CLUSTER_MF_TIMEOUT).
-  handoffMaster: 20 * SECOND_MS,
+  // Up to 10 s until Redis lets the replica be elected again, 5 s for the handoff itself (cluster.c,
+  // CLUSTER_MF_TIMEOUT), and 10 s until the old master is seen to follow.
+  handoffMaster: 30 * SECOND_MS,
   forgetNodes: 15 * SECOND_MS,
   verifyWrite: 15 * SECOND_MS,
   // SHUTDOWN may write a large dataset to disk first.
