@@ -51,15 +51,13 @@ const repairCluster: Handler = async (session, invocation) => {
     output.result(value, (view) => renderRepair(value, view));
     return plan.empty ? ExitCode.done : ExitCode.attention;
   }
-  output.note(renderRepair(value, output.notes));
   if (plan.empty) {
-    const left = plan.findings.length > 0 ? ' now' : '';
-    output.result(
-      { empty: true, findings: plan.findings },
-      () => `${cluster}: there is nothing to repair${left}.`,
+    output.result({ empty: true, changes, findings: plan.findings }, (view) =>
+      renderRepair(value, view),
     );
     return ExitCode.done;
   }
+  output.note(renderRepair(value, output.notes));
   return approvePlans(session, invocation, {
     plans: [plan],
     question: `Repair ${cluster} like this?`,

@@ -1,6 +1,6 @@
 /** `redrover host drain`, `undrain`, `replace`, `readdress`: one plan for each cluster on the host. */
 import { describeHostChange } from '@redrover/core';
-import type { HostChange, HostChangeKind } from '@redrover/core';
+import type { HostChange, HostChangeKind, Operation } from '@redrover/core';
 import { HostChangeKind as KindMessage } from '@redrover/proto';
 import type { HostChangePlans } from '@redrover/proto';
 import { operationFromProto } from '@redrover/wire';
@@ -116,11 +116,15 @@ function changeHost(toChange: (invocation: Invocation) => HostChange): Handler {
   return async (session, invocation) => {
     const { output } = session;
     const change = toChange(invocation);
+    const isSame = ({ reason }: Operation): boolean => reason === describeHostChange(change);
     const { planned, running } = await planOrJoin(session, {
       plan: () => fetchPlans(session, change),
-      isSame: ({ reason }) => reason === describeHostChange(change),
+      isSame,
     });
-    if (running !== undefined) return joinOperations(session, invocation, [running], 'list');
+    if (running !== undefined) {
+      const all = (await listUnderWay(session)).filter(isSame);
+      return joinOperations(session, invocation, all, 'list');
+    }
     if (planned.refusal !== undefined) {
       const { refusal } = planned;
       const headline = `It is not possible now to ${describeHostChange(change)}:`;
@@ -129,6 +133,14 @@ function changeHost(toChange: (invocation: Invocation) => HostChange): Handler {
     }
     return decide(session, invocation, change, planned.plans);
   };
+}
+
+/** The same change may be under way on other clusters of the host, too. */
+async function listUnderWay({ api }: Session): Promise<Operation[]> {
+  const { operations } = await api.operations.listOperations({ cluster: '' });
+  return operations
+    .map((each) => operationFromProto(each))
+    .filter(({ endedAtMs }) => endedAtMs === undefined);
 }
 
 async function decide(

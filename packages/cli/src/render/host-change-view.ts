@@ -3,6 +3,7 @@ import type { HostChange, HostChangeKind } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
+import { wrapText } from '../output/wrap.ts';
 import { renderFindings } from './finding-view.ts';
 import { renderNodeChanges } from './node-changes.ts';
 import type { NodeChange } from './node-changes.ts';
@@ -72,7 +73,8 @@ export function renderHostChange(
   plans: readonly HostChangePlan[],
   view: View,
 ): string {
-  return [explainHostChange(change), ...plans.map((plan) => renderOne(plan, view))].join('\n\n');
+  const what = wrapText(explainHostChange(change), { width: view.width });
+  return [what, ...plans.map((plan) => renderOne(plan, view))].join('\n\n');
 }
 
 function renderOne(plan: HostChangePlan, view: View): string {

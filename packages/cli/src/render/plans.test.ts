@@ -50,11 +50,18 @@ describe('a repair', () => {
 
   test('one that can do nothing still says what is wrong', () => {
     const plan = planOf(layout, { kind: 'repair', empty: true, findings: [finding({})] });
-    const text = renderRepair({ ...plan, changes: [] }, view);
+    const changes = compareNodes({ nodes: drifted, next: layout });
+    const text = renderRepair({ ...plan, changes }, view);
     expect(text).toContain('Not to be repaired now');
+    expect(text).toMatch(/there is nothing that can be repaired now\.$/);
     expect(text).toContain('h3 is lost');
     expect(text).not.toContain('Steps');
   });
+});
+
+test('a cluster that is as it shall be needs one line', () => {
+  const plan = planOf(layout, { kind: 'repair', empty: true });
+  expect(renderRepair({ ...plan, changes: [] }, view)).toBe('shop: there is nothing to repair.');
 });
 
 describe('a change of a host', () => {
@@ -69,7 +76,7 @@ describe('a change of a host', () => {
     });
     const lines = renderHostChange(drain, plans, view).split('\n');
     expect(lines[0]).toMatch(/^Masters on h1 are handed off, then its nodes are stopped\./);
-    expect(lines.slice(2, 10)).toEqual([
+    expect(lines.slice(3, 11)).toEqual([
       'shop: layout 3, 2 steps',
       '',
       'SHARD  NODE     NOW      WILL BE',

@@ -14,9 +14,11 @@ export interface RepairPlan extends PlanView {
 export function renderRepair(plan: RepairPlan, view: View): string {
   const { changes, empty, findings, layout } = plan;
   const { style } = view;
-  const sections = [
-    `${style.strong(layout.cluster)}: repair, towards layout ${layout.number}, which is in force`,
-  ];
+  const sections = empty
+    ? []
+    : [
+        `${style.strong(layout.cluster)}: repair, towards layout ${layout.number}, which is in force`,
+      ];
   if (changes.length > 0) {
     const title = style.strong('Not as the layout wants it');
     sections.push(`${title}\n${renderNodeChanges(changes, view)}`);
@@ -26,6 +28,16 @@ export function renderRepair(plan: RepairPlan, view: View): string {
     const title = style.strong(empty ? 'Not to be repaired now' : 'Left for later');
     sections.push(`${title}\n${renderFindings(findings, view)}`);
   }
-  if (!empty) sections.push(`${formatCount(countSteps(plan), 'step')} to do.`);
+  sections.push(
+    empty
+      ? describeNothing(layout.cluster, changes.length > 0)
+      : `${formatCount(countSteps(plan), 'step')} to do.`,
+  );
   return sections.join('\n\n');
+}
+
+function describeNothing(cluster: string, isOff: boolean): string {
+  return isOff
+    ? `${cluster}: there is nothing that can be repaired now.`
+    : `${cluster}: there is nothing to repair.`;
 }

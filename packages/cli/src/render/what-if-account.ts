@@ -1,9 +1,12 @@
 /** One loss in words: what would go, what Redis would do by itself, and how it would stand then. */
 import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
+import { wrapText } from '../output/wrap.ts';
 import { compareText } from './plan-view.ts';
 import { describeMemory, describeSlots } from './what-if-view.ts';
 import type { OutcomeView } from './what-if-view.ts';
+
+const TITLE_WIDTH = 10;
 
 export interface Account {
   readonly cluster: string;
@@ -31,7 +34,10 @@ export function renderAccount({ cluster, outcome }: Account, view: View): string
   return [
     `${style.strong(cluster)}: if ${lost} died now, by the roles that the nodes have now`,
     '',
-    ...sections.map(([title, text]) => `${style.faint(title.padEnd(10))} ${text}`),
+    ...sections.map(([title, text]) => {
+      const line = `${style.faint(title.padEnd(TITLE_WIDTH))} ${text}`;
+      return wrapText(line, { width: view.width, indent: TITLE_WIDTH + 1 });
+    }),
     '',
     verdict,
   ].join('\n');

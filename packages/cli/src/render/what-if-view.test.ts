@@ -128,6 +128,7 @@ describe('one loss in words', () => {
     expect(text).toContain('Lost: 1 master would be left and 2 are needed.');
     expect(text).toContain('None: there is no majority for it.');
     expect(text).toContain('shop does not survive the loss of host h2.');
+    expect(Math.max(...lines(text).map((line) => line.length))).toBeLessThanOrEqual(view.width);
     expect(text).not.toContain('Memory');
   });
 

@@ -87,9 +87,13 @@ export class LocalStack {
     return this.endpoints();
   }
 
-  async startAgent(name: string): Promise<ProcessIdentity> {
+  /** `address`: as of a host that came back with another one than it had. */
+  async startAgent(
+    name: string,
+    address: string = this.#host(name).address,
+  ): Promise<ProcessIdentity> {
     const { node, agent } = this.#options.programs;
-    const { address, labels = {} } = this.#host(name);
+    const { labels = {} } = this.#host(name);
     const { cacheDirectory } = this.#options;
     const identity = await startDetached({
       command: node,
