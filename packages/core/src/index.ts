@@ -31,6 +31,7 @@ export {
 export { forecastSteps, type Forecast } from './planning/forecast.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';
+export { findLeftForLater } from './planning/reconcile/left-for-later.ts';
 export { findLeftAlone } from './planning/remove.ts';
 export { settle } from './planning/settle.ts';
 export { absentNode } from './planning/fresh-node.ts';

@@ -6,6 +6,7 @@ import type { HostObservation } from '../model/observation.ts';
 import { stepKey, type BuildReleaseStep, type FetchBuildStep } from '../model/step.ts';
 import { isExhausted, trailOf, tryStep, type TryOptions } from './attempts.ts';
 import { hostOf, isOnline, layoutHosts, seenNode, type Situation } from './situation.ts';
+import { WITHOUT_PROCESS } from './timing.ts';
 import { IDLE, mergeTurns, waiting, type Turn } from './turn.ts';
 
 /** After this many failures in a row the host compiles for itself instead. */
@@ -42,7 +43,7 @@ function needsBuild(situation: Situation, host: HostObservation): boolean {
   const nodes = situation.layout.nodes.filter((node) => node.host === host.name);
   return nodes.some((node) => {
     const state = seenNode(situation, node.key)?.process.state;
-    return state === 'absent' || state === 'prepared' || state === 'stopped';
+    return state !== undefined && WITHOUT_PROCESS.has(state);
   });
 }
 

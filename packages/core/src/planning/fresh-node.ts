@@ -29,9 +29,9 @@ export function absentNode(node: LayoutNode, observedAtMs: number): NodeObservat
   return { key, host, port, observedAtMs, process: ABSENT, redis: undefined };
 }
 
-/** What an empty node says of itself right after its first start. */
-export function freshRedis(node: LayoutNode): RedisObservation {
-  const nodeId = simulatedNodeId(node.key);
+/** What an empty node says of itself right after its first start; in each life under another id. */
+export function freshRedis(node: LayoutNode, life = 1): RedisObservation {
+  const nodeId = simulatedNodeId(life === 1 ? node.key : `${node.key} ${life}`);
   const { address, port, busPort } = node;
   const self: ViewNode = {
     nodeId,

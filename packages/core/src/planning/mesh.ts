@@ -12,7 +12,8 @@ import {
   type ProbeMeshStep,
   type ProbeTarget,
 } from '../model/step.ts';
-import { succeeded, tryStep } from './attempts.ts';
+import { trailOf, tryStep } from './attempts.ts';
+import { startStep } from './nodes.ts';
 import { layoutHosts, viewOf, type LiveNode, type Situation } from './situation.ts';
 import { IDLE, mergeTurns, waiting, type Turn } from './turn.ts';
 
@@ -23,10 +24,33 @@ export function meshComplete(situation: Situation): boolean {
   );
 }
 
-/** Probes until each host has succeeded in this operation; idle once no MEET is needed any more. */
+/**
+ * Probes between newcomers and all others, until each host has succeeded in this operation since
+ * a node was started last; idle once no MEET is needed any more.
+ */
 export function planProbes(situation: Situation): Turn {
   if (meshComplete(situation)) return IDLE;
-  return mergeTurns(layoutHosts(situation.layout).map((host) => planProbe(situation, host)));
+  const newcomers = new Set(findNewcomers(situation).map((live) => live.node));
+  if (newcomers.size === 0) return IDLE;
+  const { nodes } = situation.layout;
+  return mergeTurns(
+    layoutHosts(situation.layout).map((host) => {
+      const hasNewcomer = nodes.some((node) => node.host === host && newcomers.has(node));
+      const targets = hasNewcomer ? nodes : nodes.filter((node) => newcomers.has(node));
+      return planProbe(situation, host, targets);
+    }),
+  );
+}
+
+/** The nodes that most others do not know; where there are none, those that anybody does not. */
+function findNewcomers(situation: Situation): LiveNode[] {
+  const { live } = situation;
+  const missing = live.map(
+    (one) =>
+      live.filter((other) => !knows(situation, one, other) || !knows(situation, other, one)).length,
+  );
+  const most = live.filter((_, index) => (missing[index] ?? 0) > (live.length - 1) / 2);
+  return most.length > 0 ? most : live.filter((_, index) => (missing[index] ?? 0) > 0);
 }
 
 export function planMeets(situation: Situation): Turn {
@@ -43,15 +67,24 @@ export function planMeets(situation: Situation): Turn {
   );
 }
 
-function planProbe(situation: Situation, host: string): Turn {
-  const targets = situation.layout.nodes.map(targetOf);
-  const step: ProbeMeshStep = { kind: 'probeMesh', host, targets };
-  if (succeeded(situation.attempts, stepKey(step))) return IDLE;
+function planProbe(situation: Situation, host: string, nodes: readonly LayoutNode[]): Turn {
+  const step: ProbeMeshStep = { kind: 'probeMesh', host, targets: nodes.map(targetOf) };
+  if (hasProbed(situation, step)) return IDLE;
   return tryStep(situation.attempts, step, {
     now: situation.now,
     what: `probing data and bus ports from ${host}`,
     subject: host,
     remedy: `Open the named ports between the hosts (the bus port as well), then apply again`,
+  });
+}
+
+/** A probe says nothing of nodes that were started after it. */
+function hasProbed(situation: Situation, step: ProbeMeshStep): boolean {
+  const { last } = trailOf(situation.attempts, stepKey(step));
+  if (last?.outcome !== 'ok') return false;
+  return situation.layout.nodes.every((node) => {
+    const start = trailOf(situation.attempts, stepKey(startStep(node))).last;
+    return start?.endedAtMs === undefined || start.endedAtMs <= (last.endedAtMs ?? 0);
   });
 }
 
@@ -83,10 +116,16 @@ function peersToMeet(
   const live = situation.live[index] as LiveNode;
   return situation.live.filter((peer, peerIndex) => {
     if (peerIndex === index) return false;
-    const isFirst = index < peerIndex;
-    const firstMeets = (peerIndex - index) % 2 !== 0;
-    if (isFirst !== firstMeets) return false;
-    if (knows(situation, live, peer) && knows(situation, peer, live)) return false;
+    const isKnown = knows(situation, live, peer);
+    if (isKnown && knows(situation, peer, live)) return false;
+    // One that was forgotten cannot invite: its agent sees that it knows the others already.
+    if (isKnown !== knows(situation, peer, live)) {
+      if (isKnown) return false;
+    } else {
+      const isFirst = index < peerIndex;
+      const firstMeets = (peerIndex - index) % 2 !== 0;
+      if (isFirst !== firstMeets) return false;
+    }
     const underWay =
       handshakes[index]?.has(endpointOf(peer.node)) === true ||
       handshakes[peerIndex]?.has(endpointOf(live.node)) === true;
@@ -94,10 +133,16 @@ function peersToMeet(
   });
 }
 
-/** Whether the node's own view has the other by its real id, past the handshake. */
+/**
+ * Whether the node's own view has the other by its real id, past the handshake, and not at an
+ * address where it lost it: a MEET at the new address corrects that (cluster.c, "Handshake: we
+ * already know node").
+ */
 export function knows(situation: Situation, live: LiveNode, other: LiveNode): boolean {
   const entry = viewOf(situation, live).get(other.redis.nodeId);
-  return entry !== undefined && !entry.flags.includes('handshake');
+  if (entry === undefined || entry.flags.includes('handshake')) return false;
+  const isThere = entry.address === other.node.address && entry.port === other.node.port;
+  return isThere || !entry.flags.some((flag) => flag === 'fail' || flag === 'noaddr');
 }
 
 function inHandshake(live: LiveNode): boolean {

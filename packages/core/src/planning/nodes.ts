@@ -31,10 +31,10 @@ function planNode(situation: Situation, node: LayoutNode): Turn {
   const rendered = seen.process.planHash === planHashOf(plan);
   switch (seen.process.state) {
     case 'absent':
-      return prepare(situation, plan);
+      return prepareNode(situation, plan);
     case 'prepared':
     case 'stopped':
-      return rendered ? start(situation, node) : prepare(situation, plan);
+      return rendered ? startNode(situation, node) : prepareNode(situation, plan);
     case 'running':
       return rendered ? planRunning(node, seen) : refuseOtherConfig(situation, node, seen);
     case 'starting':
@@ -47,7 +47,7 @@ function planNode(situation: Situation, node: LayoutNode): Turn {
   }
 }
 
-function refuseForeign(
+export function refuseForeign(
   situation: Situation,
   node: LayoutNode,
   seen: NodeObservation,
@@ -78,7 +78,7 @@ function refuseForeign(
   });
 }
 
-function prepare(situation: Situation, plan: NodePlan): Turn {
+export function prepareNode(situation: Situation, plan: NodePlan): Turn {
   const { node } = plan;
   // The config is tried with the real binary, so the build comes first; builds.ts says what it
   // waits for.
@@ -95,11 +95,11 @@ function prepare(situation: Situation, plan: NodePlan): Turn {
   );
 }
 
-function startStep(node: LayoutNode): StartNodeStep {
+export function startStep(node: LayoutNode): StartNodeStep {
   return { kind: 'startNode', host: node.host, node: node.key };
 }
 
-function start(situation: Situation, node: LayoutNode): Turn {
+export function startNode(situation: Situation, node: LayoutNode): Turn {
   if (!hasBuild(situation, node.host)) return IDLE;
   return tryStep(situation.attempts, startStep(node), {
     now: situation.now,
@@ -114,7 +114,11 @@ function planRunning(node: LayoutNode, seen: NodeObservation): Turn {
   return IDLE;
 }
 
-function refuseOtherConfig(situation: Situation, node: LayoutNode, seen: NodeObservation): Turn {
+export function refuseOtherConfig(
+  situation: Situation,
+  node: LayoutNode,
+  seen: NodeObservation,
+): Turn {
   return blocking({
     rule: 'change-not-supported',
     subject: node.key,
@@ -129,7 +133,7 @@ function refuseOtherConfig(situation: Situation, node: LayoutNode, seen: NodeObs
   });
 }
 
-function waitForAnswer(situation: Situation, node: LayoutNode, seen: NodeObservation): Turn {
+export function waitForAnswer(situation: Situation, node: LayoutNode, seen: NodeObservation): Turn {
   const { state, reason } = seen.process;
   const started = trailOf(situation.attempts, stepKey(startStep(node))).last?.endedAtMs;
   const loading = seen.redis?.loading === true;

@@ -2,15 +2,15 @@
  * The planner of operations: what is to be done next, to make a layout real.
  *
  * Pure and total: no I/O, no clock, the same answer for the same input. One file beside this one
- * holds each phase; `create.ts`, `change.ts` and `remove.ts` hold the order of phases.
+ * holds each phase; `create.ts`, `remove.ts` and `reconcile/reconcile.ts` hold the order of phases.
  */
 import type { NextSteps } from '../model/operation.ts';
-import { planChange } from './change.ts';
 import { planCreate } from './create.ts';
+import { planReconcile } from './reconcile/reconcile.ts';
 import { planRemove } from './remove.ts';
 import { assessSituation, type PlanInput, type Situation } from './situation.ts';
 import { awaitTimingOfOthers, planTimingRestore } from './timing.ts';
-import { isIdle, mergeTurns, type Turn } from './turn.ts';
+import { IDLE, isIdle, mergeTurns, type Turn } from './turn.ts';
 
 /**
  * Plans one turn of an operation; it may be entered at any moment, from whatever is true.
@@ -30,10 +30,20 @@ import { isIdle, mergeTurns, type Turn } from './turn.ts';
  * are in sync, timing is as the layout wants it, and each acting master took a write during this
  * operation. A cluster that is complete already only gets `verifyWrite` steps, which change
  * nothing. `done` for `remove` means that no node of the layout carries the cluster's marker.
+ *
+ * `change` and `repair` are planned alike, whatever the layout before was. `done` means that every
+ * node that shall run does, follows its shard's master and is in sync; that each shard's master is
+ * the one that `effectiveRoles` names; that nodes of drained hosts are stopped; and that nodes of
+ * earlier layouts (`former`) are stopped, forgotten and in the trash. A `repair` leaves out what is
+ * on hosts that are not online (`findLeftForLater` names it); a `change` waits for them, and is
+ * blocked by them after a while. What needs a person for one node (a last copy that does not
+ * start, say) blocks an operation only once everything else is done.
+ *
+ * For these two the observation must also hold the hosts and nodes of `former`.
  */
 export function planSteps(input: PlanInput): NextSteps {
   const situation = assessSituation(input);
-  const turn = planKind(situation);
+  const turn = planKind(input, situation);
   if (turn.blockers.length > 0) return abandon(situation, turn);
   return { ...turn, done: isIdle(turn) };
 }
@@ -41,21 +51,24 @@ export function planSteps(input: PlanInput): NextSteps {
 /**
  * What is left to do when an operation ends early (cancelled by a person) or rests (paused):
  * nothing but putting lowered timing back. `done` once no node can have timing of its own. A node
- * of which nothing is known is waited for; for how long is the caller's business.
+ * of which nothing is known is waited for; for how long is the caller's business. A `change` or a
+ * `repair` lowers no timing, so it only puts back what it finds; the next `repair` finishes it.
  */
 export function planCancel(input: PlanInput): NextSteps {
   const situation = assessSituation(input);
-  const turn = mergeTurns([planTimingRestore(situation), awaitTimingOfOthers(situation)]);
+  const mayLower = input.kind === 'create';
+  const unknown = mayLower ? awaitTimingOfOthers(situation) : IDLE;
+  const turn = mergeTurns([planTimingRestore(situation), unknown]);
   return { ...turn, done: turn.steps.length === 0 && turn.waits.length === 0 };
 }
 
-function planKind(situation: Situation): Turn {
-  switch (situation.kind) {
+function planKind(input: PlanInput, situation: Situation): Turn {
+  switch (input.kind) {
     case 'create':
       return planCreate(situation);
     case 'change':
     case 'repair':
-      return planChange(situation);
+      return planReconcile(input);
     case 'remove':
       return planRemove(situation);
   }

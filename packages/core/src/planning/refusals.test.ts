@@ -191,14 +191,6 @@ describe('a change', () => {
     const kinds = planSteps({ ...running, kind: 'change' }).steps.map((step) => step.kind);
     expect(new Set(kinds)).toEqual(new Set(['verifyWrite']));
   });
-
-  it('that adds or removes nodes is refused', () => {
-    const wider = layoutOf({ hosts: 4, shards: 3, replicas: 2 });
-    const nodes = { ...bareHosts(wider).nodes, ...running.observation.nodes };
-    const observation = { ...running.observation, nodes };
-    const input = { ...running, kind: 'change' as const, layout: wider, observation };
-    expect(blockersOf(input)).toEqual(['change-not-supported shop']);
-  });
 });
 
 describe('nodes that met before their epochs were set', () => {

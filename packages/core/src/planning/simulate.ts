@@ -39,7 +39,7 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
     case 'prepareNode':
       return changeNode(observation, step.plan.node.key, (node) => prepared(node, step));
     case 'startNode':
-      return changeNode(observation, step.node, (node) => started(node, layout));
+      return applyStart(observation, step.node, layout);
     case 'setTiming': {
       const { nodeTimeoutMs, replicaNoFailover } = step;
       const timing = { nodeTimeoutMs, replicaNoFailover };
@@ -114,13 +114,66 @@ function prepared(node: NodeObservation, { plan }: PrepareNodeStep): NodeObserva
   return { ...node, process: { ...node.process, state, marker, planHash: planHashOf(plan) } };
 }
 
+function applyStart(observation: Observation, key: NodeKey, layout: Layout): Observation {
+  const planned = layout.nodes.find((candidate) => candidate.key === key);
+  if (planned === undefined) return observation;
+  return changeNode(observation, key, (node) => {
+    const redis = node.redis ?? remembered(observation, node, planned);
+    return started(node, readdressed(redis ?? newborn(observation, planned), planned), layout);
+  });
+}
+
 /** A node that ran before comes back as it was, save for timing, which is never persisted. */
-function started(node: NodeObservation, layout: Layout): NodeObservation {
-  const planned = layout.nodes.find((candidate) => candidate.key === node.key);
-  if (planned === undefined) return node;
-  const redis = { ...(node.redis ?? freshRedis(planned)), ...wantedTiming(layout) };
+function started(node: NodeObservation, redis: RedisObservation, layout: Layout): NodeObservation {
   const process = { ...node.process, state: 'running' as const, pid: 1, hasData: true };
-  return { ...node, process, redis };
+  return { ...node, process, redis: { ...redis, ...wantedTiming(layout) } };
+}
+
+/** What a stopped node with data will say, by what the others remember of it. */
+function remembered(
+  observation: Observation,
+  { process }: NodeObservation,
+  planned: LayoutNode,
+): RedisObservation | undefined {
+  if (!process.hasData || process.identityLost) return undefined;
+  const { address, port } = planned;
+  for (const other of Object.values(observation.nodes)) {
+    if (other.process.state !== 'running' || other.redis === undefined) continue;
+    const { view } = other.redis;
+    const self = view.nodes.find((entry) => entry.address === address && entry.port === port);
+    if (self === undefined || self.flags.includes('handshake')) continue;
+    const { nodeId, masterId, configEpoch } = self;
+    const isReplica = masterId !== '';
+    const fresh = freshRedis(planned);
+    return {
+      ...changeSelf({ ...fresh, nodeId, view }, (entry) => ({
+        ...entry,
+        flags: [isReplica ? 'slave' : 'master'],
+        connected: true,
+      })),
+      configEpoch,
+      currentEpoch: other.redis.currentEpoch,
+      role: isReplica ? 'replica' : 'master',
+    };
+  }
+  return undefined;
+}
+
+/** An empty node has an id that nobody has seen yet. */
+function newborn({ nodes }: Observation, planned: LayoutNode): RedisObservation {
+  const known = new Set(
+    Object.values(nodes).flatMap(({ redis }) => redis?.view.nodes.map((node) => node.nodeId) ?? []),
+  );
+  for (let life = 1; ; life += 1) {
+    const redis = freshRedis(planned, life);
+    if (!known.has(redis.nodeId)) return redis;
+  }
+}
+
+/** It announces the address that its config has now. */
+function readdressed(redis: RedisObservation, planned: LayoutNode): RedisObservation {
+  const { address, port, busPort } = planned;
+  return changeSelf(redis, (self) => ({ ...self, address, port, busPort }));
 }
 
 function claimed(redis: RedisObservation, step: ClaimSlotsStep): RedisObservation {

@@ -95,7 +95,7 @@ export function planTimingRestore(situation: Situation): Turn {
 }
 
 /** No process: whenever one is started, it has the timing that is written in its config. */
-const WITHOUT_PROCESS: ReadonlySet<ProcessState> = new Set([
+export const WITHOUT_PROCESS: ReadonlySet<ProcessState> = new Set([
   'absent',
   'prepared',
   'stopped',
@@ -106,10 +106,9 @@ const WITHOUT_PROCESS: ReadonlySet<ProcessState> = new Set([
 
 /**
  * Waits for the nodes that cannot be asked now and may have lowered timing: after a restart of the
- * controller that is all of them, until their hosts have reported. A removal lowers none.
+ * controller that is all of them, until their hosts have reported. Only a creation lowers any.
  */
 export function awaitTimingOfOthers(situation: Situation): Turn {
-  if (situation.kind === 'remove') return IDLE;
   const unknown = situation.layout.nodes.filter(({ key }) => {
     const state = seenNode(situation, key)?.process.state;
     return !situation.liveByKey.has(key) && (state === undefined || !WITHOUT_PROCESS.has(state));

@@ -9,7 +9,10 @@ import { IDLE, mergeTurns, type Turn } from './turn.ts';
  * A master counts as verified by this operation's journal alone. Without one it is verified
  * again, which changes nothing: the key that is written is removed.
  */
-export function planVerify(situation: Situation, shards: readonly ShardState[]): Turn {
+export function planVerify(
+  situation: Situation,
+  shards: readonly Pick<ShardState, 'acting'>[],
+): Turn {
   return mergeTurns(
     shards.map(({ acting }) => {
       if (acting === undefined) return IDLE;

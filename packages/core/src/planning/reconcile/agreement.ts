@@ -1,0 +1,67 @@
+/**
+ * When the living part of a cluster is calm: all of it agrees, nothing is open, and who shall be in
+ * sync is. What the dead are remembered as does not count.
+ */
+import type { Waiting } from '../../model/operation.ts';
+import { meshComplete } from '../mesh.ts';
+import { isAttached } from '../replicas.ts';
+import type { DistinctView } from '../situation.ts';
+import { isAgreed, isInSync, isTroubled, shallRun, type Fleet } from './fleet.ts';
+import { meshOf } from './joining.ts';
+
+/** What keeps the living from agreeing on one cluster that says `ok`, and from being in sync. */
+export function missingCalm(fleet: Fleet): Waiting[] {
+  const { layout } = fleet;
+  const waits: Waiting[] = [];
+  const say = (subject: string, reason: string) => waits.push({ subject, reason });
+  if (!meshComplete(meshOf(fleet))) say(layout.cluster, 'not all nodes know each other yet');
+  for (const owned of fleet.shards) if (!isAgreed(owned)) say(owned.shard.id, owned.doubt);
+  for (const view of fleet.settledViews) {
+    for (const reason of judgeView(fleet, view)) say(view.holders[0] ?? layout.cluster, reason);
+  }
+  for (const { node, redis } of fleet.live) {
+    if (shallRun(fleet, node) && redis.clusterState !== 'ok') {
+      say(node.key, 'says cluster_state fail');
+    }
+  }
+  return [...waits, ...missingSync(fleet)];
+}
+
+function missingSync(fleet: Fleet): Waiting[] {
+  return fleet.shards.flatMap(({ owner, members }) =>
+    members.flatMap((live): Waiting[] => {
+      if (owner === undefined || live === owner || !shallRun(fleet, live.node)) return [];
+      const subject = live.node.key;
+      if (!isAttached(live, owner)) return [{ subject, reason: 'not a replica of its shard yet' }];
+      if (isInSync(live, owner)) return [];
+      const reason = live.redis.syncInProgress
+        ? 'replica syncing'
+        : 'link to its master is not up yet';
+      return [{ subject, reason }];
+    }),
+  );
+}
+
+/** What a view says of living nodes against their own word. */
+function judgeView(fleet: Fleet, view: DistinctView): string[] {
+  const reasons: string[] = [];
+  const epochs: number[] = [];
+  for (const entry of view.nodes.values()) {
+    if (entry.migrating.length + entry.importing.length > 0) {
+      reasons.push('has slots that are open for migration');
+    }
+    const live = fleet.liveById.get(entry.nodeId);
+    if (live === undefined) continue;
+    const { key } = live.node;
+    if (entry.slots.length > 0) epochs.push(entry.configEpoch);
+    if (isTroubled(entry.flags)) reasons.push(`sees ${key} as ${entry.flags.join(',')}`);
+    const saysReplica = live.redis.role === 'replica';
+    if (saysReplica !== (entry.masterId !== '') || live.self?.masterId !== entry.masterId) {
+      reasons.push(`has not heard whom ${key} follows`);
+    }
+  }
+  if (new Set(epochs).size < epochs.length) {
+    reasons.push('sees masters with equal config epochs, which Redis separates');
+  }
+  return reasons;
+}

@@ -1,0 +1,128 @@
+/**
+ * Ids of nodes that are gone for good are forgotten on every living node at once: a minute later
+ * gossip would bring them back from one that still knows them (Redis command page CLUSTER FORGET).
+ *
+ * Never an id that owns a slot in any view, that a living node follows, or that a node of the
+ * layout may come back with.
+ */
+import type { LayoutNode } from '../../model/layout.ts';
+import type { ViewNode } from '../../model/observation.ts';
+import type { ForgetNodesStep } from '../../model/step.ts';
+import { tryStep } from '../attempts.ts';
+import { isOnline, seenNode } from '../situation.ts';
+import { IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
+import { isFormer, type Fleet } from './fleet.ts';
+import { isWiped } from './processes.ts';
+
+/** `gone`: nothing will ever answer to it. `kept`: not ours to forget. `alive`: it still answers. */
+type Fate = 'gone' | 'kept' | 'alive';
+
+export function planForgetting(fleet: Fleet): Turn {
+  const absentees = listAbsentees(fleet);
+  const fates = absentees.map((entries) => ({ entries, fate: judge(fleet, entries) }));
+  const alive = fates.filter(({ fate }) => fate === 'alive');
+  const gone = new Set(
+    fates.flatMap(({ entries, fate }) => (fate === 'gone' ? (entries[0]?.nodeId ?? []) : [])),
+  );
+  if (alive.length > 0) {
+    // It knows the ids as well, and would bring them back.
+    if (fleet.kind === 'repair' || gone.size + countFormer(fleet, alive) === 0) return IDLE;
+    return mergeTurns(
+      alive.map(({ entries }) =>
+        waiting(nameOf(fleet, entries), 'other nodes still reach it, though its host is silent'),
+      ),
+    );
+  }
+  return mergeTurns(
+    fleet.live.map(({ node, redis }) => {
+      const known = redis.view.nodes.filter(({ nodeId }) => gone.has(nodeId));
+      const nodeIds = known.map(({ nodeId }) => nodeId).sort();
+      return nodeIds.length === 0 ? IDLE : forget(fleet, node, nodeIds);
+    }),
+  );
+}
+
+/** What the views say of each id that no living node answers to. */
+function listAbsentees(fleet: Fleet): ViewNode[][] {
+  const byId = new Map<string, ViewNode[]>();
+  for (const view of fleet.views.values()) {
+    for (const entry of view.nodes.values()) {
+      // A handshake carries a made-up id until it is over, and times out by itself.
+      if (fleet.liveById.has(entry.nodeId) || entry.flags.includes('handshake')) continue;
+      const known = byId.get(entry.nodeId);
+      if (known === undefined) byId.set(entry.nodeId, [entry]);
+      else known.push(entry);
+    }
+  }
+  return [...byId.values()];
+}
+
+function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
+  if (entries.some((entry) => entry.slots.length > 0)) return 'kept';
+  const id = entries[0]?.nodeId;
+  if (fleet.live.some((live) => live.self?.masterId === id)) return 'kept';
+  const isFailed = entries.every(({ flags }) => flags.includes('fail') || flags.includes('noaddr'));
+  const node = nodeAt(fleet, entries);
+  if (node === undefined) return judgeHomeless(fleet, entries);
+  if (fleet.liveByKey.has(node.key)) return 'gone';
+  const seen = isOnline(fleet, node.host) ? seenNode(fleet, node.key) : undefined;
+  if (seen === undefined) {
+    if (!isFailed) return 'alive';
+    return isFormer(fleet, node) ? 'gone' : 'kept';
+  }
+  const { state, marker, hasData } = seen.process;
+  if (isFormer(fleet, node)) {
+    const isOthers = marker !== undefined && marker.clusterId !== fleet.layout.clusterId;
+    const isDown = state === 'absent' || state === 'prepared' || state === 'stopped';
+    return isOthers || isDown ? 'gone' : 'kept';
+  }
+  const isEmpty = state === 'absent' || isWiped(seen) || (state === 'prepared' && !hasData);
+  return isEmpty ? 'gone' : 'kept';
+}
+
+/**
+ * Redis drops the address of a node in whose place another one answers. Such an entry is of a node
+ * that was made anew, if every node of the layout and of earlier ones is accounted for.
+ */
+function judgeHomeless(fleet: Fleet, entries: readonly ViewNode[]): Fate {
+  if (!entries.every((entry) => entry.flags.includes('noaddr'))) return 'kept';
+  const known = new Set(
+    [...fleet.views.values()].flatMap((view) => [...view.nodes.values()].map(endpointOf)),
+  );
+  const isAccountedFor = fleet.layout.nodes.every(
+    (node) => fleet.liveByKey.has(node.key) || known.has(endpointOf(node)),
+  );
+  return isAccountedFor ? 'gone' : 'kept';
+}
+
+/** The node of the layout, or of an earlier one, whose endpoint the entries name. */
+function nodeAt(fleet: Fleet, entries: readonly ViewNode[]): LayoutNode | undefined {
+  const endpoints = new Set(entries.filter(({ address }) => address !== '').map(endpointOf));
+  return [...fleet.layout.nodes, ...fleet.former].find((node) => endpoints.has(endpointOf(node)));
+}
+
+function nameOf(fleet: Fleet, entries: readonly ViewNode[]): string {
+  const [entry] = entries;
+  return nodeAt(fleet, entries)?.key ?? `${entry?.address ?? ''}:${entry?.port ?? ''}`;
+}
+
+function countFormer(fleet: Fleet, fates: readonly { readonly entries: readonly ViewNode[] }[]) {
+  return fates.filter(({ entries }) => {
+    const node = nodeAt(fleet, entries);
+    return node !== undefined && isFormer(fleet, node);
+  }).length;
+}
+
+function endpointOf(node: { readonly address: string; readonly port: number }): string {
+  return `${node.address}:${node.port}`;
+}
+
+function forget(fleet: Fleet, node: LayoutNode, nodeIds: readonly string[]): Turn {
+  const step: ForgetNodesStep = { kind: 'forgetNodes', host: node.host, node: node.key, nodeIds };
+  return tryStep(fleet.attempts, step, {
+    now: fleet.now,
+    what: `${node.key} forgetting ${nodeIds.length} nodes that are gone`,
+    subject: node.key,
+    remedy: `redrover cluster check ${fleet.layout.cluster} shows who still knows them`,
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * Processes that are there and do not answer. Such a process keeps its data, so it is stopped and
+ * started again, once its cluster does without it.
+ */
+import type { LayoutNode } from '../../model/layout.ts';
+import type { NodeObservation } from '../../model/observation.ts';
+import { nodePlanOf, stepKey, type Step } from '../../model/step.ts';
+import { succeeded } from '../attempts.ts';
+import { startStep, waitForAnswer } from '../nodes.ts';
+import { planHashOf } from '../plan-hash.ts';
+import { waiting, type Turn } from '../turn.ts';
+import { hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
+import { tryChain } from './phases.ts';
+import { explainOwner } from './shard-prospects.ts';
+
+/**
+ * All others call it failed: that takes a whole node timeout without an answer to any of them, so
+ * it is no pause of a busy process, and no fault between it and its agent alone.
+ */
+export function planHung(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Turn {
+  const { host, key } = node;
+  const stop: Step = { kind: 'stopNode', host, node: key };
+  if (!isFailedByAll(fleet, node)) {
+    const wasStarted = succeeded(fleet.attempts, stepKey(startStep(node)));
+    if (wasStarted) return waitForAnswer(fleet, node, seen);
+    return waiting(key, 'does not answer its agent; the other nodes do not call it failed');
+  }
+  if (!isOwnedElsewhere(fleet, node) || !hasMajority(fleet)) return explainOwner(fleet, node);
+  const plan = nodePlanOf(fleet.layout, node, fleet.release);
+  const isRendered = seen.process.planHash === planHashOf(plan);
+  const prepare: Step = { kind: 'prepareNode', host, plan };
+  const steps = [stop, ...(isRendered ? [] : [prepare]), startStep(node)];
+  return tryChain(fleet, steps, {
+    what: `restarting ${key}, which hangs`,
+    subject: key,
+    remedy: `Look at that process on ${host} (redis.log, dmesg), end it by hand, then repair again`,
+  });
+}
+
+/** By the views of those that live; a process that nobody knows is failed by nobody's word. */
+function isFailedByAll(fleet: Fleet, { address, port }: LayoutNode): boolean {
+  return (
+    fleet.settledViews.length > 0 &&
+    fleet.settledViews.every((view) => {
+      const entries = [...view.nodes.values()].filter(
+        (entry) => entry.address === address && entry.port === port,
+      );
+      return entries.length > 0 && entries.every((entry) => entry.flags.includes('fail'));
+    })
+  );
+}

@@ -1,0 +1,53 @@
+/** When a node that shall not run any more may be stopped; shared by drains and departures. */
+import type { LayoutNode } from '../../model/layout.ts';
+import type { NodeObservation } from '../../model/observation.ts';
+import type { StopNodeStep } from '../../model/step.ts';
+import { tryStep } from '../attempts.ts';
+import { viewOf, type LiveNode } from '../situation.ts';
+import { IDLE, waiting, type Turn } from '../turn.ts';
+import {
+  isOwnedElsewhere,
+  isReplicaByAll,
+  isInSync,
+  shallRun,
+  shardOf,
+  type Fleet,
+} from './fleet.ts';
+import { explainOwner } from './shard-prospects.ts';
+
+/** Stops a process that only holds a copy. One that is master is handed off before. */
+export function planStop(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Turn {
+  const { state } = seen.process;
+  if (state === 'absent' || state === 'prepared' || state === 'stopped') return IDLE;
+  if (state === 'starting') return waiting(node.key, 'starting, to be stopped once it answers');
+  const owned = shardOf(fleet, node);
+  const live = fleet.liveByKey.get(node.key);
+  // Why it cannot be handed off has been said by handoffs.ts.
+  if (live !== undefined && owned?.owner === live) return IDLE;
+  if (owned?.owner === undefined || !isOwnedElsewhere(fleet, node))
+    return explainOwner(fleet, node);
+  const { owner } = owned;
+  if (!shallRun(fleet, owner.node)) return IDLE;
+  if (state === 'running') {
+    if (live === undefined) return waiting(node.key, 'running, not observed yet');
+    if (!ownsNothing(fleet, live)) return waiting(node.key, 'not a replica by every view yet');
+  }
+  const lagging = owned.members.find(
+    (member) => member !== owner && shallRun(fleet, member.node) && !isInSync(member, owner),
+  );
+  if (lagging !== undefined) return waiting(node.key, `stops once ${lagging.node.key} is in sync`);
+  const step: StopNodeStep = { kind: 'stopNode', host: node.host, node: node.key };
+  return tryStep(fleet.attempts, step, {
+    now: fleet.now,
+    what: `stopping ${node.key}`,
+    subject: node.key,
+    remedy: `Stop that process on ${node.host} by hand, then repair again`,
+  });
+}
+
+/** A replica by its own word and everybody's; or a stranger that nobody could ask for a key. */
+function ownsNothing(fleet: Fleet, live: LiveNode): boolean {
+  if (isReplicaByAll(fleet, live)) return true;
+  const own = viewOf(fleet, live).get(live.redis.nodeId);
+  return fleet.strangers.has(live) && own?.slots.length === 0;
+}

@@ -1,0 +1,117 @@
+/**
+ * Who is master once nodes that know each other have talked: higher epochs win slots, a master
+ * that lost all of its own follows the winner, and replicas of the dead are elected by a majority.
+ * Part of the model of `settle.ts`.
+ */
+import type { RedisObservation, ViewNode } from '../model/observation.ts';
+import { countSlots, normalizeRanges, type SlotRange } from '../model/slots.ts';
+import { subtractSlots } from './shards.ts';
+
+/** A node that answers, and its own line of its own view. */
+export interface Voice {
+  readonly redis: RedisObservation;
+  readonly self: ViewNode;
+}
+
+/** The nodes' own lines, in the order of the group. */
+export function resolveRoles(group: readonly Voice[]): ViewNode[] {
+  const selves = resolveClaims(separateEpochs(group));
+  const byId = new Map(selves.map((self) => [self.nodeId, self]));
+  return selves.map((self) => followLeader(self, byId));
+}
+
+/** Slots that two claim are the one's with the higher epoch. */
+function resolveClaims(selves: readonly ViewNode[]): ViewNode[] {
+  const ranked = selves.filter(isOwner).sort((a, b) => b.configEpoch - a.configEpoch);
+  const settled = new Map<string, ViewNode>();
+  const winners: ViewNode[] = [];
+  for (const self of ranked) {
+    const taken = winners.flatMap((winner) => winner.slots);
+    const slots = subtractSlots(self.slots, normalizeRanges(taken));
+    const winner = winners.find((other) => overlaps(other.slots, self.slots));
+    if (slots.length > 0 || winner === undefined) {
+      const kept = { ...self, slots };
+      winners.push(kept);
+      settled.set(self.nodeId, kept);
+    } else {
+      const { nodeId: masterId, configEpoch } = winner;
+      settled.set(self.nodeId, { ...self, slots: [], flags: ['slave'], masterId, configEpoch });
+    }
+  }
+  return selves.map((self) => settled.get(self.nodeId) ?? self);
+}
+
+/** A replica of a node that became a replica follows that one's master. */
+function followLeader(self: ViewNode, byId: ReadonlyMap<string, ViewNode>): ViewNode {
+  const seen = new Set<string>();
+  let masterId = self.masterId;
+  while (masterId !== '' && !seen.has(masterId)) {
+    seen.add(masterId);
+    const next = byId.get(masterId)?.masterId ?? '';
+    if (next === '' || next === self.nodeId) break;
+    masterId = next;
+  }
+  return masterId === self.masterId ? self : { ...self, masterId };
+}
+
+export function electReplicas(
+  group: readonly Voice[],
+  selves: readonly ViewNode[],
+  silent: readonly ViewNode[],
+): ViewNode[] {
+  if (!hasQuorum(selves, silent)) return [...selves];
+  let elected = [...selves];
+  let epoch = Math.max(...[...selves, ...silent].map((entry) => entry.configEpoch));
+  for (const dead of silent) {
+    const free = elected.flatMap((self) => self.slots);
+    const slots = subtractSlots(dead.slots, normalizeRanges(free));
+    const candidate = elected.findIndex(
+      (self, at) => self.masterId === dead.nodeId && mayFailOver(group[at]),
+    );
+    if (slots.length === 0 || candidate === -1) continue;
+    epoch += 1;
+    const heir = elected[candidate];
+    const configEpoch = epoch;
+    elected = elected.map((self, at) => {
+      if (at === candidate) return { ...self, flags: ['master'], masterId: '', slots, configEpoch };
+      return self.masterId === dead.nodeId ? { ...self, masterId: heir?.nodeId ?? '' } : self;
+    });
+  }
+  return elected;
+}
+
+function mayFailOver(voice: Voice | undefined): boolean {
+  return voice !== undefined && !voice.redis.replicaNoFailover;
+}
+
+/** Whether a majority of the masters with slots speaks. */
+export function hasQuorum(selves: readonly ViewNode[], silent: readonly ViewNode[]): boolean {
+  const free = selves.flatMap((self) => self.slots);
+  const missing = silent.filter(({ slots }) => countSlots(subtractSlots(slots, free)) > 0);
+  const alive = selves.filter(isOwner).length;
+  return alive >= Math.floor((alive + missing.length) / 2) + 1;
+}
+
+function isOwner(self: ViewNode): boolean {
+  return self.slots.length > 0;
+}
+
+function overlaps(a: readonly SlotRange[], b: readonly SlotRange[]): boolean {
+  return countSlots(subtractSlots(a, normalizeRanges(b))) < countSlots(a);
+}
+
+/** Masters of equal epoch: all but one take the next free ones. */
+function separateEpochs(group: readonly Voice[]): ViewNode[] {
+  const taken = new Set<number>();
+  let highest = Math.max(...group.map((speaker) => speaker.self.configEpoch));
+  return group.map(({ self }) => {
+    if (self.masterId !== '') return self;
+    if (!taken.has(self.configEpoch)) {
+      taken.add(self.configEpoch);
+      return self;
+    }
+    highest += 1;
+    taken.add(highest);
+    return { ...self, configEpoch: highest };
+  });
+}
