@@ -1,0 +1,129 @@
+/**
+ * Networks that break between hosts that are all well: who goes on serving, what Redrover says, that
+ * it does nothing twice, and that nothing of it is left when the network is back.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { until } from '../support/until.ts';
+import { ClusterInLab } from './cluster-in-lab.ts';
+import type { NodeView } from './cluster-in-lab.ts';
+import { CONTROLLER, Lab } from './lab.ts';
+import { LiveClient } from './live-client.ts';
+import { reasonToSkipLab } from './skip-reason.ts';
+
+const reason = await reasonToSkipLab();
+
+const LANES = 6;
+const CALM = { lanes: LANES, ratePerSecond: 60 };
+const NODE_TIMEOUT_MS = 3_000;
+
+describe.skipIf(reason !== '')('a partition', () => {
+  let lab: Lab;
+  let cluster: ClusterInLab;
+
+  beforeAll(async () => {
+    lab = await Lab.start({ hosts: 3 });
+    cluster = await ClusterInLab.create(lab, { name: 'split', nodeTimeoutMs: NODE_TIMEOUT_MS });
+  });
+
+  afterEach(async () => lab.heal());
+  afterAll(async () => lab?.stop());
+
+  async function stateInside(node: NodeView): Promise<string | undefined> {
+    return /cluster_state:(\w+)/.exec(await cluster.askInside(node, 'cluster', 'info'))?.[1];
+  }
+
+  async function nodesOn(host: string): Promise<{ master: NodeView; replica: NodeView }> {
+    const nodes = (await cluster.nodes()).filter((node) => node.host === host);
+    const master = nodes.find(({ role }) => role === 'master');
+    const replica = nodes.find(({ role }) => role === 'replica');
+    if (!master || !replica) throw new Error(`${host} has no master and replica`);
+    return { master, replica };
+  }
+
+  test('between two hosts of data is seen by nobody but those two, and said', async () => {
+    const before = await cluster.nodes();
+    const client = await LiveClient.start(lab, 'split', { ...CALM, prefix: 'pair' });
+    const mark = client.mark();
+    await lab.partition('h1', 'h2');
+    const { master } = await nodesOn('h2');
+    await until('a node of h1 suspects one of h2', async () => {
+      const { master: observer } = await nodesOn('h1');
+      const line = (await cluster.ask(observer, 'cluster', 'nodes'))
+        .split('\n')
+        .find((each) => each.startsWith(master.id));
+      return line?.includes('fail?');
+    });
+    const said = await cluster.finding('node-possibly-failed', master.key);
+    console.log(JSON.stringify((await cluster.check()).findings, undefined, 1));
+    expect(said.evidence.join()).toContain('h1');
+    await client.writesAgain();
+    // Two of three masters still hear each of the two: nobody has failed, so nobody takes over.
+    expect(roles(await cluster.nodes())).toEqual(roles(before));
+    const { gapMs } = await client.gapSince(mark);
+    console.log(`two hosts apart: no write for ${Math.round(gapMs)} ms`);
+    expect(gapMs).toBeLessThan(1_000);
+    await lab.heal();
+    await cluster.whole();
+    expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
+  });
+
+  test('of one host: it serves no more, the others take over, nothing is done twice', async () => {
+    const processes = await cluster.processes();
+    const operations = await cluster.operations();
+    const { master, replica } = await nodesOn('h1');
+    const client = await LiveClient.start(lab, 'split', { ...CALM, prefix: 'host' });
+    const waited = await LiveClient.start(lab, 'split', {
+      ...CALM,
+      prefix: 'waited',
+      waitReplicas: 1,
+    });
+    const mark = client.mark();
+    await lab.isolate('h1');
+    await until('both nodes of h1 stop serving', async () => {
+      const states = await Promise.all([master, replica].map((node) => stateInside(node)));
+      return states.every((state) => state === 'fail');
+    });
+    expect(await cluster.askInside(master, 'set', 'late', '1')).toContain('CLUSTERDOWN');
+    expect(await cluster.askInside(replica, 'get', 'late')).toContain('CLUSTERDOWN');
+    await client.writesAgain();
+    const { gapMs } = await client.gapSince(mark);
+    console.log(`one host apart: no write for ${Math.round(gapMs)} ms`);
+    const lost = await cluster.finding('host-lost', 'h1');
+    expect(lost.evidence).toEqual([`node ${master.key}`, `node ${replica.key}`].toSorted());
+    const hosts = await lab.redroverJson<{ name: string; status: string }[]>(['host', 'ls']);
+    expect(hosts.map(({ name, status }) => `${name} ${status}`)).toEqual([
+      'h1 lost',
+      'h2 online',
+      'h3 online',
+    ]);
+    await lab.heal('h1');
+    await cluster.healed();
+    expect(await cluster.node(master)).toMatchObject({ role: 'replica', masterLinkUp: true });
+    // Nothing was restarted, and nothing was begun by anybody.
+    expect(await cluster.processes()).toEqual(processes);
+    expect(await cluster.operations()).toEqual(operations);
+    const { lostCount, unread } = await client.stop();
+    console.log(`acknowledged writes lost by the promotion: ${lostCount}`);
+    expect(lostCount).toBeLessThanOrEqual(LANES);
+    expect(unread).toBe(0);
+    expect(await waited.stop()).toMatchObject({ lostCount: 0, unread: 0 });
+  });
+
+  test('that cuts the controller off freezes repairs, and no user of Redis sees it', async () => {
+    const processes = await cluster.processes();
+    const client = await LiveClient.start(lab, 'split', { ...CALM, prefix: 'frozen' });
+    const mark = client.mark();
+    await lab.isolate(CONTROLLER);
+    const frozen = await cluster.finding('controller-cut-off');
+    expect(frozen.message).toContain('3 of 3 hosts');
+    const { gapMs } = await client.gapSince(mark);
+    expect(gapMs).toBeLessThan(1_000);
+    expect(await cluster.processes()).toEqual(processes);
+    await client.stop();
+  });
+});
+
+function roles(nodes: readonly NodeView[]): string[] {
+  return nodes.map(({ key, role, id }) => `${key} ${role} ${id}`).toSorted();
+}
