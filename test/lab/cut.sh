@@ -5,7 +5,8 @@
 set -eu
 nobody=$1
 shift
-ip neighbour flush dev eth0 nud permanent
+# All of them, those that were asked for in vain included: after healing nobody has to wait.
+ip neighbour flush dev eth0 nud all
 for address in "$@"; do
   ip neighbour replace "$address" lladdr "$nobody" nud permanent dev eth0
 done

@@ -4,10 +4,11 @@
 # ends, the kernel ends every process of the lab and takes its mounts and its network away.
 #
 # $1 folder of the built programs, $2 cache of builds, $3 source archive, $4 its name on the hosts,
-# $5 folder of the preloaded libraries or empty, $6 node_modules of the checkout, which also holds
-# the Node that runs the programs; standard input: nothing, to be held open.
+# $5 node_modules of the checkout, which also holds the Node that runs the programs, then sources of
+# libraries to preload into every program of the hosts; standard input: nothing, to be held open.
 set -eu
-programs=$1 cache=$2 archive=$3 archive_name=$4 preload=$5 modules=$6
+programs=$1 cache=$2 archive=$3 archive_name=$4 modules=$5
+shift 5
 
 # Only numbers of this namespace are meaningful here.
 mount -t proc proc /proc
@@ -37,10 +38,11 @@ for part in builds packs sources; do
   if [ -e "$cache/$part" ]; then cp -a "$cache/$part" var/cache/redrover/; fi
 done
 cp "$archive" "opt/redrover/$archive_name"
-if [ -n "$preload" ]; then
-  cp "$preload"/*.so opt/redrover/
-  for library in opt/redrover/*.so; do echo "/$library"; done > etc/ld.so.preload
-fi
+for source in "$@"; do
+  library=opt/redrover/$(basename "$source" .c).so
+  cc -O2 -Wall -Werror -shared -fPIC -o "$library" "$source" -ldl
+  echo "/$library" >> etc/ld.so.preload
+done
 cd /
 umount /mnt/build
 

@@ -17,10 +17,10 @@ export interface EnclosureInput {
   readonly archive: string;
   /** File name that the source archive has on the hosts, in /opt/redrover. */
   readonly archiveName: string;
-  /** Folder of libraries to preload into every program; empty: none. */
-  readonly preload: string;
   /** Of the checkout: what the programs import. */
   readonly modules: string;
+  /** C sources of libraries to preload into every program of the hosts. */
+  readonly preload: readonly string[];
 }
 
 // Its pid 1 only has to see its input end; more is a defect, which must not block a test's end.
@@ -40,7 +40,7 @@ export class Enclosure {
     const script = scriptPath('enclosure.sh');
     const { programs, cache, archive, archiveName, preload, modules } = input;
     const namespaces = ['--net', '--mount', '--pid', '--uts', '--fork', '--kill-child=SIGKILL'];
-    const args = [programs, cache, archive, archiveName, preload, modules];
+    const args = [programs, cache, archive, archiveName, modules, ...preload];
     const argv = ['unshare', ...namespaces, 'sh', script, ...args];
     const child = start(argv, { stdio: 'pipe' });
     child.stdin?.on('error', () => {});

@@ -3,7 +3,7 @@
  * it into the switch and what runs on it are its users' matter.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { childOf, ended, firstLine, run, start } from './command.ts';
@@ -16,6 +16,13 @@ interface RunningHost {
   readonly child: ChildProcess;
   /** Of the host's pid 1, as this process counts. */
   readonly pid: number;
+}
+
+/** A file that a power cut has changed. */
+export interface LostContent {
+  readonly path: string;
+  readonly wasBytes: number;
+  readonly isBytes: number;
 }
 
 // What an init system gives to what it starts.
@@ -32,6 +39,8 @@ export class LabHost {
   readonly name: string;
   readonly #enclosure: Enclosure;
   #running: RunningHost | undefined;
+  readonly #started = new Set<ChildProcess>();
+  #diskMb = 0;
 
   constructor(name: string, enclosure: Enclosure) {
     this.name = name;
@@ -55,12 +64,55 @@ export class LabHost {
 
   async makeDisk(sizeMb: number): Promise<void> {
     const script = `
-      mkdir -p "$1/root" "$1/disk" "$1/lab"
-      chmod 1777 "$1/lab"
+      mkdir -p "$1/root" "$1/disk" "$1/lab/durable"
+      chmod 777 "$1/lab/durable"
+      head -c 8 /dev/zero > "$1/lab/clock"
       mount -t tmpfs -o "size=$2m,mode=755" disk "$1/disk"
       mkdir "$1/disk/upper" "$1/disk/work"
+      : > "$1/disk/upper/.lab-disk"
     `;
     await this.#enclosure.run(script, [this.folder, `${sizeMb}`]);
+    this.#diskMb = sizeMb;
+  }
+
+  /** Makes its disk exactly as large as what is on it, and a little more if wanted. */
+  async fillDisk(spareKb: number): Promise<void> {
+    // Whatever is written meanwhile makes the kernel refuse that size: look again.
+    const script = `
+      for try in 1 2 3 4 5; do
+        used=$(df -k --output=used "$1/disk" | tail -n 1)
+        mount -o "remount,size=$((used + $2))k" "$1/disk" 2>/dev/null && exit
+      done
+      exit 1
+    `;
+    await this.#enclosure.run(script, [this.folder, `${spareKb}`]);
+  }
+
+  /** Gives the disk its size back. */
+  async freeDisk(): Promise<void> {
+    const script = 'mount -o "remount,size=$2m" "$1/disk"';
+    await this.#enclosure.run(script, [this.folder, `${this.#diskMb}`]);
+  }
+
+  /** All that is on its disk is durable from now on, as after a sync. */
+  async settleDisk(): Promise<void> {
+    await this.#powerCut('settle');
+  }
+
+  /** Puts every file of the host, which must be down, back to what was durable. */
+  async losePower(): Promise<LostContent[]> {
+    if (this.isUp) throw new Error(`${this.name} is up: crash it first`);
+    const { stdout } = await this.#powerCut('cut');
+    return JSON.parse(stdout) as LostContent[];
+  }
+
+  async setClock(offsetSeconds: number): Promise<void> {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(BigInt(Math.round(offsetSeconds * 1e9)));
+    // Into the same file and in one piece: running programs have it mapped.
+    const file = await open(this.#enclosure.path(`${this.folder}/lab/clock`), 'r+');
+    await file.write(bytes, 0, 8, 0);
+    await file.close();
   }
 
   /** Starts its pid 1; resolves when its root is in place. */
@@ -87,6 +139,11 @@ export class LabHost {
     await ended(child);
   }
 
+  async #powerCut(verb: 'settle' | 'cut'): Promise<CommandResult> {
+    const places = [`${this.folder}/disk/upper`, `${this.folder}/lab/durable`];
+    return run(this.#enclosure.enter(['python3', scriptPath('power-cut.py'), verb, ...places]));
+  }
+
   /** Runs a program on the host, as root. */
   async exec(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return run(this.enter(argv), { ...options, env: { ...ENVIRONMENT, ...options.env } });
@@ -94,7 +151,25 @@ export class LabHost {
 
   /** Starts a program on the host, as root; it is ended by `endGroup`, or with the host. */
   spawn(argv: readonly string[], options: StartOptions): ChildProcess {
-    return start(this.enter(argv), { ...options, env: { ...ENVIRONMENT, ...options.env } });
+    const env = { ...ENVIRONMENT, ...options.env };
+    const child = start(this.enter(argv), { ...options, env });
+    this.#started.add(child);
+    child.once('close', () => this.#started.delete(child));
+    return child;
+  }
+
+  /** Sends a signal to a process, by its pid on the host. */
+  async signal(pid: number, signal: NodeJS.Signals): Promise<void> {
+    const script = 'kill -s "$1" "$2"';
+    await this.exec(['sh', '-euc', script, 'sh', signal.replace(/^SIG/, ''), `${pid}`]);
+    if (signal !== 'SIGCONT') return;
+    // nsenter stops itself with what it runs, and would not see its end.
+    for (const { pid: nsenter } of this.#started) {
+      if (nsenter === undefined) continue;
+      const inner = await childOf(nsenter);
+      const status = await readFile(`/proc/${inner}/status`, 'utf8').catch(() => '');
+      if (new RegExp(`^NSpid:.*\\s${pid}$`, 'm').test(status)) process.kill(nsenter, 'SIGCONT');
+    }
   }
 
   /** The command that runs another one on the host. */

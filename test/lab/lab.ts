@@ -10,6 +10,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
@@ -17,8 +18,9 @@ import { distDirectory, repositoryRoot } from '../support/paths.ts';
 import { until } from '../support/until.ts';
 import { endGroup, ended } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
-import { Enclosure } from './enclosure.ts';
+import { Enclosure, scriptPath } from './enclosure.ts';
 import { LabHost } from './lab-host.ts';
+import type { LostContent } from './lab-host.ts';
 import { Network } from './network.ts';
 import { findLabRelease } from './release.ts';
 import type { LabRelease } from './release.ts';
@@ -32,6 +34,10 @@ export interface LabOptions {
   readonly withController?: boolean;
   /** Labels `zone=…` of the hosts, dealt in turn. Default: none. */
   readonly zones?: readonly string[];
+  /** Whether `powerCut` works: what is synced is noted, at some cost. Default false. */
+  readonly durability?: boolean;
+  /** Whether `setClock` works. Default false. */
+  readonly clock?: boolean;
 }
 
 export interface BootOptions {
@@ -56,7 +62,7 @@ const DEFAULT_DISK_MB = 1_024;
 const KNOCK = `
 import socket, sys
 try:
-    socket.create_connection((sys.argv[1], 9), timeout=1)
+    socket.create_connection((sys.argv[1], 9), timeout=2)
 except ConnectionRefusedError:
     pass
 except OSError:
@@ -96,7 +102,7 @@ export class Lab {
       cache: release.cache,
       archive: release.archive,
       archiveName: `${release.name}.tar.gz`,
-      preload: '',
+      preload: preloadFor(options),
       modules: join(repositoryRoot, 'node_modules'),
     });
     const lab = new Lab(enclosure, release, options);
@@ -141,7 +147,39 @@ export class Lab {
     this.#agents.delete(host);
   }
 
+  /**
+   * A crash after which every file is as it was last synced; see power-cut.py for the model. Says
+   * which files have changed. Only in labs with `durability`.
+   */
+  async powerCut(host: string): Promise<LostContent[]> {
+    this.#assert('durability');
+    await this.crash(host);
+    return this.host(host).losePower();
+  }
+
+  /** All that is on the host's disk is durable from now on. Only in labs with `durability`. */
+  async settleDisk(host: string): Promise<void> {
+    this.#assert('durability');
+    await this.host(host).settleDisk();
+  }
+
+  /** Lets the host's disk end right after what is on it; /tmp and /run are not on it. */
+  async fillDisk(host: string, { spareKb = 0 }: { readonly spareKb?: number } = {}) {
+    await this.host(host).fillDisk(spareKb);
+  }
+
+  async freeDisk(host: string): Promise<void> {
+    await this.host(host).freeDisk();
+  }
+
+  /** How far the host's time of day is off, at once and also after a boot. 0: not at all. */
+  async setClock(host: string, offsetSeconds: number): Promise<void> {
+    this.#assert('clock');
+    await this.host(host).setClock(offsetSeconds);
+  }
+
   async boot(host: string, options: BootOptions = {}): Promise<void> {
+    if (this.#options.durability ?? false) await this.host(host).settleDisk();
     await this.host(host).boot();
     await this.network.plugIn(this.host(host), options.address ?? this.addressOf(host));
     if (options.agent ?? this.#hasAgent(host)) await this.startAgent(host);
@@ -149,13 +187,16 @@ export class Lab {
 
   /** Sends a signal to a process, by its pid on the host. */
   async kill(host: string, pid: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const script = 'kill -s "$1" "$2"';
-    await this.exec(host, ['sh', '-euc', script, 'sh', signal.replace(/^SIG/, ''), `${pid}`]);
+    await this.host(host).signal(pid, signal);
   }
 
   /** Stops a process where it stands: it lives and answers nothing. */
   async pause(host: string, pid: number): Promise<void> {
     await this.kill(host, pid, 'SIGSTOP');
+    await until(`process ${pid} of ${host} is stopped`, async () => {
+      const status = await readFile(this.host(host).path(`/proc/${pid}/status`), 'utf8');
+      return /^State:\s+T/m.test(status);
+    });
   }
 
   async resume(host: string, pid: number): Promise<void> {
@@ -275,6 +316,13 @@ export class Lab {
     return path;
   }
 
+  /** Creates a cluster by the command line: 3 + 3 nodes unless told otherwise. */
+  async createCluster(fields: Readonly<Record<string, unknown>>): Promise<void> {
+    const spec = await this.writeSpec(fields);
+    const { exitCode, stderr } = await this.redrover(['cluster', 'apply', '-f', spec, '--yes']);
+    if (exitCode !== 0) throw new Error(`creating a cluster exited with ${exitCode}: ${stderr}`);
+  }
+
   async credentials(cluster: string): Promise<{ username: string; password: string }> {
     return this.redroverJson(['cluster', 'credentials', cluster]);
   }
@@ -329,7 +377,12 @@ export class Lab {
     for (const [index, name] of this.hostNames.entries()) {
       await this.network.plugIn(this.host(name), `10.77.0.${index + 11}`);
     }
-    if (!withController) return;
+    if (withController) await this.#bringUpRedrover();
+    if (!(this.#options.durability ?? false)) return;
+    for (const host of this.#hosts.values()) await host.settleDisk();
+  }
+
+  async #bringUpRedrover(): Promise<void> {
     await this.startController();
     await this.#addRelease();
     const token = readFileSync(this.host(CONTROLLER).path(`${DATA}/agent-token`), 'utf8');
@@ -348,6 +401,11 @@ export class Lab {
     if (exitCode !== 0) throw new Error(`adding ${name} failed: ${stderr}`);
   }
 
+  #assert(option: 'clock' | 'durability'): void {
+    if (this.#options[option] ?? false) return;
+    throw new Error(`only in labs that are started with { ${option}: true }`);
+  }
+
   #hasAgent(host: string): boolean {
     return (this.#options.withController ?? true) && this.hostNames.includes(host);
   }
@@ -362,6 +420,13 @@ export class Lab {
       closeSync(file);
     }
   }
+}
+
+function preloadFor({ durability = false, clock = false }: LabOptions): string[] {
+  return [
+    ...(durability ? [scriptPath('preload/durable-files.c')] : []),
+    ...(clock ? [scriptPath('preload/shifted-clock.c')] : []),
+  ];
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -13,9 +13,7 @@ describe.skipIf(reason !== '')('the live client', () => {
 
   beforeAll(async () => {
     lab = await Lab.start({ hosts: 3 });
-    const spec = await lab.writeSpec({ name: 'live' });
-    const applied = await lab.redrover(['cluster', 'apply', '-f', spec, '--yes']);
-    expect(applied, applied.stderr).toMatchObject({ exitCode: 0 });
+    await lab.createCluster({ name: 'live' });
     password = (await lab.credentials('live')).password;
   });
 
