@@ -51,6 +51,11 @@ function failedOver(input: PlanInput, master: NodeKey, replica: NodeKey): PlanIn
   return withRedis(promoted, master, { role: 'replica', masterLinkUp: true });
 }
 
+function flagsOf(input: PlanInput, key: NodeKey): readonly string[] {
+  const view = input.observation.nodes[key]?.redis?.view;
+  return view?.nodes.find((entry) => entry.nodeId === idOf(input, key))?.flags ?? [];
+}
+
 function hostWith(name: string, zone: string): Host {
   return {
     name,
@@ -275,6 +280,55 @@ describe('slots', () => {
       state: 'stopped',
     });
     expect(rulesOf(input)).toContain('shard-without-master s1');
+  });
+});
+
+describe('a shard that nobody serves', () => {
+  const lossOf = (input: PlanInput) =>
+    examine(input).find(({ rule }) => rule === 'shard-without-master');
+  const gone = { status: 'lost', lastSeenMs: NOW - 9_000 } as const;
+  const failed = (input: PlanInput, key: NodeKey) =>
+    withAllViews(input, key, { flags: [...flagsOf(input, key), 'fail'] });
+
+  it('is told with its slots, its last master, and how to get that back', () => {
+    const promoted = failed(failedOver(healthy, 'h1:6379', 'h2:6379'), 'h1:6379');
+    const input = withHost(
+      withProcess(failed(promoted, 'h2:6379'), 'h1:6379', { state: 'stopped' }),
+      'h2',
+      gone,
+    );
+    expect(lossOf(input)).toEqual({
+      rule: 'shard-without-master',
+      severity: 'critical',
+      subject: 's1',
+      message: 'Slots 0-5460 of shard s1 (5461) are served by nobody.',
+      evidence: [
+        'h1:6379, not their last master: stopped; failed in the view of h3:6379, h3:6380, h1:6380',
+        'h2:6379, their last master: host h2 is lost, not heard of for 9 s; ' +
+          'failed in the view of h3:6379, h3:6380, h1:6380',
+      ],
+      remedy:
+        'Bring h2:6379 back first, it has every write. Start host h2, or its agent, which starts ' +
+        'the node: redrover host show h2. h1:6379 alone would not do: it lacks what was ' +
+        'written since.',
+    });
+  });
+
+  it('is waited for while a replica can take over', () => {
+    const input = failed(withHost(healthy, 'h1', gone), 'h1:6379');
+    expect(lossOf(input)?.remedy).toContain('h2:6379 can take over within seconds');
+  });
+
+  it('is lost for want of a majority, which is told', () => {
+    const two = failed(failed(healthy, 'h1:6379'), 'h2:6380');
+    const input = withHost(withProcess(two, 'h1:6379', { state: 'crash-loop' }), 'h1', gone);
+    expect(lossOf(input)?.remedy).toContain('only 1 of 3 masters can vote and 2 are needed');
+  });
+
+  it('is not called lost while its peers see its master alive', () => {
+    const finding = lossOf(withHost(healthy, 'h1', gone));
+    expect(finding?.severity).toBe('warning');
+    expect(finding?.message).toContain('belong to h1:6379 by the word of others');
   });
 });
 

@@ -6,13 +6,13 @@
  */
 import type { Finding, Severity } from '../model/finding.ts';
 import { findStaleNodes, findUnreachableHosts } from './host-rules.ts';
+import { findMasterlessShards } from './masterless-shards.ts';
 import { drawPicture, type ExaminationInput, type Rule } from './picture.ts';
 import { findDomainRisks, findRoleDrift, findSharedFate } from './placement-rules.ts';
 import { findForeignNodes, findNodesDown } from './process-rules.ts';
 import {
   findIdleMasters,
   findLoading,
-  findMasterlessShards,
   findReplicationTrouble,
   findTooFewReplicas,
 } from './replication-rules.ts';

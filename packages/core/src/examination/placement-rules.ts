@@ -54,7 +54,7 @@ export function findDomainRisks(picture: Picture): Finding[] {
     const planned = membersPlanned(picture.layout, domains);
     return [...new Set(now.map((member) => member.domain))].flatMap((domain) =>
       judgeLoss(
-        { domains, members: now },
+        { domains, members: now, cluster: picture.layout.cluster },
         whatIfDomainLost(now, domain),
         whatIfDomainLost(planned, domain),
       ),
@@ -78,14 +78,21 @@ export function findRoleDrift(picture: Picture): Finding[] {
       message: `${lines.length} nodes do not have the role that the layout prefers.`,
       evidence: limitLines(lines),
       remedy:
-        'Harmless while no other finding says otherwise; CLUSTER FAILOVER on a preferred master ' +
-        'that is in sync brings its role home.',
+        'Harmless while no other finding says otherwise. Bring roles home: ' +
+        `redrover cluster repair ${picture.layout.cluster}`,
     },
   ];
 }
 
+interface JudgedDomains {
+  readonly domains: Domains;
+  readonly members: readonly PlacedMember[];
+  /** Its name, for the remedy. */
+  readonly cluster: string;
+}
+
 function judgeLoss(
-  { domains, members }: { readonly domains: Domains; readonly members: readonly PlacedMember[] },
+  { domains, members, cluster }: JudgedDomains,
   now: DomainLoss,
   planned: DomainLoss,
 ): Finding[] {
@@ -115,7 +122,7 @@ function judgeLoss(
       subject: now.domain,
       message: `If ${where} dies now, no majority of masters is left, and no failover happens.`,
       evidence: [...evidence, `at most ${limit} of the masters may be there`],
-      remedy: 'Bring roles home: CLUSTER FAILOVER on preferred masters that live elsewhere.',
+      remedy: `Bring roles home: redrover cluster repair ${cluster}`,
     });
   }
   return findings;

@@ -11,25 +11,6 @@ const LAG_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Masters ping their replicas every 10 s by default (`repl-ping-replica-period`). */
 const SILENT_LINK_SECONDS = 15;
 
-export function findMasterlessShards(picture: Picture): Finding[] {
-  if (picture.speakers.length === 0) return [];
-  return actualShards(picture)
-    .filter(({ masters }) => masters.length === 0)
-    .map(({ shard }) => {
-      const members = picture.layout.nodes.filter((node) => node.shard === shard.id);
-      return {
-        rule: 'shard-without-master',
-        severity: 'critical' as const,
-        subject: shard.id,
-        message: `No node that can be reached serves the slots of shard ${shard.id}.`,
-        evidence: members.map((node) => `member ${node.key}`),
-        remedy:
-          'Bring a member of the shard back. Redis promotes a replica by itself only while a ' +
-          'majority of masters is up.',
-      };
-    });
-}
-
 export function findTooFewReplicas(picture: Picture): Finding[] {
   return actualShards(picture).flatMap(({ shard, masters, replicas }) => {
     const members = picture.layout.nodes.filter((node) => node.shard === shard.id);
