@@ -30,6 +30,9 @@ mount -t sysfs -o ro sysfs sys
 echo 0 > "$base/overcommit_memory"
 echo 'always [madvise] never' > "$base/hugepages"
 mount --bind "$base/overcommit_memory" proc/sys/vm/overcommit_memory
+# What tells a boot from the one before, so that nobody takes old pids or unsynced files for kept.
+cat proc/sys/kernel/random/uuid > "$base/boot_id"
+mount --bind "$base/boot_id" proc/sys/kernel/random/boot_id
 if [ -e sys/kernel/mm/transparent_hugepage/enabled ]; then
   mount --bind "$base/hugepages" sys/kernel/mm/transparent_hugepage/enabled
 fi
