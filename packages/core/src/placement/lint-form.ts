@@ -21,7 +21,7 @@ export function lintForm(layout: Layout): Finding[] {
 
 /** Every slot belongs to exactly one shard: a gap or an overlap stops the cluster. */
 function lintSlots(layout: Layout): Finding[] {
-  const owners = Array.from({ length: SLOT_COUNT }, (): string[] => []);
+  const owners = new Uint16Array(SLOT_COUNT);
   const findings: Finding[] = [];
   for (const shard of layout.shards) {
     for (const { start, end } of shard.slots) {
@@ -32,22 +32,26 @@ function lintSlots(layout: Layout): Finding[] {
         );
         continue;
       }
-      for (let slot = start; slot <= end; slot += 1) {
-        owners[slot]?.push(shard.id);
-      }
+      for (let slot = start; slot <= end; slot += 1) owners[slot] = (owners[slot] ?? 0) + 1;
     }
   }
   if (layout.shards.length === 0) return findings;
-  const without = owners.findIndex((owner) => owner.length === 0);
-  const shared = owners.findIndex((owner) => owner.length > 1);
+  const without = owners.indexOf(0);
+  const shared = owners.findIndex((count) => count > 1);
   if (without >= 0) {
     findings.push(broken('slots-covered', layout.cluster, `Slot ${without} has no shard.`));
   }
   if (shared >= 0) {
-    const message = `Slot ${shared} belongs to ${owners[shared]?.join(' and ')}.`;
+    const message = `Slot ${shared} belongs to ${ownersOf(layout, shared).join(' and ')}.`;
     findings.push(broken('slots-owned-once', layout.cluster, message));
   }
   return findings;
+}
+
+function ownersOf(layout: Layout, slot: number): string[] {
+  return layout.shards.flatMap(({ id, slots }) =>
+    slots.filter(({ start, end }) => start <= slot && slot <= end).map(() => id),
+  );
 }
 
 function lintShardNames(layout: Layout): Finding[] {

@@ -42,11 +42,13 @@ export function findHostChangeAlternatives(request: HostChangeRequest, works: Wo
 
 function otherHosts(request: HostChangeRequest, works: Works): string[] {
   const { host } = request.change;
+  // Hosts that carry nothing yet first: there the nodes weigh least.
+  const countOn = (name: string) => nodesOn(request.layout, name).length;
   const refused = request.change.kind === 'replace' ? request.change.with : host;
   return request.hosts
     .map(({ name }) => name)
     .filter((name) => name !== host && name !== refused)
-    .sort(compareNames)
+    .sort((a, b) => countOn(a) - countOn(b) || compareNames(a, b))
     .filter((name) => works({ ...request, change: { kind: 'replace', host, with: name } }))
     .slice(0, MAX_HOSTS_NAMED)
     .map((name) => `redrover host replace ${host} --with ${name}`);

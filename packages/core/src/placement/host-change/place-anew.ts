@@ -12,12 +12,12 @@ import {
   type LayoutNode,
   type LayoutShard,
 } from '../../model/layout.ts';
-import { allocatePorts } from '../allocate-ports.ts';
 import { compareNames } from '../candidate-hosts.ts';
 import { zonesOfHosts } from '../failure-zones.ts';
 import { memoryCapacity } from '../host-capacity.ts';
 import type { PlacementProblem, ShardPlaces } from '../placement-problem.ts';
 import { solvePlacement } from '../solve-placement.ts';
+import { FreePorts } from './free-ports.ts';
 import { nodesOn, type HostChangeRequest } from './host-change-request.ts';
 import { rearrangeRoles } from './rearrange-roles.ts';
 
@@ -29,14 +29,26 @@ export function placeAnew(
   request: HostChangeRequest,
   targets: readonly Host[],
 ): Layout | undefined {
+  const [only] = targets;
+  const moved = mastersFirst(nodesOn(request.layout, request.change.host));
+  if (targets.length === 1 && only !== undefined) {
+    return withRoles(request, bind(request, new Map(moved.map((node) => [node, only]))));
+  }
   const hosts = problemHosts(request, targets);
   const sameRoles = solvePlacement(problemOf(request, { targets, hosts, keepRoles: true }));
-  if (sameRoles.ok) return bind(request, { places: sameRoles.assignment, hosts, targets });
+  if (sameRoles.ok) {
+    return bind(request, choose(request, { places: sameRoles.assignment, hosts, targets }));
+  }
   const anyRoles = solvePlacement(problemOf(request, { targets, hosts, keepRoles: false }));
   const places = anyRoles.ok ? anyRoles.assignment : anyRoles.nearest;
   if (places === undefined) return undefined;
-  const layout = bind(request, { places, hosts, targets });
-  return layout === undefined ? undefined : (rearrangeRoles(layout, request.hosts) ?? layout);
+  return withRoles(request, bind(request, choose(request, { places, hosts, targets })));
+}
+
+/** The fewest changes of roles that keep the majority, unless the risk was accepted. */
+function withRoles({ hosts }: HostChangeRequest, layout: Layout | undefined): Layout | undefined {
+  if (layout === undefined || layout.allowWeakQuorum) return layout;
+  return rearrangeRoles(layout, hosts) ?? layout;
 }
 
 /** How many nodes more a host can take; Infinity when memory is not checked. */
@@ -104,8 +116,11 @@ interface Placed {
   readonly targets: readonly Host[];
 }
 
-/** Undefined when a host has no free port for a node. */
-function bind(request: HostChangeRequest, { places, hosts, targets }: Placed): Layout | undefined {
+/** Which node goes where: the places of its shard that no node has that stays. */
+function choose(
+  request: HostChangeRequest,
+  { places, hosts, targets }: Placed,
+): ReadonlyMap<LayoutNode, Host> {
   const { layout, change } = request;
   const free = layout.shards.map((shard, index) => {
     const { master = -1, replicas = [] } = places[index] ?? {};
@@ -116,69 +131,48 @@ function bind(request: HostChangeRequest, { places, hosts, targets }: Placed): L
     }
     return open;
   });
-  const ports = new FreePorts(request);
-  const nodes: LayoutNode[] = [];
+  const chosen = new Map<LayoutNode, Host>();
   for (const node of mastersFirst(nodesOn(layout, change.host))) {
     const shard = layout.shards.findIndex(({ id }) => id === node.shard);
     const name = hosts[free[shard]?.shift() ?? -1];
     const target = targets.find((host) => host.name === name);
-    const port = target === undefined ? undefined : ports.take(target, node.port);
-    if (target === undefined || port === undefined) return undefined;
-    nodes.push({
-      ...node,
-      key: nodeKey(target.name, port),
-      host: target.name,
-      address: target.address,
-      port,
-      busPort: busPortOf(port),
-    });
+    if (target !== undefined) chosen.set(node, target);
   }
-  const moved = mastersFirst(nodesOn(layout, change.host)).map((node) => node.key);
+  return chosen;
+}
+
+/** Undefined when a host has no free port for a node. */
+function bind(
+  request: HostChangeRequest,
+  chosen: ReadonlyMap<LayoutNode, Host>,
+): Layout | undefined {
+  const { layout, change } = request;
+  const ports = new FreePorts(request);
+  const placed = new Map<LayoutNode, LayoutNode>();
+  // Ports that can be kept are not to be taken by nodes that need another one.
+  for (const keep of [true, false]) {
+    for (const [node, target] of chosen) {
+      if (placed.has(node) || (keep && !ports.isFree(target, node.port))) continue;
+      const port = keep ? node.port : ports.findFree(target);
+      if (port === undefined) return undefined;
+      ports.take(target, port);
+      placed.set(node, at(node, target, port));
+    }
+  }
+  if (placed.size < nodesOn(layout, change.host).length) return undefined;
   return {
     ...layout,
-    nodes: layout.nodes.map((node) => nodes[moved.indexOf(node.key)] ?? node),
+    nodes: layout.nodes.map((node) => placed.get(node) ?? node),
     drainedHosts: layout.drainedHosts.filter((name) => name !== change.host),
   };
+}
+
+function at(node: LayoutNode, { name, address }: Host, port: number): LayoutNode {
+  const busPort = busPortOf(port);
+  return { ...node, key: nodeKey(name, port), host: name, address, port, busPort };
 }
 
 function mastersFirst(nodes: readonly LayoutNode[]): LayoutNode[] {
   const masters = nodes.filter((node) => node.preferredRole === 'master');
   return [...masters, ...nodes.filter((node) => node.preferredRole !== 'master')];
-}
-
-/** By address, as hosts that were by mistake enrolled with the same one share its ports. */
-class FreePorts {
-  readonly #request: HostChangeRequest;
-  readonly #taken = new Map<string, Set<number>>();
-
-  constructor(request: HostChangeRequest) {
-    this.#request = request;
-  }
-
-  /** The wanted port if it is free, else the lowest that is. */
-  take(host: Host, wanted: number): number | undefined {
-    const taken = this.#taken.get(host.address) ?? this.#findTaken(host);
-    const { basePort } = this.#request.spec.placement;
-    const isFree = !taken.has(wanted) && !taken.has(busPortOf(wanted));
-    const [next] = allocatePorts({ basePort, count: 1, usedPorts: [...taken] });
-    const port = isFree ? wanted : next;
-    if (port !== undefined) taken.add(port).add(busPortOf(port));
-    this.#taken.set(host.address, taken);
-    return port;
-  }
-
-  #findTaken({ address }: Host): Set<number> {
-    const { layout, hosts, observation } = this.#request;
-    const sharing = hosts.filter((host) => host.address === address);
-    const names = new Set(sharing.map((host) => host.name));
-    // A node of an earlier layout keeps its port until it is removed.
-    const present = Object.values(observation.nodes).filter(
-      (node) => names.has(node.host) && node.process.state !== 'absent',
-    );
-    const nodes = [...layout.nodes.filter((node) => node.address === address), ...present];
-    return new Set([
-      ...sharing.flatMap((host) => host.usedPorts),
-      ...nodes.flatMap(({ port }) => [port, busPortOf(port)]),
-    ]);
-  }
 }
