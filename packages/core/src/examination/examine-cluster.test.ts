@@ -316,13 +316,15 @@ describe('a shard that nobody serves', () => {
 
   it('is waited for while a replica can take over', () => {
     const input = failed(withHost(healthy, 'h1', gone), 'h1:6379');
-    expect(lossOf(input)?.remedy).toContain('h2:6379 can take over within seconds');
+    expect(lossOf(input)?.remedy).toContain('h2:6379 takes over if it followed');
   });
 
   it('is lost for want of a majority, which is told', () => {
     const two = failed(failed(healthy, 'h1:6379'), 'h2:6380');
     const input = withHost(withProcess(two, 'h1:6379', { state: 'crash-loop' }), 'h1', gone);
-    expect(lossOf(input)?.remedy).toContain('only 1 of 3 masters can vote and 2 are needed');
+    expect(lossOf(input)?.remedy).toContain(
+      'h2:6379 cannot take over, as only 1 of 3 masters can vote and 2 are needed',
+    );
   });
 
   it('is not called lost while its peers see its master alive', () => {

@@ -82,34 +82,33 @@ function adviseOn(
   members: readonly LayoutNode[],
   owner: LayoutNode | undefined,
 ): string {
-  const heirs = picture.speakers.filter(
-    ({ node, redis }) => members.includes(node) && redis.role === 'replica',
-  );
-  if (heirs.length > 0)
-    return adviseOnElection(picture, listSome(heirs.map(({ node }) => node.key)));
-  if (owner === undefined) {
-    return 'Bring the members of the shard back; the one that was its master last has every write.';
-  }
+  const { speakers } = picture;
+  const isMember = new Set(members);
+  const heirs = speakers
+    .filter(({ node, redis }) => isMember.has(node) && redis.role === 'replica')
+    .map(({ node }) => node.key);
+  const returning =
+    owner === undefined
+      ? 'Bring the members of the shard back; the one that was its master last has every write.'
+      : `Bring ${owner.key} back first, it has every write. ${adviseOnState(picture, owner)}`;
+  if (heirs.length > 0) return `${adviseOnElection(picture, listSome(heirs))} ${returning}`;
   const others = members.filter((node) => node !== owner).map((node) => node.key);
-  const warning =
-    others.length === 0
-      ? ''
-      : ` ${listSome(others)} alone would not do: it lacks what was written since.`;
-  return `Bring ${owner.key} back first, it has every write. ${adviseOnState(picture, owner)}${warning}`;
+  if (owner === undefined || others.length === 0) return returning;
+  return `${returning} ${listSome(others)} alone would not do: it lacks what was written since.`;
 }
 
-/** Redis promotes replicas by itself, if a majority can vote. */
+/**
+ * Redis promotes a replica by itself, if a majority can vote and the replica followed its master to the
+ * end; the latter cannot be seen here (Redis Cluster specification, "Replica election and promotion").
+ */
 function adviseOnElection({ opinions }: Picture, heirs: string): string {
   const masters = (opinions[0]?.nodes ?? []).filter((entry) => entry.slots.length > 0);
   const voters = masters.filter((entry) => !entry.flags.some((flag) => flag.startsWith('fail')));
   const needed = Math.floor(masters.length / 2) + 1;
-  if (voters.length >= needed) {
-    return `Wait: ${heirs} can take over within seconds, as ${voters.length} of ${masters.length} masters vote.`;
-  }
-  return (
-    `${heirs} could take over, but only ${voters.length} of ${masters.length} masters can vote and ` +
-    `${needed} are needed: bring back the hosts of the masters that have failed.`
-  );
+  const vote = `${voters.length} of ${masters.length} masters can vote`;
+  return voters.length >= needed
+    ? `Wait some seconds: ${heirs} takes over if it followed its master to the end, as ${vote}. If not:`
+    : `${heirs} cannot take over, as only ${vote} and ${needed} are needed: bring the other masters back.`;
 }
 
 function adviseOnState({ observation }: Picture, owner: LayoutNode): string {
