@@ -27,6 +27,10 @@ export interface AgentIdentity {
   readonly incarnation?: bigint;
   /** Answers each question for nodes by itself: there are none. */
   readonly answersObservations?: boolean;
+  /** Told in the hello. */
+  readonly builds?: readonly { readonly id: string; readonly release: string }[];
+  /** @returns whether the command was answered; it is kept in `commands` otherwise. */
+  readonly onCommand?: (command: Command) => Promise<boolean>;
 }
 
 export class ScriptedAgent {
@@ -54,6 +58,7 @@ export class ScriptedAgent {
         agentRunId: identity.runId ?? `${identity.host}-run`,
         incarnation: identity.incarnation ?? 0n,
         labels: { zone: 'a' },
+        builds: [...(identity.builds ?? [])],
         facts: {
           hostname: identity.host,
           cores: 2,
@@ -115,6 +120,7 @@ export class ScriptedAgent {
 
   async #receive(command: Command): Promise<void> {
     const { value, case: kind } = command.command;
+    if ((await this.#identity.onCommand?.(command)) === true) return;
     if (kind !== 'observeNodes' || this.#identity.answersObservations !== true) {
       this.commands.push(command);
       return;

@@ -147,8 +147,9 @@ async function toPlan(
   const nodes = [...layout.nodes, ...former];
   await observeNodes(context, nodes);
   const observation = takeSnapshot(context, nodes);
-  const input = { layout, release, kind: 'change', former, purge: false, observation } as const;
-  const forecast = forecastSteps({ ...input, now: Date.now() });
+  const seen = { former, observation, now: Date.now() };
+  const input = { layout, release, kind: 'change', purge: false, ...seen } as const;
+  const forecast = forecastSteps(input);
   const spec = specAfterHostChange(record.spec, change, { before: record.layout, after: layout });
   const currentLayoutNumber = record.layout.number;
   return {

@@ -1,5 +1,12 @@
 /** Plans repairs: what it takes to make the layout in force real again. */
-import { forecastSteps, type Forecast, type LayoutNode, type Observation } from '@redrover/core';
+import {
+  findLeftForLater,
+  forecastSteps,
+  type Finding,
+  type Forecast,
+  type LayoutNode,
+  type Observation,
+} from '@redrover/core';
 
 import { takeSnapshot } from '../agents/snapshot.ts';
 import type { ClusterRecord } from '../store/cluster-records.ts';
@@ -26,7 +33,8 @@ export async function planRepair(
   refuseUnderWay(context, record.name);
   await refuseUnfinished(context, record);
   const { layout, release, spec } = record;
-  const { forecast, former, observation } = await forecastRepair(context, record);
+  const foreseen = await forecastRepair(context, record);
+  const { forecast, former, observation, leftForLater } = foreseen;
   const facts = {
     kind: 'repair',
     purge: false,
@@ -43,7 +51,7 @@ export async function planRepair(
     spec,
     release,
     forecast,
-    findings: [...forecast.blockers],
+    findings: [...forecast.blockers, ...leftForLater],
     fingerprint: fingerprintPlan({ ...facts, currentLayoutNumber: layout.number }),
     empty: complete && rounds.length === 0,
     currentLayoutNumber: layout.number,
@@ -55,6 +63,8 @@ export interface RepairForecast {
   readonly forecast: Forecast;
   readonly former: readonly LayoutNode[];
   readonly observation: Observation;
+  /** What cannot be repaired now. */
+  readonly leftForLater: readonly Finding[];
 }
 
 /** Asks every node first. */
@@ -67,6 +77,8 @@ export async function forecastRepair(
   const nodes = [...layout.nodes, ...former];
   await observeNodes(context, nodes);
   const observation = takeSnapshot(context, nodes);
-  const input = { layout, release, kind: 'repair', former, purge: false, observation } as const;
-  return { forecast: forecastSteps({ ...input, now: Date.now() }), former, observation };
+  const seen = { former, observation, now: Date.now() };
+  const input = { layout, release, kind: 'repair', purge: false, ...seen } as const;
+  const leftForLater = findLeftForLater(input);
+  return { forecast: forecastSteps(input), leftForLater, former, observation };
 }

@@ -219,7 +219,7 @@ test('a next layout, the spec with it and the operation come into force together
 
 test('beside another operation, or on another layout than was planned from, nothing changes', async () => {
   await createCluster();
-  await expect(advance(2, ['h1:1'])).rejects.toThrow();
+  await expect(advance(2, ['h1:1'])).rejects.toThrow(/UNIQUE constraint/);
   await endOf('op-1');
   await expect(advance(3, ['h1:1'], { fromLayoutNumber: 2 })).rejects.toMatchObject({
     code: 'stale-plan',

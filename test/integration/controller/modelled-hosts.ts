@@ -1,0 +1,176 @@
+/**
+ * Hosts whose agents do in core's model what they are told to, for tests of what the controller
+ * does around clusters: what it stores, refuses, begins and leaves alone. Nothing is learned here
+ * of Redis or of agents; with these everything is tested end to end.
+ */
+import {
+  absentNode,
+  applyStep,
+  settle,
+  type Layout,
+  type LayoutNode,
+  type NodeKey,
+  type NodeObservation,
+  type Observation,
+  type ProcessState,
+  type Step,
+} from '@redrover/core';
+import type { Command } from '@redrover/proto';
+import { nodeObservationToProto, stepFromProto } from '@redrover/wire';
+
+import { ScriptedAgent } from './scripted-agent.ts';
+import type { dialAgents } from './support.ts';
+
+type AgentClient = ReturnType<typeof dialAgents>;
+
+/** Of the release that the tests' specs name: nothing needs to be compiled. */
+const BUILD = { id: 'build-1', release: 'redis-7.2.4' };
+
+const BEAT_MS = 250;
+
+export class ModelledHosts {
+  /** Steps that were done, in their order, as `kind node`. */
+  readonly done: string[] = [];
+  /** Agents say this instead of doing the step. */
+  refuse: ((step: Step) => string | undefined) | undefined;
+  readonly #agents = new Map<string, ScriptedAgent>();
+  readonly #addresses = new Map<string, string>();
+  #world: Observation = { hosts: {}, nodes: {}, sharedBuilds: [] };
+  #layout: Layout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Agents of these hosts dial, also after the controller was started again. */
+  async connect(client: AgentClient, hosts: readonly string[]): Promise<void> {
+    for (const host of hosts) {
+      const address = this.#addresses.get(host) ?? `127.0.0.${this.#addresses.size + 1}`;
+      this.#addresses.set(host, address);
+      const agent = await ScriptedAgent.connect(client, {
+        host,
+        address,
+        builds: [BUILD],
+        onCommand: (command) => this.#obey(host, command),
+      });
+      this.#agents.set(host, agent);
+    }
+    await this.beat();
+    this.#timer ??= setInterval(() => void this.beat(), BEAT_MS);
+  }
+
+  /** The host gets this address; said by the next hello. */
+  moveTo(host: string, address: string): void {
+    this.#addresses.set(host, address);
+  }
+
+  /** As a cut cable would: the streams end and no beat comes any more. */
+  silence(hosts: readonly string[]): void {
+    for (const host of hosts) {
+      this.#agents.get(host)?.drop();
+      this.#agents.delete(host);
+    }
+  }
+
+  /** The hosts are gone, with all that ran on them; their disks are as they were. */
+  async crash(hosts: readonly string[]): Promise<void> {
+    this.silence(hosts);
+    const there = Object.values(this.#world.nodes).filter(({ host }) => hosts.includes(host));
+    for (const { key, process } of there) {
+      if (process.state !== 'absent') await this.setState(key, 'stopped');
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.silence([...this.#agents.keys()]);
+  }
+
+  /** The model has to know where nodes are before they are made there. */
+  know(layout: Layout): void {
+    const known = new Map(this.#layout?.nodes.map((node) => [node.key, node]));
+    for (const node of layout.nodes) known.set(node.key, node);
+    this.#layout = { ...layout, nodes: [...known.values()] };
+    const absent = layout.nodes.map((node) => [node.key, absentNode(node, 0)]);
+    const nodes = { ...Object.fromEntries(absent), ...this.#world.nodes };
+    this.#world = { ...this.#world, nodes };
+  }
+
+  /** What is true of a node now. */
+  node(key: NodeKey): NodeObservation {
+    const node = this.#world.nodes[key];
+    if (node === undefined) throw new Error(`the model has no node ${key}`);
+    return node;
+  }
+
+  /** Something happens that nobody asked for: a failover, say. */
+  async happen(step: Step): Promise<void> {
+    this.#apply(step);
+    await this.beat();
+  }
+
+  /** The node's process does something else from now on. */
+  async setState(key: NodeKey, state: ProcessState): Promise<void> {
+    const node = this.node(key);
+    const process = { ...node.process, state };
+    const redis = state === 'running' ? node.redis : undefined;
+    this.#world = {
+      ...this.#world,
+      nodes: { ...this.#world.nodes, [key]: { ...node, process, redis } },
+    };
+    await this.beat();
+  }
+
+  async beat(): Promise<void> {
+    await Promise.all(
+      [...this.#agents].map(async ([host, agent]) => {
+        const nodes = this.#nodesOf(host).map((node) => nodeObservationToProto(node, FULL));
+        await agent.beat({ nodes, builds: [BUILD] }).catch(() => undefined);
+      }),
+    );
+  }
+
+  #nodesOf(host: string): NodeObservation[] {
+    const now = Date.now();
+    const nodes = Object.values(this.#world.nodes).filter((node) => node.host === host);
+    const present = nodes.filter(({ process }) => process.state !== 'absent');
+    return present.map((node) => ({ ...node, observedAtMs: now }));
+  }
+
+  /** @returns false for what these hosts do not know how to do. */
+  async #obey(host: string, { id, command }: Command): Promise<boolean> {
+    const agent = this.#agents.get(host);
+    if (agent === undefined) return true;
+    if (command.case === 'observeNodes') {
+      const nodes = command.value.nodes.map((key) => this.#report(host, key));
+      await agent.answer({ id, result: { case: 'observation', value: { nodes } } });
+      return true;
+    }
+    if (command.case !== 'step' || command.value.step === undefined) return false;
+    const step = stepFromProto(command.value.step);
+    const refusal = this.refuse?.(step);
+    if (refusal !== undefined) {
+      await agent.answer({ id, error: { code: 'unavailable', message: refusal, context: {} } });
+      return true;
+    }
+    this.#apply(step);
+    this.done.push(`${step.kind} ${'node' in step ? step.node : host}`);
+    const nodes = this.#nodesOf(host).map((node) => nodeObservationToProto(node, FULL));
+    await agent.answer({ id, result: { case: 'step', value: { nodes, builds: [BUILD] } } });
+    return true;
+  }
+
+  #report(host: string, key: NodeKey) {
+    const seen = this.#world.nodes[key];
+    const port = Number(key.slice(key.lastIndexOf(':') + 1));
+    const node = seen ?? absentNode({ key, host, port } as LayoutNode, 0);
+    return nodeObservationToProto({ ...node, observedAtMs: Date.now() }, FULL);
+  }
+
+  #apply(step: Step): void {
+    if (this.#layout === undefined) throw new Error('the model knows no layout');
+    const world = applyStep(this.#world, step, this.#layout);
+    // For a minute no gossip brings back an id that was forgotten.
+    this.#world = step.kind === 'forgetNodes' ? world : settle(world);
+  }
+}
+
+const FULL = { view: 'full' } as const;
