@@ -99,7 +99,74 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
     expect(lostCount).toBeLessThanOrEqual(2 * LANES);
     expect(unread).toBe(0);
   });
+
+  test('with a third, slots are lost: Redrover says which, why, and what brings them back', async () => {
+    const client = await LiveClient.start(lab, 'kill', { prefix: 'loss', lanes: LANES });
+    await client.writesAgain();
+    const last = await masterOf('s1');
+    const former = witness.membersOf('s1').find((node) => node !== last) ?? fail('no other member');
+    await killForGood(last);
+    await witness.untilState(living(), 'fail');
+
+    await expectAdvice(last, former);
+    const shown = await lab.redrover(['cluster', 'show', 'kill']);
+    expect(shown.stdout).toContain('kill: down');
+
+    // Against the advice: its data is of before the first failover, so it must not be let in.
+    await revive(former);
+    await witness.untilRole([former], 'replica');
+    await witness.untilState(living(), 'fail');
+    await expectAdvice(last, former);
+
+    await revive(last);
+    await witness.untilState(living(), 'ok');
+    await client.writesAgain();
+    for (const node of [...dead]) await revive(node);
+    await lab.waitForHosts();
+    await witness.untilHealthy();
+    expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
+  });
+
+  test('repaired, everything is as it was planned', async () => {
+    await cluster.repair();
+    await witness.untilRolesAreHome();
+    await cluster.whole();
+  });
+
+  /** Waits until Redrover has seen the loss; what it says then must be right. */
+  async function expectAdvice(last: PlannedNode, former: PlannedNode): Promise<void> {
+    const finding = await until('the loss is found', async () => {
+      const found = await cluster.finding('shard-without-master', 's1');
+      return found.severity === 'critical' && found;
+    });
+    expect(finding.message).toBe('Slots 0-5460 of shard s1 (5461) are served by nobody.');
+    const toldOf = (node: PlannedNode) =>
+      finding.evidence.find((line) => line.startsWith(node.key));
+    expect(toldOf(last)).toContain(`their last master: host ${last.host} is`);
+    expect(toldOf(last)).toContain('failed in the view of');
+    expect(toldOf(former)).toContain('not their last master');
+    expect(finding.remedy).toContain(`Bring ${last.key} back first, it has every write.`);
+    expect(finding.remedy).toContain(`Start host ${last.host}, or its agent`);
+    const { exitCode, stdout } = await lab.redrover(['cluster', 'check', 'kill']);
+    expect(exitCode).toBe(2);
+    for (const line of [finding.message, ...finding.evidence, finding.remedy]) {
+      expect(withoutTimes(stdout)).toContain(withoutTimes(line));
+    }
+  }
+
+  /** What the advice says: its agent does the rest. */
+  async function revive(node: PlannedNode): Promise<void> {
+    await lab.startAgent(node.host);
+    dead.splice(dead.indexOf(node), 1);
+    await until(`${node.key} runs`, async () => lab.findNode(node.host, node.port));
+    await lab.waitForHosts([node.host]);
+  }
 });
+
+/** Seconds go on between two looks. */
+function withoutTimes(text: string): string {
+  return text.replaceAll(/ for \d+ s/g, '');
+}
 
 function idsAndMasters(nodes: readonly { id: string; masterId: string }[]): string[] {
   return nodes.map(({ id, masterId }) => `${id} ${masterId}`).toSorted();
