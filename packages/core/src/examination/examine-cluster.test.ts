@@ -59,7 +59,7 @@ function flagsOf(input: PlanInput, key: NodeKey): readonly string[] {
 function hostWith(name: string, zone: string): Host {
   return {
     name,
-    address: '10.0.0.1',
+    address: `10.0.0.${name.slice(1)}`,
     labels: { zone },
     status: 'online',
     facts: undefined,
@@ -243,6 +243,8 @@ describe('slots', () => {
     expect(rulesOf(input)).toEqual(['slots-not-covered shop']);
     expect(examine(input)[0]?.evidence).toEqual([
       '0 in the view of h1:6379, h2:6379, h2:6380, h3:6379, h3:6380, h1:6380',
+      '0 are of s1: h1:6379, runs without these slots',
+      '0 are of s1: h2:6379, runs as a replica',
     ]);
   });
 

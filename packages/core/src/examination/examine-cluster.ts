@@ -5,11 +5,22 @@
  * `roles.ts`. The rules cover all that `redis-cli --cluster check` looks at, and more.
  */
 import type { Finding, Severity } from '../model/finding.ts';
-import { findStaleNodes, findUnreachableHosts } from './host-rules.ts';
+import {
+  findDrainedHosts,
+  findOwnIsolation,
+  findReaddressedHosts,
+  findStaleNodes,
+  findUnreachableHosts,
+} from './host-rules.ts';
 import { findMasterlessShards } from './masterless-shards.ts';
 import { drawPicture, type ExaminationInput, type Rule } from './picture.ts';
 import { findDomainRisks, findRoleDrift, findSharedFate } from './placement-rules.ts';
-import { findForeignNodes, findNodesDown } from './process-rules.ts';
+import {
+  findForeignNodes,
+  findFormerNodes,
+  findNodesDown,
+  findNodesToStop,
+} from './process-rules.ts';
 import {
   findIdleMasters,
   findLoading,
@@ -42,8 +53,20 @@ import {
 
 /** The rules by the heading under which `cluster check` says that all is well. */
 const CHECKS: readonly { readonly passed: string; readonly rules: readonly Rule[] }[] = [
-  { passed: 'all hosts answer', rules: [findUnreachableHosts, findStaleNodes] },
-  { passed: 'all nodes run', rules: [findNodesDown, findForeignNodes, findLoading] },
+  {
+    passed: 'all hosts answer, at their addresses, and none is drained',
+    rules: [
+      findOwnIsolation,
+      findUnreachableHosts,
+      findReaddressedHosts,
+      findDrainedHosts,
+      findStaleNodes,
+    ],
+  },
+  {
+    passed: 'all nodes run, and no others',
+    rules: [findNodesDown, findNodesToStop, findFormerNodes, findForeignNodes, findLoading],
+  },
   { passed: 'all views of the cluster agree', rules: [findDisagreement, findUnmetNodes] },
   {
     passed: 'no failed, half-met or unknown nodes',

@@ -51,7 +51,7 @@ function lastOwner({ opinions }: Picture, shard: LayoutShard): ViewNode | undefi
 }
 
 /** What is known of the node itself and of its host, then what its peers say. */
-function describeState(picture: Picture, node: LayoutNode): string {
+export function describeState(picture: Picture, node: LayoutNode): string {
   const own = describeOwnState(picture, node);
   const accusers = picture.opinions
     .filter(({ nodes }) =>
@@ -111,12 +111,24 @@ function adviseOnElection({ opinions }: Picture, heirs: string): string {
     : `${heirs} cannot take over, as only ${vote} and ${needed} are needed: bring the other masters back.`;
 }
 
-function adviseOnState({ observation }: Picture, owner: LayoutNode): string {
+export function adviseOnState({ observation, layout }: Picture, owner: LayoutNode): string {
   if (observation.hosts[owner.host]?.status !== 'online') return adviseOnHost(owner);
-  const state = observation.nodes[owner.key]?.process.state;
-  return state === 'backoff' || state === 'starting'
-    ? 'Its agent is starting it.'
-    : `See what keeps it down: redrover host show ${owner.host}`;
+  switch (observation.nodes[owner.key]?.process.state) {
+    case 'starting':
+    case 'backoff':
+      return 'Its agent is starting it.';
+    case 'stopped':
+      return `Let it be started: redrover cluster repair ${layout.cluster}.`;
+    case 'held':
+      return (
+        'It comes back by itself once another node owns the slots; if none can, and what it lacks is ' +
+        `to be given up, run redrover-agent release-node ${owner.port} on ${owner.host}.`
+      );
+    case 'crash-loop':
+      return `Read its redis.log on ${owner.host}; its agent goes on trying.`;
+    default:
+      return `See what keeps it down: redrover host show ${owner.host}.`;
+  }
 }
 
 function adviseOnHost(owner: LayoutNode | undefined): string {

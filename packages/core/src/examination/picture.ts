@@ -12,19 +12,25 @@ import type {
   RedisObservation,
   ViewNode,
 } from '../model/observation.ts';
+import { effectiveRoles, type EffectiveRole } from '../placement/effective-roles.ts';
 
 export interface ExaminationInput {
   readonly layout: Layout;
   readonly observation: Observation;
-  /** For their labels (zones); a host that is missing here counts as one without labels. */
+  /**
+   * All known hosts, of whatever cluster: for their labels (zones), their addresses, and whether most
+   * of them are silent. A host that is missing here counts as one without labels.
+   */
   readonly hosts: readonly Host[];
+  /** Nodes of earlier layouts that this one does not have, to be found in the observation as well. */
+  readonly former?: readonly LayoutNode[] | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 export type Rule = (picture: Picture) => Finding[];
 
-/** A node of the layout that runs, answers, and whose host is online. */
+/** A node of the layout, or of an earlier one, that runs, answers, and whose host is online. */
 export interface Speaker {
   readonly node: LayoutNode;
   readonly seen: NodeObservation;
@@ -40,19 +46,30 @@ export interface Opinion {
 }
 
 export interface Picture extends ExaminationInput {
+  readonly former: readonly LayoutNode[];
+  /** What each node should be now, hosts under maintenance considered. */
+  readonly roles: ReadonlyMap<NodeKey, EffectiveRole>;
   readonly speakers: readonly Speaker[];
-  /** Speakers by Redis node id. */
+  /** Nodes of earlier layouts that speak still: until they are handed off they may own slots. */
+  readonly formerSpeakers: readonly Speaker[];
+  /** All of them by Redis node id. */
   readonly byId: ReadonlyMap<string, Speaker>;
   /** Distinct views; that of most nodes first. Empty if nobody speaks. */
   readonly opinions: readonly Opinion[];
 }
 
 export function drawPicture(input: ExaminationInput): Picture {
-  const speakers = input.layout.nodes.flatMap((node) => speakerOf(input.observation, node));
+  const { layout, observation, former = [] } = input;
+  const speakers = layout.nodes.flatMap((node) => speakerOf(observation, node));
+  const formerSpeakers = former.flatMap((node) => speakerOf(observation, node));
+  const all = [...formerSpeakers, ...speakers];
   return {
     ...input,
+    former,
+    roles: effectiveRoles(layout),
     speakers,
-    byId: new Map(speakers.map((speaker) => [speaker.redis.nodeId, speaker])),
+    formerSpeakers,
+    byId: new Map(all.map((speaker) => [speaker.redis.nodeId, speaker])),
     opinions: groupOpinions(speakers),
   };
 }
@@ -84,7 +101,7 @@ function highestEpoch(opinion: Opinion): number {
   return Math.max(...opinion.nodes.map((entry) => entry.configEpoch));
 }
 
-/** The name of a node that a view speaks of: its key if the layout has it, else its address. */
+/** The name of a node that a view speaks of: its key if it is ours, else its address. */
 export function nameOf(picture: Picture, entry: ViewNode): string {
   return layoutNodeOf(picture, entry)?.key ?? `${entry.address}:${entry.port}`;
 }
@@ -99,7 +116,10 @@ export function nameOfId(picture: Picture, nodeId: string): string {
   return entry === undefined ? nodeId : nameOf(picture, entry);
 }
 
-/** By node id where that node speaks, else by its endpoint: a silent node cannot say its id. */
+/**
+ * By node id where that node speaks, be it of an earlier layout; else by its endpoint: a silent node
+ * cannot say its id.
+ */
 export function layoutNodeOf(picture: Picture, entry: ViewNode): LayoutNode | undefined {
   const speaker = picture.byId.get(entry.nodeId);
   if (speaker !== undefined) return speaker.node;
@@ -109,6 +129,11 @@ export function layoutNodeOf(picture: Picture, entry: ViewNode): LayoutNode | un
   const speaks = node !== undefined && picture.speakers.some((other) => other.node === node);
   // Somebody else speaks there now: the entry is of a former life of that node.
   return speaks ? undefined : node;
+}
+
+/** Whether the node belongs to a host under maintenance, where nothing is wanted of it. */
+export function shallBeStopped({ roles }: Picture, node: LayoutNode): boolean {
+  return roles.get(node.key) === 'stopped';
 }
 
 /** What is done most: `h1:6379, h2:6379 and 4 more`. */

@@ -5,7 +5,6 @@
  * go down together. What the layout itself accepts is told as information.
  */
 import type { Finding, Severity } from '../model/finding.ts';
-import type { Layout } from '../model/layout.ts';
 import {
   findSharedDomains,
   maxMastersPerDomain,
@@ -42,7 +41,7 @@ export function findSharedFate(picture: Picture): Finding[] {
         evidence: nodes.map((key) => `node ${key}`),
         remedy: accepted
           ? 'Accepted by the layout; for production put them on different hosts.'
-          : 'Let one of them follow a master that lives elsewhere, as the layout has it.',
+          : `Let replicas follow the masters of their own shards: redrover cluster repair ${picture.layout.cluster}`,
       }));
     });
 }
@@ -51,7 +50,7 @@ export function findSharedFate(picture: Picture): Finding[] {
 export function findDomainRisks(picture: Picture): Finding[] {
   return domainsOf(picture).flatMap((domains) => {
     const now = membersNow(picture, domains);
-    const planned = membersPlanned(picture.layout, domains);
+    const planned = membersPlanned(picture, domains);
     return [...new Set(now.map((member) => member.domain))].flatMap((domain) =>
       judgeLoss(
         { domains, members: now, cluster: picture.layout.cluster },
@@ -62,13 +61,15 @@ export function findDomainRisks(picture: Picture): Finding[] {
   });
 }
 
-/** Nodes whose role is not the preferred one. */
+/** Nodes whose role is not the preferred one, or not what stands in for it during a maintenance. */
 export function findRoleDrift(picture: Picture): Finding[] {
-  const lines = picture.speakers.flatMap(({ node, redis }) =>
-    redis.role === node.preferredRole
-      ? []
-      : [`${node.key}: ${redis.role}, preferred ${node.preferredRole}`],
-  );
+  const lines = picture.speakers.flatMap(({ node, redis }) => {
+    const role = picture.roles.get(node.key);
+    if (role === redis.role || role === 'stopped') return [];
+    return [
+      `${node.key}: ${redis.role}, ${role === node.preferredRole ? 'preferred' : 'now'} ${role}`,
+    ];
+  });
   if (lines.length === 0) return [];
   return [
     {
@@ -111,7 +112,9 @@ function judgeLoss(
       subject: now.domain,
       message: `If ${where} dies now, all members of ${listSome(now.lostShards)} are gone.`,
       evidence,
-      remedy: 'Bring the other replicas of these shards back, or plan a layout with more.',
+      remedy:
+        `Bring the other replicas of these shards back: redrover cluster repair ${cluster}; or plan ` +
+        'a layout with more.',
     });
   }
   if (domains.keepQuorum && !now.quorumKept) {
@@ -163,11 +166,12 @@ function membersNow(picture: Picture, domains: Domains): PlacedMember[] {
   return actualMembers(actualShards(picture), ({ node }) => domains.domainOf(node.host));
 }
 
-function membersPlanned(layout: Layout, domains: Domains): PlacedMember[] {
-  return layout.nodes.map((node) => ({
-    node: node.key,
-    shard: node.shard,
-    domain: domains.domainOf(node.host),
-    role: node.preferredRole,
-  }));
+/** Without the nodes of drained hosts: the risk of a maintenance was taken with it. */
+function membersPlanned({ layout, roles }: Picture, domains: Domains): PlacedMember[] {
+  return layout.nodes.flatMap((node) => {
+    const role = roles.get(node.key);
+    if (role === undefined || role === 'stopped') return [];
+    const { key, shard } = node;
+    return [{ node: key, shard, domain: domains.domainOf(node.host), role }];
+  });
 }

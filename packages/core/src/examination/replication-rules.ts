@@ -1,6 +1,6 @@
 /** Replication: every shard has its replicas, and these are in sync with its master. */
 import type { Finding } from '../model/finding.ts';
-import { nameOfId, type Picture, type Speaker } from './picture.ts';
+import { nameOfId, shallBeStopped, type Picture, type Speaker } from './picture.ts';
 import { actualShards, servesSlots } from './roles.ts';
 
 /**
@@ -13,7 +13,9 @@ const SILENT_LINK_SECONDS = 15;
 
 export function findTooFewReplicas(picture: Picture): Finding[] {
   return actualShards(picture).flatMap(({ shard, masters, replicas }) => {
-    const members = picture.layout.nodes.filter((node) => node.shard === shard.id);
+    const members = picture.layout.nodes.filter(
+      (node) => node.shard === shard.id && !shallBeStopped(picture, node),
+    );
     const wanted = members.length - 1;
     if (masters.length === 0 || replicas.length >= wanted) return [];
     const attached = new Set([...masters, ...replicas].map((speaker) => speaker.node.key));
@@ -26,7 +28,9 @@ export function findTooFewReplicas(picture: Picture): Finding[] {
         evidence: members
           .filter((node) => !attached.has(node.key))
           .map((node) => `not attached: ${node.key}`),
-        remedy: 'Bring these nodes back; until then losing the master may lose data.',
+        remedy:
+          `Bring these nodes back: redrover cluster repair ${picture.layout.cluster}; until then ` +
+          'losing the master may lose data.',
       },
     ];
   });
@@ -51,7 +55,9 @@ export function findIdleMasters({ speakers, layout }: Picture): Finding[] {
       subject: node.key,
       message: `Node ${node.key} is a master without slots; the layout has it in ${node.shard}.`,
       evidence: [`${redis.keys} keys`, `knows ${redis.knownNodes} nodes`],
-      remedy: `Apply the spec of ${layout.cluster} again: redrover cluster apply -f <spec file>`,
+      remedy:
+        `Let it follow the master of its shard: redrover cluster repair ${layout.cluster}; or if the ` +
+        'creation was not finished, apply the spec again.',
     }));
 }
 
@@ -123,7 +129,9 @@ function findWrongMaster(picture: Picture, { node, self }: Speaker): Finding[] {
       subject: node.key,
       message: `Replica ${node.key} of shard ${node.shard} follows ${master.node.key}.`,
       evidence: [`${master.node.key} belongs to shard ${master.node.shard}`],
-      remedy: 'Find out who attached it there; its own shard lacks a replica meanwhile.',
+      remedy:
+        'Find out who attached it there; its own shard lacks a replica meanwhile. Bring it home: ' +
+        `redrover cluster repair ${picture.layout.cluster}`,
     },
   ];
 }

@@ -13,12 +13,13 @@ export interface ActualShard {
 }
 
 export function actualShards(picture: Picture): ActualShard[] {
+  const all = [...picture.speakers, ...picture.formerSpeakers];
   return picture.layout.shards.map((shard) => {
-    const masters = picture.speakers.filter(
+    const masters = all.filter(
       (speaker) => speaker.node.shard === shard.id && servesSlots(speaker),
     );
     const ids = new Set(masters.map((speaker) => speaker.redis.nodeId));
-    const replicas = picture.speakers.filter(
+    const replicas = all.filter(
       ({ redis, self }) => redis.role === 'replica' && ids.has(self?.masterId ?? ''),
     );
     return { shard, masters, replicas };

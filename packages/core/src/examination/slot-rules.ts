@@ -1,5 +1,6 @@
 /** Slots: covered, owned once, where the layout wants them, none left open. */
 import type { Finding } from '../model/finding.ts';
+import type { LayoutNode } from '../model/layout.ts';
 import type { OpenSlot } from '../model/observation.ts';
 import {
   countSlots,
@@ -9,19 +10,23 @@ import {
   type SlotRange,
 } from '../model/slots.ts';
 import { subtractSlots } from '../planning/shards.ts';
+import { adviseOnState, describeState } from './masterless-shards.ts';
 import { limitLines, listSome, nameOf, nameOfId, type Picture, type Speaker } from './picture.ts';
 import { actualShards, ownSlots } from './roles.ts';
 
 const ALL_SLOTS: readonly SlotRange[] = [{ start: 0, end: SLOT_COUNT - 1 }];
 
 /** The coverage check of `redis-cli --cluster check`, in every node's own view. */
-export function findUncoveredSlots({ opinions, layout }: Picture): Finding[] {
+export function findUncoveredSlots(picture: Picture): Finding[] {
+  const { opinions, layout } = picture;
   const lines: string[] = [];
+  const uncovered: SlotRange[] = [];
   for (const { nodes, holders } of opinions) {
     const covered = normalizeRanges(nodes.flatMap((entry) => entry.slots));
     const open = subtractSlots(ALL_SLOTS, covered);
     if (open.length === 0) continue;
     lines.push(`${formatRanges(open)} in the view of ${listSome(holders)}`);
+    uncovered.push(...open);
   }
   if (lines.length === 0) return [];
   return [
@@ -29,11 +34,45 @@ export function findUncoveredSlots({ opinions, layout }: Picture): Finding[] {
       rule: 'slots-not-covered',
       severity: 'critical',
       subject: layout.cluster,
-      message: 'Not all 16384 slots have an owner; keys of the others cannot be read or written.',
-      evidence: limitLines(lines),
-      remedy: 'Bring the nodes that owned them back before anybody claims these slots anew.',
+      message:
+        `${countSlots(normalizeRanges(uncovered))} of ${SLOT_COUNT} slots have no owner; their keys ` +
+        'cannot be read or written.',
+      evidence: limitLines([...lines, ...describeHolders(picture, uncovered)]),
+      remedy: adviseOnHolders(picture, uncovered),
     },
   ];
+}
+
+/** What became of the nodes that the layout gives these slots to. */
+function describeHolders(picture: Picture, slots: readonly SlotRange[]): string[] {
+  return shardsOf(picture, slots).flatMap(({ id, shared }) =>
+    membersOf(picture, id).map(
+      (node) =>
+        `${formatRanges(shared)} are of ${id}: ${node.key}, ${describeState(picture, node)}`,
+    ),
+  );
+}
+
+function adviseOnHolders(picture: Picture, slots: readonly SlotRange[]): string {
+  const speaking = new Set(picture.speakers.map(({ node }) => node));
+  const silent = shardsOf(picture, slots)
+    .flatMap(({ id }) => membersOf(picture, id))
+    .filter((node) => !speaking.has(node));
+  const ways = silent.map((node) => `${node.key}: ${adviseOnState(picture, node)}`);
+  const general = 'Bring the nodes that owned them back before anybody claims these slots anew.';
+  return [general, ...limitLines(ways, 4)].join(' ');
+}
+
+function shardsOf({ layout }: Picture, slots: readonly SlotRange[]) {
+  const open = normalizeRanges(slots);
+  return layout.shards.flatMap((shard) => {
+    const shared = subtractSlots(shard.slots, subtractSlots(shard.slots, open));
+    return shared.length === 0 ? [] : [{ id: shard.id, shared }];
+  });
+}
+
+function membersOf({ layout }: Picture, shard: string): LayoutNode[] {
+  return layout.nodes.filter((node) => node.shard === shard);
 }
 
 /** Slots that two nodes claim, each in its own view. */

@@ -58,8 +58,16 @@ export interface ClusterOverview {
   readonly nodes: readonly NodeSummary[];
 }
 
-export function summarizeCluster(layout: Layout, observation: Observation): ClusterOverview {
-  const picture = drawPicture({ layout, observation, hosts: [], now: 0 });
+/**
+ * `former`: nodes of earlier layouts, which serve slots until they are handed off. A cluster with a
+ * drained host is `degraded`: that is wanted, but something is missing all the same.
+ */
+export function summarizeCluster(
+  layout: Layout,
+  observation: Observation,
+  former: readonly LayoutNode[] = [],
+): ClusterOverview {
+  const picture = drawPicture({ layout, observation, former, hosts: [], now: 0 });
   const shards = summarizeShards(picture);
   const byKey = new Map(picture.speakers.map((speaker) => [speaker.node.key, speaker]));
   return {
@@ -70,13 +78,15 @@ export function summarizeCluster(layout: Layout, observation: Observation): Clus
 }
 
 function judgeHealth(picture: Picture, shards: readonly ShardSummary[]): ClusterHealth {
-  const { speakers, opinions, layout } = picture;
+  const { speakers, formerSpeakers, opinions, layout } = picture;
   if (speakers.length === 0) return 'unknown';
-  const covered = countSlots(normalizeRanges(speakers.flatMap(ownSlots)));
+  const all = [...speakers, ...formerSpeakers];
+  const covered = countSlots(normalizeRanges(all.flatMap(ownSlots)));
   const refuses = speakers.some(({ redis }) => redis.clusterState !== 'ok');
   if (covered < SLOT_COUNT || refuses) return 'down';
   const complete =
     speakers.length === layout.nodes.length &&
+    formerSpeakers.length === 0 &&
     opinions.length === 1 &&
     shards.every((shard) => shard.master !== '' && shard.replicas.length >= shard.wantedReplicas) &&
     speakers.every(({ redis }) => redis.role === 'master' || redis.masterLinkUp === true);

@@ -1,5 +1,6 @@
 /** Views: whether the nodes agree with each other, and with the layout, on who is there. */
 import type { Finding } from '../model/finding.ts';
+import type { LayoutNode } from '../model/layout.ts';
 import type { ViewNode } from '../model/observation.ts';
 import { countSlots, formatRanges } from '../model/slots.ts';
 import { subtractSlots } from '../planning/shards.ts';
@@ -9,6 +10,7 @@ import {
   listSome,
   nameOf,
   nameOfId,
+  shallBeStopped,
   type Opinion,
   type Picture,
 } from './picture.ts';
@@ -45,6 +47,9 @@ export function findFailureFlags(picture: Picture): Finding[] {
     for (const entry of nodes) {
       const failed = entry.flags.includes('fail');
       if (!failed && !entry.flags.includes('fail?')) continue;
+      const node = layoutNodeOf(picture, entry);
+      // Stopped on purpose; while it still owns slots it is not what was meant.
+      if (node !== undefined && shallBeStopped(picture, node) && entry.slots.length === 0) continue;
       const known = flagged.get(entry.nodeId) ?? { entry, lines: [], failed: false };
       known.lines.push(`${failed ? 'fail' : 'fail?'} in the view of ${listSome(holders)}`);
       flagged.set(entry.nodeId, { ...known, failed: known.failed || failed });
@@ -81,7 +86,7 @@ export function findLeftovers(picture: Picture): Finding[] {
           remedy:
             flag === 'handshake'
               ? 'Look for a blocked bus port between these nodes.'
-              : 'If that node is gone for good, CLUSTER FORGET it on every node within 60 s.',
+              : `If that node is gone for good, let it be forgotten: redrover cluster repair ${picture.layout.cluster}`,
         },
       ];
     }),
@@ -110,8 +115,21 @@ export function findUnknownNodes(picture: Picture): Finding[] {
       `slots ${formatRanges(entry.slots) || 'none'}`,
       `in the view of ${listSome(holders)}`,
     ],
-    remedy: 'Find out whose node it is; Redrover never stops or forgets it by itself.',
+    remedy: adviseOnStranger(picture, entry),
   }));
+}
+
+/** A node of ours under an old id or at an old place is forgotten by a repair; others never are. */
+function adviseOnStranger({ layout, former }: Picture, entry: ViewNode): string {
+  const isThere = ({ address, port }: LayoutNode) =>
+    address === entry.address && port === entry.port;
+  const ours = [...layout.nodes, ...former].find(isThere);
+  if (ours === undefined) {
+    return 'Find out whose node it is; Redrover never stops or forgets it by itself.';
+  }
+  return entry.slots.length === 0
+    ? `It was ${ours.key}. Let that id be forgotten: redrover cluster repair ${layout.cluster}`
+    : `It was ${ours.key}, and nobody else has taken over its slots: that data must come back first.`;
 }
 
 /** Nodes of the layout that speak, and that other nodes have never heard of. */
@@ -129,7 +147,9 @@ export function findUnmetNodes(picture: Picture): Finding[] {
         subject: node.key,
         message: `Node ${node.key} runs, but ${listSome(without)} do not know it.`,
         evidence: [`its node id is ${redis.nodeId}`, `it knows ${redis.view.nodes.length} nodes`],
-        remedy: `Apply the spec of ${layout.cluster} again: redrover cluster apply -f <spec file>`,
+        remedy:
+          `Let it meet the others: redrover cluster repair ${layout.cluster}; or if the creation was ` +
+          'not finished, apply the spec again.',
       },
     ];
   });
