@@ -17,6 +17,7 @@ import {
   AGENTS,
   BUILD_EXCHANGE,
   CLUSTERS,
+  EXAMINATIONS,
   HOSTS,
   LOG,
   METRICS,
@@ -49,6 +50,7 @@ export function appModuleOf(parts: ControllerParts): DynamicModule {
       { provide: RELEASES, useValue: parts.releases },
       { provide: OPERATIONS, useValue: parts.operations },
       { provide: CLUSTERS, useValue: parts.clusters },
+      { provide: EXAMINATIONS, useValue: parts.examinations },
       { provide: METRICS, useValue: parts.metrics },
     ],
   };

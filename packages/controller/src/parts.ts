@@ -6,6 +6,8 @@ import { BuildExchange } from './agents/build-exchange.ts';
 import { Hosts } from './agents/hosts.ts';
 import { Observations } from './agents/observations.ts';
 import { Clusters } from './clusters/clusters.ts';
+import { Examinations } from './clusters/examinations.ts';
+import { RepairBoard } from './clusters/repair-board.ts';
 import { Metrics } from './http/metrics.ts';
 import type { DataDirectory, Tokens } from './lifecycle/data-directory.ts';
 import { Operations } from './operations/operations.ts';
@@ -24,6 +26,7 @@ export interface ControllerParts {
   readonly releases: Releases;
   readonly operations: Operations;
   readonly clusters: Clusters;
+  readonly examinations: Examinations;
   readonly metrics: Metrics;
   /** Begins what goes on by itself: sweeps, and operations that were under way. */
   start(): Promise<void>;
@@ -84,8 +87,11 @@ async function assembleWith(store: Store, opened: Opened): Promise<ControllerPar
     incarnation,
     log,
   });
-  const clusters = new Clusters({ ...seen, agents, operations, releases, store });
-  const metrics = new Metrics({ hosts, observations, agents, operations });
+  const context = { ...seen, agents, operations, releases, store };
+  const clusters = new Clusters(context);
+  const repairs = new RepairBoard();
+  const examinations = new Examinations(context, repairs);
+  const metrics = new Metrics({ hosts, observations, agents, operations, examinations });
   return {
     log,
     tokens,
@@ -97,6 +103,7 @@ async function assembleWith(store: Store, opened: Opened): Promise<ControllerPar
     releases,
     operations,
     clusters,
+    examinations,
     metrics,
     async start() {
       hosts.startSweeping();

@@ -10,4 +10,5 @@ export const BUILD_EXCHANGE = Symbol('build-exchange');
 export const RELEASES = Symbol('releases');
 export const OPERATIONS = Symbol('operations');
 export const CLUSTERS = Symbol('clusters');
+export const EXAMINATIONS = Symbol('examinations');
 export const METRICS = Symbol('metrics');

@@ -38,10 +38,11 @@ import {
   operationToProto,
 } from '@redrover/wire';
 
-import type { Clusters, ClusterStatus } from '../clusters/clusters.ts';
+import type { Clusters } from '../clusters/clusters.ts';
+import type { ClusterStatus, Examinations } from '../clusters/examinations.ts';
 import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
-import { CLUSTERS } from '../tokens.ts';
+import { CLUSTERS, EXAMINATIONS } from '../tokens.ts';
 import { planToProto, plannedToProto } from './plan-message.ts';
 
 const HEALTH: Readonly<Record<Health, ClusterHealth>> = {
@@ -62,9 +63,14 @@ const MAX_NODES_WITH_VIEWS = 250;
 @UseFilters(GrpcErrorFilter)
 export class ClusterApi {
   readonly #clusters: Clusters;
+  readonly #examinations: Examinations;
 
-  constructor(@Inject(CLUSTERS) clusters: Clusters) {
+  constructor(
+    @Inject(CLUSTERS) clusters: Clusters,
+    @Inject(EXAMINATIONS) examinations: Examinations,
+  ) {
     this.#clusters = clusters;
+    this.#examinations = examinations;
   }
 
   @GrpcMethod('ClusterService', 'PlanCluster')
@@ -84,14 +90,14 @@ export class ClusterApi {
 
   @GrpcMethod('ClusterService', 'ListClusters')
   async listClusters(): Promise<MessageInitShape<typeof ListClustersResponseSchema>> {
-    return { clusters: (await this.#clusters.list()).map(summaryToProto) };
+    return { clusters: (await this.#examinations.list()).map(summaryToProto) };
   }
 
   @GrpcMethod('ClusterService', 'GetCluster')
   async getCluster(
     request: GetClusterRequest,
   ): Promise<MessageInitShape<typeof GetClusterResponseSchema>> {
-    const details = await this.#clusters.describe(request.cluster);
+    const details = await this.#examinations.describe(request.cluster);
     const view = details.nodes.length > MAX_NODES_WITH_VIEWS ? 'hash' : 'full';
     return {
       summary: summaryToProto(details),
@@ -106,7 +112,7 @@ export class ClusterApi {
   async checkCluster(
     request: CheckClusterRequest,
   ): Promise<MessageInitShape<typeof CheckClusterResponseSchema>> {
-    const { findings, passed } = await this.#clusters.check(request.cluster);
+    const { findings, passed } = await this.#examinations.check(request.cluster);
     return { findings: findings.map(findingToProto), passed: [...passed] };
   }
 

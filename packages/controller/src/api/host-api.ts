@@ -35,9 +35,10 @@ import type { Agents } from '../agents/agents.ts';
 import type { Hosts, KnownHost } from '../agents/hosts.ts';
 import type { Observations } from '../agents/observations.ts';
 import type { Clusters } from '../clusters/clusters.ts';
+import type { Examinations } from '../clusters/examinations.ts';
 import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
-import { AGENTS, CLUSTERS, HOSTS, OBSERVATIONS } from '../tokens.ts';
+import { AGENTS, CLUSTERS, EXAMINATIONS, HOSTS, OBSERVATIONS } from '../tokens.ts';
 import { hostChangeFromProto, plannedHostChangeToProto } from './host-change-message.ts';
 
 /** Reads a dozen files. */
@@ -53,22 +54,25 @@ export class HostApi {
   readonly #observations: Observations;
   readonly #agents: Agents;
   readonly #clusters: Clusters;
+  readonly #examinations: Examinations;
 
   constructor(
     @Inject(HOSTS) hosts: Hosts,
     @Inject(OBSERVATIONS) observations: Observations,
     @Inject(AGENTS) agents: Agents,
     @Inject(CLUSTERS) clusters: Clusters,
+    @Inject(EXAMINATIONS) examinations: Examinations,
   ) {
     this.#hosts = hosts;
     this.#observations = observations;
     this.#agents = agents;
     this.#clusters = clusters;
+    this.#examinations = examinations;
   }
 
   @GrpcMethod('HostService', 'ListHosts')
   async listHosts(): Promise<MessageInitShape<typeof ListHostsResponseSchema>> {
-    const drained = await this.#clusters.listDrained();
+    const drained = await this.#examinations.listDrained();
     return { hosts: this.#hosts.list().map((host) => this.#describe(host, drained)) };
   }
 
@@ -81,7 +85,7 @@ export class HostApi {
         `no host is called "${request.host}"; \`redrover host ls\` lists those that are known`,
       );
     }
-    return { host: this.#describe(host, await this.#clusters.listDrained()) };
+    return { host: this.#describe(host, await this.#examinations.listDrained()) };
   }
 
   @GrpcMethod('HostService', 'CheckHost')

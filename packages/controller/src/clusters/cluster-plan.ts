@@ -93,3 +93,17 @@ export async function refuseUnfinished(
       '`redrover cluster apply`, which goes on with it',
   );
 }
+
+/** @throws RedroverError `not-found` */
+export async function findCluster({ store }: PlannerContext, name: string): Promise<ClusterRecord> {
+  const record = await store.clusters.find(name);
+  if (record === undefined) throw unknownCluster(name);
+  return record;
+}
+
+export function unknownCluster(name: string): RedroverError {
+  return new RedroverError(
+    'not-found',
+    `there is no cluster ${name}; \`redrover cluster ls\` lists them`,
+  );
+}

@@ -1,51 +1,27 @@
 /**
- * Clusters: planned, applied, removed, looked at. The answers are core's (placement, planning,
- * examination); here they get their input, and what was decided is stored.
+ * Changing clusters: plans are made, shown, and carried out if they still hold. The answers are
+ * core's (placement, planning); here what was decided is stored, and begun.
  */
 import { randomBytes } from 'node:crypto';
 
 import {
-  checkCluster,
-  examineCluster,
   RedroverError,
-  summarizeCluster,
-  type ClusterHealth,
   type ClusterSpec,
-  type Examination,
-  type ExaminationInput,
-  type Finding,
   type HostChange,
   type NodeKey,
-  type NodeObservation,
   type Operation,
 } from '@redrover/core';
 
-import { takeSnapshot } from '../agents/snapshot.ts';
-import type { ClusterRecord } from '../store/cluster-records.ts';
 import {
-  formerNodes,
-  observeNodes,
+  findCluster,
+  unknownCluster,
   type ClusterPlan,
   type PlannedCluster,
   type PlannerContext,
 } from './cluster-plan.ts';
 import { ClusterPlanner } from './cluster-planner.ts';
 import { planHostChanges, type PlannedHostChange } from './host-change-planner.ts';
-import { listPlanningHosts } from './planning-hosts.ts';
 import { planRepair } from './repair-planner.ts';
-
-export interface ClusterStatus {
-  readonly record: ClusterRecord;
-  readonly health: ClusterHealth;
-  /** The operation under way. */
-  readonly operation: Operation | undefined;
-}
-
-export interface ClusterDetails extends ClusterStatus {
-  /** As they were seen last; nodes of which nothing is known are left out. */
-  readonly nodes: readonly NodeObservation[];
-  readonly findings: readonly Finding[];
-}
 
 /** A password that nobody has to type: 192 bits, and no character that a shell minds. */
 const PASSWORD_BYTES = 24;
@@ -95,7 +71,7 @@ export class Clusters {
   }
 
   async planRepair(name: string): Promise<ClusterPlan> {
-    return planRepair(this.#context, await this.#find(name));
+    return planRepair(this.#context, await findCluster(this.#context, name));
   }
 
   /**
@@ -140,7 +116,7 @@ export class Clusters {
   }
 
   async planRemoval(name: string, purge: boolean): Promise<ClusterPlan> {
-    return this.#planner.planRemoval(await this.#find(name), purge);
+    return this.#planner.planRemoval(await findCluster(this.#context, name), purge);
   }
 
   async remove(name: string, purge: boolean, fingerprint: string): Promise<Operation> {
@@ -155,40 +131,6 @@ export class Clusters {
     });
   }
 
-  async list(): Promise<ClusterStatus[]> {
-    const records = await this.#context.store.clusters.list();
-    return records.map((record) => this.#statusOf(record));
-  }
-
-  /** Names of the clusters that have a host under maintenance, by host. */
-  async listDrained(): Promise<ReadonlyMap<string, readonly string[]>> {
-    const records = await this.#context.store.clusters.list();
-    const pairs = records.flatMap(({ name, layout }) =>
-      layout.drainedHosts.map((host) => ({ host, name })),
-    );
-    const byHost = Map.groupBy(pairs, ({ host }) => host);
-    return new Map([...byHost].map(([host, of]) => [host, of.map(({ name }) => name)]));
-  }
-
-  /** From what was seen last: heartbeats are a second old at the most. */
-  async describe(name: string): Promise<ClusterDetails> {
-    const record = await this.#find(name);
-    const { observations } = this.#context;
-    return {
-      ...this.#statusOf(record),
-      nodes: record.layout.nodes.flatMap(({ key }) => observations.find(key) ?? []),
-      findings: examineCluster(await this.#examination(record)),
-    };
-  }
-
-  /** Asks every node now. */
-  async check(name: string): Promise<Examination> {
-    const record = await this.#find(name);
-    const former = await formerNodes(this.#context, record);
-    await observeNodes(this.#context, [...record.layout.nodes, ...former]);
-    return checkCluster(await this.#examination(record));
-  }
-
   async readCredentials(name: string): Promise<{ username: string; password: string }> {
     const password = await this.#context.store.clusters.readPassword(name);
     if (password === undefined) throw unknownCluster(name);
@@ -197,7 +139,7 @@ export class Clusters {
 
   /** `lines` 0: as many as fit on a few screens. */
   async tailLog(name: string, key: NodeKey, lines: number): Promise<string[]> {
-    const { layout } = await this.#find(name);
+    const { layout } = await findCluster(this.#context, name);
     const node = layout.nodes.find((candidate) => candidate.key === key);
     if (node === undefined) {
       const keys = layout.nodes.map((candidate) => candidate.key).join(', ');
@@ -247,33 +189,6 @@ export class Clusters {
     const { clusterId } = layout;
     const record = { operation, clusterId, cancelling: false };
     await this.#context.operations.begin(record, { layout, release });
-  }
-
-  #statusOf(record: ClusterRecord): ClusterStatus {
-    const observation = takeSnapshot(this.#context, record.layout.nodes);
-    return {
-      record,
-      health: summarizeCluster(record.layout, observation).health,
-      operation: this.#context.operations.findUnderWay(record.name),
-    };
-  }
-
-  async #examination(record: ClusterRecord): Promise<ExaminationInput> {
-    const { layout, clusterId } = record;
-    const clusters = await this.#context.store.clusters.list();
-    const former = await formerNodes(this.#context, record);
-    return {
-      layout,
-      observation: takeSnapshot(this.#context, [...layout.nodes, ...former]),
-      hosts: listPlanningHosts(this.#context, clusters, clusterId),
-      now: Date.now(),
-    };
-  }
-
-  async #find(name: string): Promise<ClusterRecord> {
-    const record = await this.#context.store.clusters.find(name);
-    if (record === undefined) throw unknownCluster(name);
-    return record;
   }
 
   #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
@@ -329,12 +244,5 @@ function stalePlan(name: string, command: string): RedroverError {
     'stale-plan',
     `hosts, nodes or the spec of ${name} have changed since the plan was made; plan again with ` +
       `\`${command}\` and approve the new plan`,
-  );
-}
-
-function unknownCluster(name: string): RedroverError {
-  return new RedroverError(
-    'not-found',
-    `there is no cluster ${name}; \`redrover cluster ls\` lists them`,
   );
 }

@@ -1,12 +1,14 @@
 /** What Prometheus may ask: read from the registries at the moment of the question. */
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
 import type { Agents } from '../agents/agents.ts';
 import type { Hosts } from '../agents/hosts.ts';
 import type { Observations } from '../agents/observations.ts';
+import type { Examinations } from '../clusters/examinations.ts';
 import type { Operations } from '../operations/operations.ts';
 
 export interface MetricsSources {
+  readonly examinations: Examinations;
   readonly hosts: Hosts;
   readonly observations: Observations;
   readonly agents: Agents;
@@ -21,6 +23,8 @@ export class Metrics {
     this.#registerHosts(sources);
     this.#registerNodes(sources);
     this.#registerWork(sources);
+    this.#countOperations(sources);
+    this.#registerFindings(sources);
   }
 
   async render(): Promise<string> {
@@ -82,20 +86,44 @@ export class Metrics {
     );
   }
 
+  #registerFindings({ examinations }: MetricsSources): void {
+    const help = 'What is wrong or risky in a cluster, by severity';
+    const name = 'redrover_cluster_findings';
+    this.#gauge(name, help, ['cluster', 'severity'], async (gauge) => {
+      for (const { cluster, findings } of await examinations.examineAll()) {
+        for (const severity of ['critical', 'warning', 'info']) gauge.set({ cluster, severity }, 0);
+        for (const { severity } of findings) gauge.inc({ cluster, severity });
+      }
+    });
+  }
+
+  /** Since this process started. */
+  #countOperations({ operations }: MetricsSources): void {
+    const counter = new Counter({
+      name: 'redrover_operations_total',
+      help: 'Operations that have ended; automatic ones were begun by Redrover itself',
+      labelNames: ['cluster', 'kind', 'automatic', 'state'],
+      registers: [this.#registry],
+    });
+    operations.on('end', ({ cluster, kind, automatic, state }) =>
+      counter.inc({ cluster, kind, automatic: String(automatic), state }),
+    );
+  }
+
   #gauge<Label extends string>(
     name: string,
     help: string,
     labelNames: readonly Label[],
-    fill: (gauge: Gauge<Label>) => void,
+    fill: (gauge: Gauge<Label>) => Promise<void> | void,
   ): void {
     const gauge = new Gauge<Label>({
       name,
       help,
       labelNames: [...labelNames],
       registers: [],
-      collect() {
+      async collect() {
         this.reset();
-        fill(this);
+        await fill(this);
       },
     });
     this.#registry.registerMetric(gauge);

@@ -2,6 +2,8 @@
  * All operations: those under way, each with its loop, and those that have ended, in the store.
  * One at a time for each cluster, which the store guarantees as well.
  */
+import { EventEmitter } from 'node:events';
+
 import {
   RedroverError,
   type Attempt,
@@ -28,7 +30,8 @@ export interface OperationDetails {
   readonly waits: readonly Waiting[];
 }
 
-export class Operations {
+/** Emits `end` with each operation that has ended, in whatever way. */
+export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
   readonly #context: OperationsContext;
   readonly #loops = new Map<string, OperationLoop>();
   readonly #runs = new Set<Promise<void>>();
@@ -36,6 +39,7 @@ export class Operations {
   #isStopping = false;
 
   constructor(context: OperationsContext) {
+    super();
     this.#context = context;
   }
 
@@ -74,6 +78,7 @@ export class Operations {
     const settled = loop.run().finally(() => {
       this.#runs.delete(settled);
       this.#loops.delete(id);
+      if (loop.operation.endedAtMs !== undefined) this.emit('end', loop.operation);
     });
     this.#runs.add(settled);
   }
