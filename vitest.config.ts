@@ -55,7 +55,7 @@ export default defineConfig({
           name: 'lab',
           sequence: { groupOrder: 3 },
           include: ['test/lab/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/lab/global-setup.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,
           fileParallelism: false,

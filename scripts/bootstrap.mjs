@@ -13,7 +13,7 @@ import {
   toolEnvironment,
 } from './node24.mjs';
 
-const COMMANDS = ['test', 'playground', 'bench', 'check', 'build', 'generate'];
+const COMMANDS = ['test', 'playground', 'lab', 'bench', 'check', 'build', 'generate'];
 
 const lockFile = join(repositoryRoot, '.redrover-install.lock');
 

@@ -26,7 +26,7 @@ export interface LostContent {
 }
 
 // What an init system gives to what it starts.
-const ENVIRONMENT = {
+export const HOST_ENVIRONMENT = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
   LANG: 'C.UTF-8',
@@ -122,7 +122,7 @@ export class LabHost {
     const init = ['unshare', ...namespaces, 'sh', scriptPath('host.sh'), this.name];
     const child = start(this.#enclosure.enter(init), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: ENVIRONMENT,
+      env: HOST_ENVIRONMENT,
     });
     await firstLine(child, `booting ${this.name}`);
     if (child.pid === undefined) throw new Error('nsenter got no pid');
@@ -146,12 +146,12 @@ export class LabHost {
 
   /** Runs a program on the host, as root. */
   async exec(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return run(this.enter(argv), { ...options, env: { ...ENVIRONMENT, ...options.env } });
+    return run(this.enter(argv), { ...options, env: { ...HOST_ENVIRONMENT, ...options.env } });
   }
 
   /** Starts a program on the host, as root; it is ended by `endGroup`, or with the host. */
   spawn(argv: readonly string[], options: StartOptions): ChildProcess {
-    const env = { ...ENVIRONMENT, ...options.env };
+    const env = { ...HOST_ENVIRONMENT, ...options.env };
     const child = start(this.enter(argv), { ...options, env });
     this.#started.add(child);
     child.once('close', () => this.#started.delete(child));

@@ -19,7 +19,7 @@ import { until } from '../support/until.ts';
 import { endGroup, ended } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
 import { Enclosure, scriptPath } from './enclosure.ts';
-import { LabHost } from './lab-host.ts';
+import { HOST_ENVIRONMENT, LabHost } from './lab-host.ts';
 import type { LostContent } from './lab-host.ts';
 import { Network } from './network.ts';
 import { findLabRelease } from './release.ts';
@@ -289,14 +289,23 @@ export class Lab {
 
   /** Runs `redrover` on the controller's host; never rejects for its exit code. */
   async redrover(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    const argv = [process.execPath, '/opt/redrover/redrover.mjs', ...args];
-    const env = {
+    const env = { ...this.redroverEnvironment(), ...options.env };
+    return this.exec(CONTROLLER, this.redroverCommand(args), { reject: false, ...options, env });
+  }
+
+  /** The command line of `redrover` on the controller's host. */
+  redroverCommand(args: readonly string[]): string[] {
+    return [process.execPath, '/opt/redrover/redrover.mjs', ...args];
+  }
+
+  /** What makes it find the lab's controller, beside what every program of a host gets. */
+  redroverEnvironment(): Record<string, string> {
+    return {
+      ...HOST_ENVIRONMENT,
       REDROVER_CONFIG: '/root/redrover.yaml',
       REDROVER_CONTROLLER: API,
       REDROVER_TOKEN_FILE: `${DATA}/api-token`,
-      ...options.env,
     };
-    return this.exec(CONTROLLER, argv, { reject: false, ...options, env });
   }
 
   /** Like `redrover`, with the result read as JSON. Errors: exit codes other than 0 and 2. */

@@ -1,5 +1,6 @@
 /** Whether this machine can have labs at all. */
 import { run } from './command.ts';
+import { missingPackages } from './packages.ts';
 
 // All that a lab is built of, tried once in the smallest way; nothing of it is left.
 const TRIAL = `
@@ -16,6 +17,8 @@ unshare --net --mount --pid --uts --ipc --fork true
 /** Why no lab can run here, for people; empty when one can. */
 export async function reasonToSkipLab(): Promise<string> {
   if (process.getuid?.() !== 0) return 'needs root: the lab is made of namespaces and mounts';
+  const missing = await missingPackages();
+  if (missing.length > 0) return `needs packages: apt-get install ${missing.join(' ')}`;
   const namespaces = ['--net', '--mount', '--pid', '--uts', '--fork', '--kill-child=SIGKILL'];
   const { exitCode, stderr } = await run(['unshare', ...namespaces, 'sh', '-euc', TRIAL], {
     reject: false,
