@@ -213,6 +213,7 @@ class HostBuilder implements Builder {
     work: WorkOptions,
   ): Promise<Build> {
     const startedAtMs = Date.now();
+    const startTick = performance.now();
     const { release, flags, scratch, toolchain } = job;
     const onLine = work.onLine ?? (() => undefined);
     const source = await obtainSource(release, this.#sourceOptions(scratch, work));
@@ -239,7 +240,7 @@ class HostBuilder implements Builder {
         flags: flags.makeArguments,
         builtOnHost: this.#options.hostName,
         builtAtMs: startedAtMs,
-        durationMs: Date.now() - startedAtMs,
+        durationMs: Math.round(performance.now() - startTick),
         binaries: compiled.binaries,
       },
     };

@@ -25,6 +25,13 @@ export interface ProcessIdentity {
   /** /proc/sys/kernel/random/boot_id. */
   readonly bootId: string;
   readonly startedAtMs: number;
+  /** Of the config that it was started with, which may not be the one on disk; older records lack it. */
+  readonly reachedAt?: ReachedAt | undefined;
+}
+
+export interface ReachedAt {
+  readonly address: string;
+  readonly password: string;
 }
 
 export interface PeerAddress {

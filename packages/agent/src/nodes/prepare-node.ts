@@ -35,6 +35,8 @@ export interface PrepareRequest {
 export interface Prepared {
   readonly record: NodeRecord;
   readonly changed: boolean;
+  /** The directory of a known node was not there any more: what was known of it is of another one. */
+  readonly isAnew: boolean;
 }
 
 export async function prepareNode(request: PrepareRequest): Promise<Prepared> {
@@ -50,14 +52,16 @@ export async function prepareNode(request: PrepareRequest): Promise<Prepared> {
     JSON.stringify(contents.marker) === JSON.stringify(marker) &&
     (await readNodeFile(paths.config)) === config;
   if (!unchanged) {
-    if (!request.running) await requireFreePorts(plan);
+    await requireFreePorts(request);
     const { launcher, signal, paths: all } = request;
     const secrets = { password };
     const scratch = all.preflight;
     await preflightConfig({ plan, server: build.server, secrets, scratch, launcher, user, signal });
     await writeNodeFiles(paths, marker, config, user);
   }
-  return { record: recordOf(request, marker), changed: !unchanged };
+  const isAnew = !request.running && contents.marker === undefined;
+  const record = recordOf(request, marker);
+  return { record: isAnew ? anew(record) : record, changed: !unchanged, isAnew };
 }
 
 async function writeNodeFiles(
@@ -96,7 +100,21 @@ function recordOf(request: PrepareRequest, marker: MarkerFile): NodeRecord {
     desired: same?.desired ?? 'prepared',
     process: same?.process,
     lastSeen: same?.lastSeen,
+    former: same?.former,
     cleanStop: same?.cleanStop ?? false,
+  };
+}
+
+/** It starts when it is told to, and remembers whose place it takes. */
+function anew(record: NodeRecord): NodeRecord {
+  const { lastSeen, former } = record;
+  return {
+    ...record,
+    desired: 'prepared',
+    process: undefined,
+    cleanStop: false,
+    lastSeen: undefined,
+    former: lastSeen ?? former,
   };
 }
 
@@ -117,8 +135,13 @@ function requireOwnNode({ plan, host }: PrepareRequest): void {
   );
 }
 
-async function requireFreePorts(plan: NodePlan): Promise<void> {
+/** On the node's own address, and on the loopback one that it binds to as well. */
+async function requireFreePorts({ plan, running, record }: PrepareRequest): Promise<void> {
   const { key, address, port, busPort } = plan.node;
-  await requireFreePort(address, port, `the port of ${key}`);
-  await requireFreePort(address, busPort, `the bus port of ${key}`);
+  const own = running && record?.plan.node.address === address ? [] : [address];
+  const loopback = running || isLoopback(address) ? [] : ['127.0.0.1'];
+  for (const each of [...own, ...loopback]) {
+    await requireFreePort(each, port, `the port of ${key}`);
+    await requireFreePort(each, busPort, `the bus port of ${key}`);
+  }
 }

@@ -28,12 +28,20 @@ const COMMAND_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
 export class NodeConnection {
-  readonly #endpoint: NodeEndpoint;
+  #endpoint: NodeEndpoint;
   #client: Redis | undefined;
   #connecting: Promise<Redis> | undefined;
 
   constructor(endpoint: NodeEndpoint) {
     this.#endpoint = endpoint;
+  }
+
+  /** From now on the node is reached there: its server was started on another config. */
+  reachAt(endpoint: Pick<NodeEndpoint, 'address' | 'password'>): void {
+    const { address, password } = endpoint;
+    if (address === this.#endpoint.address && password === this.#endpoint.password) return;
+    this.#endpoint = { ...this.#endpoint, address, password };
+    this.close();
   }
 
   /** @throws RedroverError with the reply's code mapped, `unavailable`, or `deadline-exceeded`. */

@@ -97,7 +97,13 @@ export class CommandDesk {
         new RedroverError('deadline-exceeded', 'the command took longer than it was given'),
       );
     if (leftMs <= 0) {
-      expire();
+      cancel.abort(
+        new RedroverError(
+          'fenced',
+          `the deadline of the command had passed ${-leftMs} ms before it arrived; if this keeps ` +
+            'happening, compare the clocks of this host and the controller',
+        ),
+      );
       return () => {};
     }
     // setTimeout takes no more than 2^31 ms, some 24 days.

@@ -21,7 +21,7 @@ export async function prepareNodeStep(
   }
   const known = nodes.find(key);
   const running = known?.supervisor.process !== undefined;
-  const { record, changed } = await prepareNode({
+  const { record, changed, isAnew } = await prepareNode({
     host,
     plan,
     password,
@@ -33,7 +33,7 @@ export async function prepareNodeStep(
     running,
     signal,
   });
-  await nodes.put(record);
+  await nodes.put(record, { isAnew });
   const pending = running && changed ? '; in force after its next restart' : '';
   return { touched: [key], message: changed ? `config accepted${pending}` : 'nothing to change' };
 }

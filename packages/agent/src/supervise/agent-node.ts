@@ -1,13 +1,13 @@
 /** One node of this host as a whole: its files, its process, its connection, and how it is observed. */
-import type { NodeMarker, NodeObservation, RedisObservation } from '@redrover/core';
-import { inspectDirectory } from '../nodes/directory.ts';
+import type { NodeObservation, RedisObservation } from '@redrover/core';
 import type { LastSeen, NodeRecord, PeerAddress } from '../nodes/node-record.ts';
 import type { NodePaths } from '../nodes/paths.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
 import { NodeObserver } from '../redis/observe.ts';
 import { ElectionMemory } from './election-memory.ts';
-import { readIdentity, readWrittenView } from './identity.ts';
+import { readWrittenView } from './identity.ts';
 import { NodeSupervisor, type SupervisorOptions } from './node-supervisor.ts';
+import { observeAnswering, observeSilent } from './observe-process.ts';
 import { readNofileSoft } from './processes.ts';
 import { TimingGuard } from './timing-guard.ts';
 
@@ -62,31 +62,11 @@ export class AgentNode {
   /** Never throws because of the node's state: one that does not answer has no `redis`. */
   async observe(options: ObserveNodeOptions): Promise<NodeObservation> {
     const redis = await this.#observeRedis(options);
-    const { key, port, planHash, build } = this.record;
-    const contents = redis === undefined ? await inspectDirectory(this.paths) : undefined;
-    const marker: NodeMarker | undefined = redis === undefined ? contents?.marker : this.record;
-    return {
-      key,
-      host: this.#host,
-      port,
-      observedAtMs: this.#now(),
-      process: {
-        ...this.supervisor.describe(),
-        marker: marker === undefined ? undefined : markerOnly(marker),
-        // A server that answers has written its nodes.conf.
-        hasData: contents?.hasData ?? true,
-        identityLost: redis === undefined && (await this.#isIdentityLost()),
-        planHash,
-        buildId: build.id,
-      },
-      redis,
-    };
-  }
-
-  /** Only of a node that is down: a living server writes its nodes.conf itself. */
-  async #isIdentityLost(): Promise<boolean> {
-    if (this.supervisor.process !== undefined) return false;
-    return (await readIdentity(this.record, this.paths)) === 'lost';
+    const { record, paths } = this;
+    const seen = { record, paths, status: this.supervisor.describe() };
+    const process = await (redis === undefined ? observeSilent(seen) : observeAnswering(seen));
+    const { key, port } = record;
+    return { key, host: this.#host, port, observedAtMs: this.#now(), process, redis };
   }
 
   /** Each second it is the same: only what differs from what was kept is looked at closer. */
@@ -125,10 +105,6 @@ function saysTheSame(a: RedisObservation, b: RedisObservation): boolean {
     a.nodeId === b.nodeId &&
     a.configEpoch === b.configEpoch
   );
-}
-
-function markerOnly({ cluster, clusterId, layoutNumber }: NodeMarker): NodeMarker {
-  return { cluster, clusterId, layoutNumber };
 }
 
 /** Undefined while it loads: then it does not say what it is. */

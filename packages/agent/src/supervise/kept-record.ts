@@ -1,5 +1,6 @@
 /** A node's record in memory and on disk. Whose turn it is to change it is the supervisor's business. */
 import type { DesiredState, NodeRecord, NodeRecords } from '../nodes/node-record.ts';
+import type { Logger } from 'pino';
 import { SerialQueue } from './serial-queue.ts';
 
 export class KeptRecord {
@@ -7,6 +8,7 @@ export class KeptRecord {
   readonly #saves = new SerialQueue();
   #current: NodeRecord;
   #unsaved = false;
+  #saidUnsaved = false;
 
   constructor(records: NodeRecords, current: NodeRecord) {
     this.#records = records;
@@ -32,6 +34,24 @@ export class KeptRecord {
       await this.#records.save(record);
       this.#unsaved = record !== this.#current;
     });
+  }
+
+  /** Like `save`; false when it cannot be written now, which is tried again with the next one. */
+  async trySave(change: Partial<NodeRecord>, log: Logger): Promise<boolean> {
+    try {
+      await this.save(change);
+      this.#saidUnsaved = false;
+      return true;
+    } catch (thrown) {
+      // Each second it is tried again; saying it once is enough, on a disk that may be full of logs.
+      const level = this.#saidUnsaved ? 'debug' : 'warn';
+      this.#saidUnsaved = true;
+      log[level](
+        { err: thrown, node: this.#current.key },
+        'cannot write down a record; trying again',
+      );
+      return false;
+    }
   }
 
   /** A wish counts once it is on disk: otherwise it is refused, and the old one stands. */

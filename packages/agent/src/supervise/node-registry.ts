@@ -1,11 +1,11 @@
 /** All nodes of this host: found again after a start of the agent, kept alive, observed together. */
 import { RedroverError, type NodeKey, type NodeObservation } from '@redrover/core';
 import { readdir } from 'node:fs/promises';
-import { inspectDirectory } from '../nodes/directory.ts';
 import type { NodeRecord } from '../nodes/node-record.ts';
 import { nodePaths, type AgentPaths } from '../nodes/paths.ts';
 import { AgentNode } from './agent-node.ts';
 import type { SupervisorOptions } from './node-supervisor.ts';
+import { observeUnknown } from './observe-process.ts';
 
 /** A crash is seen this late at most; looking costs one small read of /proc a node. */
 const TICK_MS = 250;
@@ -78,19 +78,16 @@ export class NodeRegistry {
     );
   }
 
-  /** Takes a prepared node in, or its new record. */
-  async put(record: NodeRecord): Promise<AgentNode> {
+  /** Takes a prepared node in, or its new record; `isAnew`: of a new node in an old one's place. */
+  async put(record: NodeRecord, { isAnew }: { readonly isAnew: boolean }): Promise<AgentNode> {
     const known = this.#nodes.get(record.key);
-    const sameEndpoint =
-      known?.record.password === record.password &&
-      known.record.plan.node.address === record.plan.node.address;
-    if (known !== undefined && (sameEndpoint || known.supervisor.process !== undefined)) {
-      await known.supervisor.replaceRecord(record);
-      return known;
+    if (known === undefined) {
+      await this.#options.records.save(record);
+      return this.#create(record);
     }
-    await this.#options.records.save(record);
-    known?.connection.close();
-    return this.#create(record);
+    if (isAnew) await known.supervisor.beginAnew(record);
+    else await known.supervisor.replaceRecord(record);
+    return known;
   }
 
   async forget(key: NodeKey): Promise<void> {
@@ -137,31 +134,12 @@ export class NodeRegistry {
   /** A node without a record; its directory may still be somebody's. */
   async #observeAbsent(key: NodeKey): Promise<NodeObservation> {
     const port = Number(key.slice(key.lastIndexOf(':') + 1));
-    const { marker, hasData } = await inspectDirectory(nodePaths(this.#paths.root, port));
     return {
       key,
       host: this.#host,
       port,
       observedAtMs: this.#options.now(),
-      process: {
-        state: 'absent',
-        pid: undefined,
-        startedAtMs: undefined,
-        restarts: 0,
-        reason: '',
-        marker:
-          marker === undefined
-            ? undefined
-            : {
-                cluster: marker.cluster,
-                clusterId: marker.clusterId,
-                layoutNumber: marker.layoutNumber,
-              },
-        hasData,
-        identityLost: false,
-        planHash: '',
-        buildId: '',
-      },
+      process: await observeUnknown(nodePaths(this.#paths.root, port)),
       redis: undefined,
     };
   }

@@ -8,7 +8,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RedroverError, type ProcessState } from '@redrover/core';
 import type { Logger } from 'pino';
-import type { LastSeen, NodeRecord, NodeRecords, ProcessIdentity } from '../nodes/node-record.ts';
+import type {
+  LastSeen,
+  NodeRecord,
+  NodeRecords,
+  ProcessIdentity,
+  ReachedAt,
+} from '../nodes/node-record.ts';
 import type { NodePaths } from '../nodes/paths.ts';
 import type { RunAs } from '../nodes/run-as.ts';
 import { readNodeFile } from '../nodes/node-file.ts';
@@ -17,7 +23,9 @@ import { decideRestart, recentCrashes } from './crash-policy.ts';
 import { describeExit } from './exit-reason.ts';
 import { KeptRecord } from './kept-record.ts';
 import type { ExitReport, Launcher } from './launcher.ts';
-import { findNodeProcess, identify, isAlive, looksLikeNode, readBootId } from './processes.ts';
+import { findServer } from './find-server.ts';
+import { identify, isAlive } from './processes.ts';
+import { stateOf, type Phase } from './phase.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { decideStart } from './stale-master.ts';
 import { gatherStartFacts, loadsAof, useUpRelease } from './start-facts.ts';
@@ -43,16 +51,8 @@ export interface ProcessStatus {
   readonly reason: string;
 }
 
-type Phase =
-  | { readonly kind: 'down' }
-  | { readonly kind: 'up'; readonly process: ProcessIdentity; answering: 'not yet' | 'yes' | 'no' }
-  | { readonly kind: 'backoff'; readonly untilMs: number; readonly crashLoop: boolean }
-  | { readonly kind: 'held'; readonly sinceMs: number; nextLookMs: number };
-
 /** How often a held node's peers are asked. */
 const HELD_LOOK_MS = 1_000;
-/** A node that does not answer so long after its start is not starting any more. */
-const STARTING_MS = 15_000;
 /** For the kernel's word on how a child ended to arrive after the process is gone. */
 const EXIT_REPORT_WAIT_MS = 300;
 
@@ -104,14 +104,15 @@ export class NodeSupervisor {
 
   /** Takes over a process that runs; false if there is none. */
   async adopt(): Promise<boolean> {
-    const found = this.#findProcess();
+    const found = findServer(this.record, this.#paths, this.#options.now());
     if (found === undefined) return false;
     const { key, process: known } = this.record;
     this.#phase = { kind: 'up', process: found, answering: 'not yet' };
     this.#exited = undefined;
+    this.#connection.reachAt(found.reachedAt ?? this.#reachedAt());
     this.#options.log.info({ node: key, pid: found.pid }, 'took over a running node');
     if (known?.pid !== found.pid || known.startTicks !== found.startTicks) {
-      await this.#noteProcess(found);
+      await this.#kept.trySave({ process: found, cleanStop: false }, this.#options.log);
     }
     return true;
   }
@@ -184,64 +185,35 @@ export class NodeSupervisor {
     const isKnown = JSON.stringify(lastSeen) === JSON.stringify(this.record.lastSeen);
     // A save that failed, on a full disk, is made up for as soon as it is possible.
     if (isKnown && !(answered && this.#kept.unsaved)) return true;
-    try {
-      await this.#kept.save({ lastSeen });
-      return true;
-    } catch (thrown) {
-      this.#options.log.warn({ err: thrown, node: this.record.key }, 'cannot keep what was seen');
-      return false;
-    }
+    return this.#kept.trySave({ lastSeen }, this.#options.log);
   }
 
   /** A new config, build or password was put in force on disk. */
   async replaceRecord(record: NodeRecord): Promise<void> {
     // What was seen of the node while it was being prepared is newer than what the record took over.
-    const { clusterId, desired, process, lastSeen, cleanStop } = this.record;
-    const same = record.clusterId === clusterId;
-    await this.#kept.replace(same ? { ...record, desired, process, lastSeen, cleanStop } : record);
+    const { clusterId, desired, process, lastSeen, former, cleanStop } = this.record;
+    const kept = { desired, process, lastSeen, former, cleanStop };
+    await this.#kept.replace(record.clusterId === clusterId ? { ...record, ...kept } : record);
+  }
+
+  /** A node that was never started takes the place of this one, whose directory is gone. */
+  async beginAnew(record: NodeRecord): Promise<void> {
+    await this.#kept.replace(record);
+    this.#phase = { kind: 'down' };
+    this.#crashesMs = [];
+    this.#restarts = 0;
+    this.#reason = '';
   }
 
   describe(): ProcessStatus {
     const identity = this.process;
     return {
-      state: this.#state(),
+      state: stateOf(this.#phase, this.record.desired),
       pid: identity?.pid,
       startedAtMs: identity?.startedAtMs,
       restarts: this.#restarts,
       reason: this.#reason,
     };
-  }
-
-  #state(): ProcessState {
-    const phase = this.#phase;
-    switch (phase.kind) {
-      case 'down':
-        return this.record.desired === 'prepared' ? 'prepared' : 'stopped';
-      case 'backoff':
-        return phase.crashLoop ? 'crash-loop' : 'backoff';
-      case 'held':
-        return 'held';
-      case 'up': {
-        if (phase.answering === 'yes') return 'running';
-        const ageMs = this.#options.now() - phase.process.startedAtMs;
-        return phase.answering === 'not yet' && ageMs < STARTING_MS ? 'starting' : 'unresponsive';
-      }
-    }
-  }
-
-  #findProcess(): ProcessIdentity | undefined {
-    const traits = this.#traits();
-    const known = this.record.process;
-    if (
-      known !== undefined &&
-      known.bootId === readBootId() &&
-      isAlive(known) &&
-      looksLikeNode(known.pid, traits)
-    ) {
-      return known;
-    }
-    const pid = findNodeProcess(traits);
-    return pid === undefined ? undefined : identify(pid, this.#options.now());
   }
 
   #lookAlive(): boolean {
@@ -263,7 +235,13 @@ export class NodeSupervisor {
     const held = this.#phase.kind === 'held' ? this.#phase : undefined;
     const heldMs = held === undefined ? 0 : now - held.sinceMs;
     const question = { record: this.record, paths: this.#paths, heldMs, askPeers: true };
-    const decision = decideStart(await gatherStartFacts(question, recordsDirectory));
+    let decision;
+    try {
+      decision = decideStart(await gatherStartFacts(question, recordsDirectory));
+    } catch (thrown) {
+      this.#failStart(thrown);
+      throw thrown;
+    }
     if (decision.kind === 'hold') {
       if (held === undefined) log.warn({ node: key, reason: decision.reason }, 'start held back');
       const nextLookMs = performance.now() + HELD_LOOK_MS;
@@ -274,11 +252,16 @@ export class NodeSupervisor {
     try {
       await this.#launch();
     } catch (thrown) {
-      this.#reason = RedroverError.from(thrown).message;
-      this.#backOff();
+      this.#failStart(thrown);
       throw thrown;
     }
     await useUpRelease(recordsDirectory, port);
+  }
+
+  /** Like a crash: tried again, ever more rarely. */
+  #failStart(thrown: unknown): void {
+    this.#reason = RedroverError.from(thrown).message;
+    this.#backOff();
   }
 
   async #launch(): Promise<void> {
@@ -288,16 +271,20 @@ export class NodeSupervisor {
     const { server } = build;
     // Before it takes a first write: what it saved at its last stop is old from then on.
     if (this.record.cleanStop !== false) await this.#kept.save({ cleanStop: false });
+    const reachedAt = this.#reachedAt();
     const launched = await launcher.launch({ key, port, server, config, directory, stdio, user });
-    const identity = identify(launched.pid, now());
+    const found = identify(launched.pid, now());
     this.#exited = launched.exited;
-    if (identity === undefined) {
+    if (found === undefined) {
       this.#reason = await describeExit(await this.#exitReport(), this.#paths);
       throw new RedroverError('unavailable', `${key} ended at once: ${this.#reason}`);
     }
+    const identity = { ...found, reachedAt };
     this.#phase = { kind: 'up', process: identity, answering: 'not yet' };
+    this.#connection.reachAt(reachedAt);
     log.info({ node: key, pid: identity.pid }, 'started a node');
-    await this.#noteProcess(identity);
+    // A server that runs is not given up because that cannot be written: it is found without.
+    await this.#kept.trySave({ process: identity, cleanStop: false }, log);
   }
 
   async #noteExit(): Promise<void> {
@@ -322,19 +309,9 @@ export class NodeSupervisor {
     return Promise.race([this.#exited, delay(EXIT_REPORT_WAIT_MS, undefined)]);
   }
 
-  #traits() {
-    const { directory, config } = this.#paths;
-    return { directory, config, port: this.record.port };
-  }
-
-  /** A server that runs is not given up because that cannot be written: it is found without. */
-  async #noteProcess(identity: ProcessIdentity): Promise<void> {
-    try {
-      await this.#kept.save({ process: identity, cleanStop: false });
-    } catch (thrown) {
-      const { key } = this.record;
-      this.#options.log.warn({ err: thrown, node: key }, 'cannot write down which process it is');
-    }
+  #reachedAt(): ReachedAt {
+    const { plan, password } = this.record;
+    return { address: plan.node.address, password };
   }
 
   #inBackground(task: () => Promise<void>): void {

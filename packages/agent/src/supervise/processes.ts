@@ -62,8 +62,10 @@ const SERVER = /(redis|valkey)-server(\s|$)/;
 /** Pid of a running server of this node that nobody remembers having started; undefined if none. */
 export function findNodeProcess(traits: NodeProcessTraits): number | undefined {
   const directory = resolveDirectory(traits.directory);
+  // As the kernel names it once it was deleted under a running server (proc_pid_cwd(5)).
+  const places = [directory, `${directory} (deleted)`];
   return listProcesses().find((pid) => {
-    if (readWorkingDirectory(pid) !== directory) return false;
+    if (!places.includes(readWorkingDirectory(pid) ?? '')) return false;
     return looksLikeNode(pid, traits) && readStat(pid) !== undefined;
   });
 }
@@ -83,6 +85,11 @@ export function identify(pid: number, now: number): ProcessIdentity | undefined 
   const { startTicks } = stat;
   const startedAtMs = Math.round(now - secondsSince(startTicks) * 1000);
   return { pid, startTicks, bootId: readBootId(), startedAtMs };
+}
+
+/** By a clock that nobody can set. */
+export function ageMsOf({ startTicks }: ProcessIdentity): number {
+  return secondsSince(startTicks) * 1000;
 }
 
 /** Soft `nofile` limit in force in the process; 0 if it cannot be read. */

@@ -1,9 +1,10 @@
 /**
  * Ends a server: SHUTDOWN, then SIGTERM, then SIGKILL, each with a deadline. A server that refuses
- * because it cannot save is left running: killing it would lose what it holds.
+ * because it cannot save is left running: killing it would lose what it holds. A replica whose master
+ * answers holds nothing of its own, so that it may go without.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readInfoFields, RedroverError } from '@redrover/core';
+import { readInfo, readInfoFields, RedroverError } from '@redrover/core';
 import type { CleanStop, ProcessIdentity } from '../nodes/node-record.ts';
 import type { NodeConnection } from '../redis/node-connection.ts';
 import { isAlive } from './processes.ts';
@@ -34,27 +35,38 @@ const POLL_MS = 20;
 
 /** @throws RedroverError `data-loss` when the server refused; `deadline-exceeded` when it survives. */
 export async function stopProcess(request: StopRequest): Promise<StopOutcome> {
-  const { process: identity, connection, key, loadsAof } = request;
-  const saving = await unlessAborted(readSaving(connection), request.signal);
-  if (saving !== undefined) {
-    const { how, clean } = chooseSaving(saving, loadsAof);
-    const command = how === '' ? (['SHUTDOWN'] as const) : (['SHUTDOWN', how] as const);
-    const deadlineMs = how === 'NOSAVE' ? AOF_SHUTDOWN_MS : SAVING_SHUTDOWN_MS;
-    const refusal = await askToShutDown(connection, command, deadlineMs, request);
-    if (refusal !== undefined) {
-      throw new RedroverError(
-        'data-loss',
-        `${key} refused to shut down: ${refusal.message}. It goes on running, for its state could ` +
-          'not be saved; read its redis.log, make room on its disk, then stop it again',
-        { cause: refusal },
-      );
-    }
+  const { process: identity, connection, loadsAof } = request;
+  const state = await unlessAborted(readState(connection), request.signal);
+  if (state !== undefined) {
+    const clean = await shutDown(state, request);
     if (!isAlive(identity)) return { clean, by: 'SHUTDOWN' };
   }
-  const clean = saving?.aof === false && loadsAof ? 'unloaded' : false;
+  const clean = state?.aof === 'off' && loadsAof ? 'unloaded' : false;
+  return { clean, by: await endBySignal(request) };
+}
+
+/** Where it saves its state; it may be alive still. @throws RedroverError `data-loss` if it refuses. */
+async function shutDown(state: SavingState, request: StopRequest): Promise<CleanStop> {
+  const { how, clean } = chooseSaving(state, request.loadsAof);
+  const refusal = await askToShutDown(how, request);
+  if (refusal === undefined) return clean;
+  if (state.mayLose) {
+    const second = await askToShutDown('NOSAVE', request);
+    if (second === undefined) return false;
+  }
+  throw new RedroverError(
+    'data-loss',
+    `${request.key} refused to shut down: ${refusal.message}. It goes on running, for its state could ` +
+      'not be saved; read its redis.log, make room on its disk, then stop it again',
+    { cause: refusal },
+  );
+}
+
+async function endBySignal(request: StopRequest): Promise<string> {
+  const { connection, key, process: identity } = request;
   connection.close();
-  if (await endBy('SIGTERM', SIGTERM_MS, request)) return { clean, by: 'SIGTERM' };
-  if (await endBy('SIGKILL', SIGKILL_MS, request)) return { clean, by: 'SIGKILL' };
+  if (await endBy('SIGTERM', SIGTERM_MS, request)) return 'SIGTERM';
+  if (await endBy('SIGKILL', SIGKILL_MS, request)) return 'SIGKILL';
   throw new RedroverError(
     'deadline-exceeded',
     `${key} (pid ${identity.pid}) did not end within ${SIGKILL_MS / 1000} s of SIGKILL: it hangs in ` +
@@ -67,22 +79,40 @@ export async function stopProcess(request: StopRequest): Promise<StopOutcome> {
  * state is saved as a snapshot, and it counts only if that is loaded.
  */
 function chooseSaving(
-  saving: { readonly aof: boolean; readonly snapshots: boolean },
+  state: SavingState,
   loadsAof: boolean,
 ): { readonly how: 'NOSAVE' | 'SAVE' | ''; readonly clean: CleanStop } {
-  if (saving.aof && loadsAof) return { how: 'NOSAVE', clean: 'aof' };
+  if (state.aof === 'whole' && loadsAof) return { how: 'NOSAVE', clean: 'aof' };
   // Nothing is kept on purpose: the operator wants no file.
-  if (!saving.aof && !saving.snapshots && !loadsAof) return { how: '', clean: false };
+  if (state.aof === 'off' && !state.snapshots && !loadsAof) return { how: '', clean: false };
+  // An AOF that fails lacks what came since: only a snapshot keeps that, if the disk takes one.
   return { how: 'SAVE', clean: loadsAof ? 'unloaded' : 'rdb' };
 }
 
+interface SavingState {
+  /** `failing`: the last write failed, so that the file lacks what came since. */
+  readonly aof: 'off' | 'whole' | 'failing';
+  readonly snapshots: boolean;
+  /** A replica whose master answers: the master has all that it has. */
+  readonly mayLose: boolean;
+}
+
 /** How the server keeps its state; undefined when it does not answer. */
-async function readSaving(connection: NodeConnection) {
+async function readState(connection: NodeConnection): Promise<SavingState | undefined> {
   try {
-    const info = readInfoFields(await connection.text(['INFO', 'persistence']));
-    const save = await connection.call(['CONFIG', 'GET', 'save']);
-    const snapshots = Array.isArray(save) && String(save[1] ?? '') !== '';
-    return { aof: info.get('aof_enabled') === '1', snapshots };
+    const [persistence, replication, save] = await connection.pipeline([
+      ['INFO', 'persistence'],
+      ['INFO', 'replication'],
+      ['CONFIG', 'GET', 'save'],
+    ]);
+    const info = readInfoFields(String(persistence));
+    const { masterLinkUp, syncInProgress } = readInfo(String(replication));
+    const isWhole = info.get('aof_last_write_status') !== 'err';
+    return {
+      aof: info.get('aof_enabled') !== '1' ? 'off' : isWhole ? 'whole' : 'failing',
+      snapshots: Array.isArray(save) && String(save[1] ?? '') !== '',
+      mayLose: masterLinkUp === true && !syncInProgress,
+    };
   } catch {
     // It hangs or is loading: the signals follow.
     return undefined;
@@ -91,11 +121,12 @@ async function readSaving(connection: NodeConnection) {
 
 /** Undefined once the server is gone or its time is up; the error reply if it refuses. */
 async function askToShutDown(
-  connection: NodeConnection,
-  command: readonly ['SHUTDOWN', ...string[]],
-  deadlineMs: number,
+  how: 'NOSAVE' | 'SAVE' | '',
   request: StopRequest,
 ): Promise<RedroverError | undefined> {
+  const { connection } = request;
+  const deadlineMs = how === 'NOSAVE' ? AOF_SHUTDOWN_MS : SAVING_SHUTDOWN_MS;
+  const command = how === '' ? (['SHUTDOWN'] as const) : (['SHUTDOWN', how] as const);
   let refusal: RedroverError | undefined;
   // A server that obeys closes the connection instead of answering.
   void connection.call(command, { timeoutMs: deadlineMs }).catch((thrown: unknown) => {
