@@ -44,7 +44,7 @@ export class Examinations {
 
   async list(): Promise<ClusterStatus[]> {
     const records = await this.#context.store.clusters.list();
-    return records.map((record) => this.#statusOf(record));
+    return Promise.all(records.map((record) => this.#statusOf(record)));
   }
 
   /** Names of the clusters that have a host under maintenance, by host. */
@@ -62,7 +62,7 @@ export class Examinations {
     const record = await findCluster(this.#context, name);
     const { observations } = this.#context;
     return {
-      ...this.#statusOf(record),
+      ...(await this.#statusOf(record)),
       nodes: record.layout.nodes.flatMap(({ key }) => observations.find(key) ?? []),
       findings: await this.#examine(record),
     };
@@ -92,11 +92,13 @@ export class Examinations {
     return [...found, ...this.#repairs.findingsOf(record.name)];
   }
 
-  #statusOf(record: ClusterRecord): ClusterStatus {
-    const observation = takeSnapshot(this.#context, record.layout.nodes);
+  async #statusOf(record: ClusterRecord): Promise<ClusterStatus> {
+    const { layout } = record;
+    const former = await formerNodes(this.#context, record);
+    const observation = takeSnapshot(this.#context, [...layout.nodes, ...former]);
     return {
       record,
-      health: summarizeCluster(record.layout, observation).health,
+      health: summarizeCluster(layout, observation, former).health,
       operation: this.#context.operations.findUnderWay(record.name),
     };
   }

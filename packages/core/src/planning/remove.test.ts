@@ -58,6 +58,20 @@ describe('a removal', () => {
     expect(findLeftAlone({ layout, observation: bareHosts(layout) })).toEqual([]);
   });
 
+  it('takes nodes of earlier layouts along, and waits for no host that was replaced', () => {
+    const former = layout.nodes.filter(({ host }) => host === 'h3');
+    const nodes = layout.nodes.filter(({ host }) => host !== 'h3');
+    const input = { ...running, layout: { ...layout, nodes }, former };
+    const removedBy = (given: PlanInput) =>
+      forecastSteps(given)
+        .rounds.flat()
+        .flatMap((step) => (step.kind === 'removeNode' ? [step.node] : []));
+    expect(removedBy(input).toSorted()).toEqual(layout.nodes.map(({ key }) => key).toSorted());
+    const gone = withHost(input, 'h3', { status: 'lost', lastSeenMs: NOW - 90_000 });
+    expect(removedBy(gone).toSorted()).toEqual(nodes.map(({ key }) => key).toSorted());
+    expect(forecastSteps(gone).complete).toBe(true);
+  });
+
   it('of what is not there is done at once', () => {
     const input: PlanInput = { ...inputOf(layout, bareHosts(layout)), kind: 'remove' };
     expect(planSteps(input).done).toBe(true);

@@ -10,12 +10,16 @@ import type { NodeObservation } from '../model/observation.ts';
 import type { RemoveNodeStep, StopNodeStep } from '../model/step.ts';
 import { tryStep } from './attempts.ts';
 import { planHosts } from './hosts.ts';
-import { hostOf, seenNode, type Situation } from './situation.ts';
+import { hostOf, isOnline, seenNode, type Situation } from './situation.ts';
 import { isIdle, mergeTurns, waiting, type Turn } from './turn.ts';
 
 export function planRemove(input: Situation): Turn {
   // A host that was removed from the controller is gone with its nodes.
-  const nodes = input.layout.nodes.filter((node) => hostOf(input, node.host) !== undefined);
+  const known = input.layout.nodes.filter((node) => hostOf(input, node.host) !== undefined);
+  // What earlier layouts left behind goes along; a host that was replaced for being lost does not
+  // hold up the removal.
+  const former = input.former.filter((node) => isOnline(input, node.host));
+  const nodes = [...known, ...former];
   const situation = { ...input, layout: { ...input.layout, nodes } };
   const hosts = planHosts(situation);
   if (!isIdle(hosts)) return hosts;
