@@ -82,6 +82,17 @@ export function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
+/**
+ * Signals what nsenter runs, and that alone; nsenter ends after it, so `ended` means that it is
+ * gone.
+ */
+export async function signalInside(nsenter: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (nsenter.pid === undefined || nsenter.exitCode !== null || nsenter.signalCode !== null) return;
+  process.kill(await childOf(nsenter.pid), signal);
+  // It has stopped itself if its program was ever stopped, and would not see the end of it.
+  if (signal !== 'SIGSTOP') process.kill(nsenter.pid, 'SIGCONT');
+}
+
 /** Resolves when the program has ended and nobody holds its output any more. */
 export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

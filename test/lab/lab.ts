@@ -16,7 +16,7 @@ import { stringify } from 'yaml';
 
 import { distDirectory, repositoryRoot } from '../support/paths.ts';
 import { until } from '../support/until.ts';
-import { endGroup, ended } from './command.ts';
+import { ended, signalInside } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
 import { Enclosure, scriptPath } from './enclosure.ts';
 import { HOST_ENVIRONMENT, LabHost } from './lab-host.ts';
@@ -439,6 +439,6 @@ function preloadFor({ durability = false, clock = false }: LabOptions): string[]
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  endGroup(child, signal);
+  await signalInside(child, signal);
   await ended(child);
 }

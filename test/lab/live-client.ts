@@ -20,6 +20,8 @@ export interface LiveClientOptions {
   readonly waitReplicas?: number;
   /** From here on a pause of a lane is listed. Default 300. */
   readonly gapMs?: number;
+  /** Of connecting, and of an answer. Default 500. */
+  readonly timeoutMs?: number;
   /** After that it stops by itself. Default 10 minutes. */
   readonly maxDurationMs?: number;
   /** Default: the prefix `live`. Two clients at once need two. */

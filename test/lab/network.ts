@@ -48,9 +48,9 @@ export class Network {
     const hardware = `02:00:0a:4d:00:${Number(index.slice(1)).toString(16).padStart(2, '0')}`;
     const args = [port, `${host.pid}`, address, hardware];
     await this.#enclosure.runOnSwitch(['sh', scriptPath('plug.sh'), ...args]);
-    if (isIsolated) await this.isolate(host.name);
-    // The others reach for the address that it has now.
-    for (const { host: other } of this.#plugs.values()) await this.#applyCuts(other.name);
+    // What it is cut off from is in its namespace, which is new; the others cut off its address.
+    if (cut.size > 0) for (const name of [host.name, ...cut]) await this.#applyCuts(name);
+    if (!isIsolated) await this.#attach(port);
   }
 
   /** Takes the cable away, so that the last words of a dying host reach nobody. */
@@ -86,12 +86,16 @@ export class Network {
       } else {
         plug.cut.clear();
         if (plug.isIsolated && plug.host.isUp) {
-          await this.#enclosure.runOnSwitch(['ip', 'link', 'set', plug.port, 'master', 'switch']);
+          await this.#attach(plug.port);
         }
         plug.isIsolated = false;
       }
     }
     for (const plug of this.#plugs.values()) await this.#applyCuts(plug.host.name);
+  }
+
+  async #attach(port: string): Promise<void> {
+    await this.#enclosure.runOnSwitch(['ip', 'link', 'set', port, 'master', 'switch']);
   }
 
   async #applyCuts(host: string): Promise<void> {
