@@ -26,7 +26,8 @@ export interface HarnessOptions {
 export class AgentHarness {
   readonly controller = new ScriptedController();
   readonly host = 'h1';
-  readonly address: string;
+  /** What the next agent is started with, and plans are made for. */
+  address: string;
   readonly root: string;
   readonly #scratch: Scratch;
   #agent: ChildProcess | undefined;
@@ -34,8 +35,7 @@ export class AgentHarness {
   private constructor(scratch: Scratch, { rootName = 'root', address }: HarnessOptions) {
     this.#scratch = scratch;
     this.root = join(scratch.path, rootName);
-    // An address of its own below 127: no other test's ports are in the way.
-    this.address = address ?? `127.${randomInt(64, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
+    this.address = address ?? freeAddress();
   }
 
   static async start(options: HarnessOptions = {}): Promise<AgentHarness> {
@@ -159,9 +159,9 @@ export class AgentHarness {
     return `${this.host}:${port}`;
   }
 
-  async prepare(plan: NodePlan): Promise<void> {
+  async prepare(plan: NodePlan, password = PASSWORD): Promise<void> {
     const step: Step = { kind: 'prepareNode', host: this.host, plan };
-    await this.controller.step(step, { password: PASSWORD, layoutNumber: plan.layoutNumber });
+    await this.controller.step(step, { password, layoutNumber: plan.layoutNumber });
   }
 
   /** Prepares and starts a node; answers its pid. */
@@ -195,6 +195,11 @@ export class AgentHarness {
       await cp(directory, target, { recursive: true });
     }
   }
+}
+
+/** An address of its own below 127: no other test's ports are in the way. */
+export function freeAddress(): string {
+  return `127.${randomInt(64, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
 }
 
 export interface CachedBuild {
