@@ -25,9 +25,10 @@ export function renderAccount({ cluster, outcome }: Account, view: View): string
   ];
   if (outcome.busiestHost !== null && outcome.quorumKept) {
     const told = describeMemory(outcome.busiestHost);
-    sections.push(['Memory', `The fullest host then is ${told}, with what is stored now.`]);
+    sections.push(['Memory', `The fullest host then may be ${told}, with what is stored now.`]);
   }
-  if (outcome.worstHostAfter !== null) sections.push(['And then?', describeNext(outcome, view)]);
+  if (outcome.worstHostAfter !== null && outcome.quorumKept)
+    sections.push(['And then?', describeNext(outcome, view)]);
   const verdict = outcome.survived
     ? style.good(`${cluster} survives the loss of ${lost}.`)
     : style.bad(`${cluster} does not survive the loss of ${lost}.`);
@@ -56,12 +57,13 @@ function describeMasters(outcome: OutcomeView): string {
 
 function describeLoss(outcome: OutcomeView, { style }: View): string {
   if (outcome.lostShards.length === 0) {
-    return `${style.good('None is lost')}: each shard has a living member elsewhere.`;
+    return `${style.good('None is lost')}: each shard has a member elsewhere that can serve them.`;
   }
   const shards = outcome.lostShards.join(', ');
   return (
     `${style.bad('Lost')}: ${describeSlots(outcome)}, all of ${shards}. No other member of ` +
-    `${outcome.lostShards.length === 1 ? 'it' : 'them'} is alive; the data is back when the host is.`
+    `${outcome.lostShards.length === 1 ? 'it' : 'them'} is alive and in sync; the slots are back when ` +
+    `${nameOf(outcome)} is.`
   );
 }
 
@@ -93,13 +95,13 @@ function describeReplicasLeft({ replicasLeft }: OutcomeView): string {
   const told = [...byCount]
     .sort(([a], [b]) => a - b)
     .map(([count, shards]) => `${count === 0 ? 'none' : count} of ${shards.join(', ')}`);
-  return `Left besides the masters: ${told.join('; ')}.`;
+  return `In sync besides the masters: ${told.join('; ')}.`;
 }
 
 function describeNext(outcome: OutcomeView, { style }: View): string {
   const worst = outcome.worstHostAfter;
   if (worst === null) return '';
-  const carries = `${worst.host} would have ${formatCount(worst.masters, 'master')}`;
+  const carries = `${worst.host} may have ${formatCount(worst.masters, 'master')}`;
   return worst.quorumKept
     ? `${carries}; losing it as well would ${style.good('leave a majority')}.`
     : `${carries}; losing it next would ${style.caution('take the majority')}. Repair before that.`;

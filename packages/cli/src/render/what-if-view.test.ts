@@ -110,12 +110,12 @@ describe('one loss in words', () => {
       'shop: if host h1 died now, by the roles that the nodes have now',
       '',
       'Masters    1 master goes with it: h1:6379.',
-      'Slots      None is lost: each shard has a living member elsewhere.',
+      'Slots      None is lost: each shard has a member elsewhere that can serve them.',
       'Majority   Kept: 2 masters would be left and 2 are needed.',
       'Failover   s1 fails over to a replica elsewhere, in about the node timeout.',
-      'Replicas   Left besides the masters: none of s1, s3; 1 of s2.',
-      'Memory     The fullest host then is h2: 300 MiB of 4 GiB (7 %), with what is stored now.',
-      'And then?  h2 would have 2 masters; losing it next would take the majority. Repair before that.',
+      'Replicas   In sync besides the masters: none of s1, s3; 1 of s2.',
+      'Memory     The fullest host then may be h2: 300 MiB of 4 GiB (7 %), with what is stored now.',
+      'And then?  h2 may have 2 masters; losing it next would take the majority. Repair before that.',
       '',
       'shop survives the loss of host h1.',
     ]);
@@ -139,7 +139,7 @@ describe('one loss in words', () => {
   });
 
   test('nothing is told of hosts when none is left', () => {
-    const text = tell({ ...fatal, busiestHost: '', worstHostAfter: '' });
-    expect(text).not.toContain('And then?');
+    const text = tell({ busiestHost: '', worstHostAfter: '' });
+    expect(text).not.toMatch(/And then|Memory/);
   });
 });

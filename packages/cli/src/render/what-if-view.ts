@@ -100,8 +100,9 @@ function renderTable(kind: string, outcomes: readonly OutcomeView[], view: View)
     paintQuorum(outcome, style),
     outcome.failovers.join(', ') || 'none',
     describeReplicas(outcome.replicasLeft),
-    describeMemory(outcome.busiestHost),
-    describeNext(outcome.worstHostAfter, style),
+    // Without a majority nothing follows: it ends there.
+    outcome.quorumKept ? describeMemory(outcome.busiestHost) : '',
+    outcome.quorumKept ? describeNext(outcome.worstHostAfter, style) : '',
   ]);
   const columns = [
     `${kind.toUpperCase()} LOST`,
@@ -150,10 +151,10 @@ export function describeMemory(busiest: BusiestHost | null): string {
 
 function describeNext(worst: WorstHost | null, style: Style): string {
   if (worst === null) return '';
-  const carries = `${worst.host} has ${formatCount(worst.masters, 'master')}`;
+  const carries = `${worst.host} may have ${formatCount(worst.masters, 'master')}`;
   return worst.quorumKept
-    ? `${carries}, ${style.good('may go too')}`
-    : `${carries}, ${style.caution('must not go')}`;
+    ? `${carries}; ${style.good('may go too')}`
+    : `${carries}; ${style.caution('must not go')}`;
 }
 
 /** `5461 of 16384 slots (0-5460)` */
