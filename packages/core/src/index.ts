@@ -1,6 +1,7 @@
 /** The pure domain of Redrover: no I/O, no clock, no randomness that is not passed in. */
 export * from './errors.ts';
 export * from './model/cut-off.ts';
+export * from './model/domain-outcome.ts';
 export * from './model/finding.ts';
 export * from './model/host.ts';
 export * from './model/host-change.ts';
@@ -28,6 +29,7 @@ export {
   type NodeSummary,
   type ShardSummary,
 } from './examination/summarize-cluster.ts';
+export { whatIf, type WhatIfScope } from './examination/what-if.ts';
 export { forecastSteps, type Forecast } from './planning/forecast.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';

@@ -47,6 +47,8 @@ export interface Opinion {
 
 export interface Picture extends ExaminationInput {
   readonly former: readonly LayoutNode[];
+  /** Those of them that are gone from the layout, each once: others only had another address. */
+  readonly departed: readonly LayoutNode[];
   /** What each node should be now, hosts under maintenance considered. */
   readonly roles: ReadonlyMap<NodeKey, EffectiveRole>;
   readonly speakers: readonly Speaker[];
@@ -61,17 +63,25 @@ export interface Picture extends ExaminationInput {
 export function drawPicture(input: ExaminationInput): Picture {
   const { layout, observation, former = [] } = input;
   const speakers = layout.nodes.flatMap((node) => speakerOf(observation, node));
-  const formerSpeakers = former.flatMap((node) => speakerOf(observation, node));
+  const departed = findDeparted(layout, former);
+  const formerSpeakers = departed.flatMap((node) => speakerOf(observation, node));
   const all = [...formerSpeakers, ...speakers];
   return {
     ...input,
     former,
+    departed,
     roles: effectiveRoles(layout),
     speakers,
     formerSpeakers,
     byId: new Map(all.map((speaker) => [speaker.redis.nodeId, speaker])),
     opinions: groupOpinions(speakers),
   };
+}
+
+function findDeparted({ nodes }: Layout, former: readonly LayoutNode[]): LayoutNode[] {
+  const current = new Set(nodes.map((node) => node.key));
+  const byKey = new Map(former.map((node) => [node.key, node]));
+  return [...byKey.values()].filter((node) => !current.has(node.key));
 }
 
 function speakerOf(observation: Observation, node: LayoutNode): Speaker[] {

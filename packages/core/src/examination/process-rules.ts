@@ -61,8 +61,8 @@ export function findNodesToStop(picture: Picture): Finding[] {
 }
 
 /** Nodes of earlier layouts that were not removed, as the change of layouts was cut short. */
-export function findFormerNodes({ layout, former, observation }: Picture): Finding[] {
-  return former.flatMap((node) => {
+export function findFormerNodes({ layout, departed, observation }: Picture): Finding[] {
+  return departed.flatMap((node) => {
     const seen = observation.nodes[node.key];
     if (seen === undefined || observation.hosts[node.host]?.status !== 'online') return [];
     const { state, marker } = seen.process;
