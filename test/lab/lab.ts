@@ -81,6 +81,10 @@ export class Lab {
   readonly #options: LabOptions;
   readonly #hosts = new Map<string, LabHost>();
   readonly #agents = new Map<string, ChildProcess>();
+  /** By host: when its agent was started last, by this machine's clock. */
+  readonly #agentStartsMs = new Map<string, number>();
+  /** How far the controller's time of day is off. */
+  #controllerShiftMs = 0;
   #controller: ChildProcess | undefined;
 
   private constructor(enclosure: Enclosure, release: LabRelease, options: LabOptions) {
@@ -176,6 +180,7 @@ export class Lab {
   async setClock(host: string, offsetSeconds: number): Promise<void> {
     this.#assert('clock');
     await this.host(host).setClock(offsetSeconds);
+    if (host === CONTROLLER) this.#controllerShiftMs = offsetSeconds * 1_000;
   }
 
   async boot(host: string, options: BootOptions = {}): Promise<void> {
@@ -263,6 +268,7 @@ export class Lab {
       `--token-file=${TOKEN_FILE}`,
       ...(zone === undefined ? [] : [`--label=zone=${zone}`]),
     ];
+    this.#agentStartsMs.set(host, Date.now());
     this.#agents.set(host, this.#startLogged(host, argv, `agent-${host}`));
   }
 
@@ -273,14 +279,20 @@ export class Lab {
     this.#agents.delete(host);
   }
 
-  /** Resolves when the controller sees these hosts online. Default: all. */
+  /**
+   * Resolves when the controller sees these hosts online, by the agents that were started last: a
+   * host that has crashed counts as online until it is missed. Default: all.
+   */
   async waitForHosts(hosts: readonly string[] = this.hostNames): Promise<void> {
     await until(
       `${hosts.join(', ')} are online`,
       async () => {
-        type Known = readonly { readonly name: string; readonly status: string }[];
+        type Known = readonly { name: string; status: string; lastSeen: string | null }[];
         const known = await this.redroverJson<Known>(['host', 'ls']);
-        const online = known.filter(({ status }) => status === 'online').map(({ name }) => name);
+        const online = known
+          .filter(({ status }) => status === 'online')
+          .filter(({ name, lastSeen }) => Date.parse(lastSeen ?? '') > this.#agentStartMs(name))
+          .map(({ name }) => name);
         return hosts.every((host) => online.includes(host));
       },
       READY_TIMEOUT_MS,
@@ -413,6 +425,11 @@ export class Lab {
   #assert(option: 'clock' | 'durability'): void {
     if (this.#options[option] ?? false) return;
     throw new Error(`only in labs that are started with { ${option}: true }`);
+  }
+
+  /** As the controller's clock has it. */
+  #agentStartMs(host: string): number {
+    return (this.#agentStartsMs.get(host) ?? 0) + this.#controllerShiftMs;
   }
 
   #hasAgent(host: string): boolean {
