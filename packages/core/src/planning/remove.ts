@@ -18,7 +18,8 @@ export function planRemove(input: Situation): Turn {
   const known = input.layout.nodes.filter((node) => hostOf(input, node.host) !== undefined);
   // What earlier layouts left behind goes along; a host that was replaced for being lost does not
   // hold up the removal.
-  const former = input.former.filter((node) => isOnline(input, node.host));
+  const keys = new Set(known.map((node) => node.key));
+  const former = input.former.filter((node) => !keys.has(node.key) && isOnline(input, node.host));
   const nodes = [...known, ...former];
   const situation = { ...input, layout: { ...input.layout, nodes } };
   const hosts = planHosts(situation);

@@ -80,8 +80,11 @@ export function electReplicas(
   return elected;
 }
 
+/** Only a replica that has synced once has anything to serve. */
 function mayFailOver(voice: Voice | undefined): boolean {
-  return voice !== undefined && !voice.redis.replicaNoFailover;
+  if (voice === undefined || voice.redis.replicaNoFailover) return false;
+  const { role, masterLastIoSeconds } = voice.redis;
+  return role === 'replica' && masterLastIoSeconds !== undefined && masterLastIoSeconds >= 0;
 }
 
 /** Whether a majority of the masters with slots speaks. */

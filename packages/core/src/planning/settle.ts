@@ -13,6 +13,7 @@ import type {
 } from '../model/observation.ts';
 import { countSlots, normalizeRanges, SLOT_COUNT } from '../model/slots.ts';
 import { clusterViewOf } from '../topology/cluster-view.ts';
+import { subtractSlots } from './shards.ts';
 import { electReplicas, hasQuorum, resolveRoles, type Voice } from './settle-roles.ts';
 
 /** A node that runs and answers. */
@@ -22,8 +23,10 @@ interface Speaker extends Voice {
 
 export function settle(observation: Observation): Observation {
   const nodes: Record<NodeKey, NodeObservation> = { ...observation.nodes };
-  for (const group of groupSpeakers(observation)) {
-    for (const [key, redis] of settleGroup(group)) {
+  const groups = groupSpeakers(observation);
+  const speakers = groups.flat();
+  for (const group of groups) {
+    for (const [key, redis] of settleGroup(group, listHeard(group, speakers))) {
       const seen = nodes[key];
       if (seen !== undefined) nodes[key] = { ...seen, redis };
     }
@@ -75,47 +78,64 @@ function joinGroups(groups: Map<string, Speaker[]>, a: Speaker, b: Speaker): voi
   for (const speaker of joined) groups.set(speaker.seen.key, joined);
 }
 
-function settleGroup(group: readonly Speaker[]): [NodeKey, RedisObservation][] {
-  const remembered = rememberSilent(group);
-  const selves = electReplicas(group, resolveRoles(group), remembered);
+/** Those outside whom somebody in the group knows: they answer its pings, and know nobody in it. */
+function listHeard(group: readonly Speaker[], speakers: readonly Speaker[]): Speaker[] {
+  const inside = new Set(group);
+  const known = new Set(
+    group.flatMap((speaker) => speaker.redis.view.nodes.map((entry) => entry.nodeId)),
+  );
+  return speakers.filter((speaker) => !inside.has(speaker) && known.has(speaker.self.nodeId));
+}
+
+function settleGroup(
+  group: readonly Speaker[],
+  heard: readonly Speaker[],
+): [NodeKey, RedisObservation][] {
+  const everyone = [...group, ...heard];
+  const remembered = rememberSilent(group, everyone);
+  const all = resolveRoles(everyone);
+  // Who is only heard by the group does not hear it: it votes for nobody in it.
+  const own = electReplicas(group, all.slice(0, group.length), remembered);
+  const selves = [...own, ...all.slice(group.length)];
   const isQuorate = hasQuorum(selves, remembered);
-  const owned = new Set(selves.flatMap((self) => (self.slots.length > 0 ? [self.nodeId] : [])));
-  const silent = remembered.map((entry) => asSilent(entry, { selves, isQuorate, owned }));
+  const silent = remembered.map((entry) => asSilent(entry, selves, isQuorate));
   const view = clusterViewOf([...selves, ...silent]);
-  const byId = new Map(selves.map((self, index) => [self.nodeId, { self, at: index }]));
-  const slotsAssigned = countSlots(normalizeRanges(view.nodes.flatMap((node) => node.slots)));
   const served = countSlots(normalizeRanges(selves.flatMap((self) => self.slots)));
-  const currentEpoch = Math.max(...view.nodes.map((node) => node.configEpoch));
-  return group.map(({ seen, redis }) => {
-    const self = byId.get(redis.nodeId)?.self;
-    const isReplica = self !== undefined && self.masterId !== '';
-    const master = byId.get(self?.masterId ?? '');
-    const source = master === undefined ? undefined : group[master.at]?.redis;
-    return [
-      seen.key,
-      {
-        ...redis,
-        view,
-        slotsAssigned,
-        currentEpoch,
-        role: isReplica ? 'replica' : 'master',
-        knownNodes: view.nodes.length,
-        clusterState: served === SLOT_COUNT && isQuorate ? 'ok' : 'fail',
-        configEpoch: self?.configEpoch ?? redis.configEpoch,
-        masterLinkUp: isReplica ? source !== undefined : undefined,
-        masterLastIoSeconds: isReplica ? 0 : undefined,
-        syncInProgress: false,
-        keys: source?.keys ?? redis.keys,
-        replicationOffset: source?.replicationOffset ?? redis.replicationOffset,
-        connectedReplicas: selves.filter((other) => other.masterId === redis.nodeId).length,
-      },
-    ];
+  const common = {
+    view,
+    slotsAssigned: countSlots(normalizeRanges(view.nodes.flatMap((node) => node.slots))),
+    currentEpoch: Math.max(...view.nodes.map((node) => node.configEpoch)),
+    knownNodes: view.nodes.length,
+    clusterState: served === SLOT_COUNT && isQuorate ? 'ok' : 'fail',
+    syncInProgress: false,
+  } as const;
+  const sourceById = new Map(everyone.map(({ self, redis }) => [self.nodeId, redis]));
+  return own.map((self, index) => {
+    const { seen, redis } = group[index] as Speaker;
+    const source = sourceById.get(self.masterId);
+    const connectedReplicas = selves.filter((other) => other.masterId === self.nodeId).length;
+    const { configEpoch } = self;
+    const settled = { ...redis, ...common, configEpoch, connectedReplicas };
+    return [seen.key, { ...settled, ...replicationOf(self, source) }];
   });
 }
 
+/** A replica whose master answers has all that it has; one of a dead master keeps what it had. */
+function replicationOf(
+  self: ViewNode,
+  source: RedisObservation | undefined,
+): Partial<RedisObservation> {
+  if (self.masterId === '') {
+    return { role: 'master', masterLinkUp: undefined, masterLastIoSeconds: undefined };
+  }
+  if (source === undefined) return { role: 'replica', masterLinkUp: false };
+  const { keys, replicationOffset } = source;
+  return { role: 'replica', masterLinkUp: true, masterLastIoSeconds: 0, keys, replicationOffset };
+}
+
 /** Entries of nodes that do not answer, as those remember them who heard most of late. */
-function rememberSilent(group: readonly Speaker[]): ViewNode[] {
-  const ids = new Set(group.map((speaker) => speaker.self.nodeId));
+function rememberSilent(group: readonly Speaker[], speakers: readonly Speaker[]): ViewNode[] {
+  const ids = new Set(speakers.map((speaker) => speaker.self.nodeId));
   const silent = new Map<string, ViewNode>();
   const byAge = [...group].sort((a, b) => a.redis.currentEpoch - b.redis.currentEpoch);
   for (const entry of byAge.flatMap((speaker) => speaker.redis.view.nodes)) {
@@ -126,21 +146,16 @@ function rememberSilent(group: readonly Speaker[]): ViewNode[] {
   return [...silent.values()];
 }
 
-interface Company {
-  readonly selves: readonly ViewNode[];
-  readonly isQuorate: boolean;
-  readonly owned: ReadonlySet<string>;
-}
-
 /** A majority calls it failed; where another node answers in its place, its address is dropped. */
-function asSilent(entry: ViewNode, { selves, isQuorate }: Company): ViewNode {
+function asSilent(entry: ViewNode, selves: readonly ViewNode[], isQuorate: boolean): ViewNode {
   const kept = entry.flags.filter((flag) => flag !== 'fail' && flag !== 'fail?');
-  const taken = selves.some((self) => endpointOf(self) === endpointOf(entry));
-  const flags = [...new Set([...kept, isQuorate ? 'fail' : 'fail?', ...(taken ? ['noaddr'] : [])])];
-  const address = taken ? { address: '', port: 0, busPort: 0 } : {};
-  const free = selves.flatMap((self) => self.slots);
-  const slots = countSlots(normalizeRanges([...free, ...entry.slots])) === countSlots(free);
-  return { ...entry, ...address, flags, connected: false, slots: slots ? [] : entry.slots };
+  const isTaken = selves.some((self) => endpointOf(self) === endpointOf(entry));
+  const verdict = isQuorate ? 'fail' : 'fail?';
+  const flags = [...new Set([...kept, verdict, ...(isTaken ? ['noaddr'] : [])])];
+  const address = isTaken ? { address: '', port: 0, busPort: 0 } : {};
+  const taken = normalizeRanges(selves.flatMap((self) => self.slots));
+  const slots = subtractSlots(entry.slots, taken);
+  return { ...entry, ...address, flags, connected: false, slots };
 }
 
 function endpointOf(node: Pick<ViewNode, 'address' | 'port'>): string {

@@ -14,7 +14,9 @@ export function missingCalm(fleet: Fleet): Waiting[] {
   const { layout } = fleet;
   const waits: Waiting[] = [];
   const say = (subject: string, reason: string) => waits.push({ subject, reason });
-  if (!meshComplete(meshOf(fleet))) say(layout.cluster, 'not all nodes know each other yet');
+  if (!fleet.isImpaired && !meshComplete(meshOf(fleet))) {
+    say(layout.cluster, 'not all nodes know each other yet');
+  }
   for (const owned of fleet.shards) if (!isAgreed(owned)) say(owned.shard.id, owned.doubt);
   for (const view of fleet.settledViews) {
     for (const reason of judgeView(fleet, view)) say(view.holders[0] ?? layout.cluster, reason);
@@ -32,7 +34,9 @@ function missingSync(fleet: Fleet): Waiting[] {
     members.flatMap((live): Waiting[] => {
       if (owner === undefined || live === owner || !shallRun(fleet, live.node)) return [];
       const subject = live.node.key;
-      if (!isAttached(live, owner)) return [{ subject, reason: 'not a replica of its shard yet' }];
+      if (!isAttached(live, owner)) {
+        return fleet.isImpaired ? [] : [{ subject, reason: 'not a replica of its shard yet' }];
+      }
       if (isInSync(live, owner)) return [];
       const reason = live.redis.syncInProgress
         ? 'replica syncing'

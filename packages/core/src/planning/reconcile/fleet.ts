@@ -39,13 +39,17 @@ export interface OwnedShard {
  */
 export interface Fleet extends Situation {
   readonly roles: ReadonlyMap<NodeKey, EffectiveRole>;
-  /** Nodes of earlier layouts, each once. */
+  /** Nodes of earlier layouts that this one does not have, each once. */
   readonly former: readonly LayoutNode[];
+  /** Where nodes are, or were by an earlier layout: `address:port` to node. */
+  readonly byEndpoint: ReadonlyMap<string, LayoutNode>;
   /** Living nodes whose id no other living node knows: new, or strangers to their own cluster. */
   readonly strangers: ReadonlySet<LiveNode>;
   /** The views of all living nodes but strangers. */
   readonly settledViews: readonly DistinctView[];
   readonly shards: readonly OwnedShard[];
+  /** Whether a person is needed for some node: what it lacks is not waited for then. */
+  readonly isImpaired: boolean;
 }
 
 export function assessFleet(given: PlanInput): Fleet {
@@ -61,9 +65,28 @@ export function assessFleet(given: PlanInput): Fleet {
     hashes.has(hash) ? [view] : [],
   );
   const shards = given.layout.shards.map((shard) => ownShard({ shard, settled, settledViews }));
-  const roles = effectiveRoles(given.layout);
-  const { layout } = given;
-  return { ...situation, ...input, layout, roles, strangers, settledViews, shards };
+  return {
+    ...situation,
+    ...input,
+    layout: given.layout,
+    roles: effectiveRoles(given.layout),
+    byEndpoint: indexEndpoints(given),
+    strangers,
+    settledViews,
+    shards,
+    isImpaired: false,
+  };
+}
+
+/** Present places win over earlier ones; a node that only moved to another address has both. */
+function indexEndpoints({ layout, former }: PlanInput): Map<string, LayoutNode> {
+  const current = new Map(layout.nodes.map((node) => [node.key, node]));
+  const earlier = former.map((node) => [endpointOf(node), current.get(node.key) ?? node] as const);
+  return new Map([...earlier, ...layout.nodes.map((node) => [endpointOf(node), node] as const)]);
+}
+
+export function endpointOf(node: { readonly address: string; readonly port: number }): string {
+  return `${node.address}:${node.port}`;
 }
 
 /** The same node may be in many earlier layouts, with other addresses; the last one counts. */
@@ -188,9 +211,21 @@ export function shallRun(fleet: Fleet, node: LayoutNode): boolean {
   return role !== undefined && role !== 'stopped';
 }
 
-/** Whether the node's host can do something now. */
-export function isReachable(fleet: Fleet, node: LayoutNode): boolean {
-  return isOnline(fleet, node.host) && seenNode(fleet, node.key) !== undefined;
+/** The agent knows the node, and there is nothing in its directory, or no directory. */
+export function isWiped({ process }: NodeObservation): boolean {
+  return process.state !== 'absent' && process.marker === undefined && !process.hasData;
+}
+
+/** Whether it is known that no process of the node can ever answer to the id that it had. */
+export function hasNoIdentity(fleet: Fleet, { host, key }: LayoutNode): boolean {
+  const seen = isOnline(fleet, host) ? seenNode(fleet, key) : undefined;
+  if (seen === undefined || isUp(seen)) return false;
+  const { state, hasData, identityLost } = seen.process;
+  return identityLost || isWiped(seen) || state === 'absent' || (state === 'prepared' && !hasData);
+}
+
+export function isUp({ process: { state } }: NodeObservation): boolean {
+  return state === 'running' || state === 'unresponsive' || state === 'starting';
 }
 
 /** Whether the node follows this owner and has all that it has. */

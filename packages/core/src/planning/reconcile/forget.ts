@@ -11,8 +11,7 @@ import type { ForgetNodesStep } from '../../model/step.ts';
 import { tryStep } from '../attempts.ts';
 import { isOnline, seenNode } from '../situation.ts';
 import { IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
-import { isFormer, type Fleet } from './fleet.ts';
-import { isWiped } from './processes.ts';
+import { endpointOf, hasNoIdentity, isFormer, type Fleet } from './fleet.ts';
 
 /** `gone`: nothing will ever answer to it. `kept`: not ours to forget. `alive`: it still answers. */
 type Fate = 'gone' | 'kept' | 'alive';
@@ -70,14 +69,11 @@ function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
     if (!isFailed) return 'alive';
     return isFormer(fleet, node) ? 'gone' : 'kept';
   }
-  const { state, marker, hasData } = seen.process;
-  if (isFormer(fleet, node)) {
-    const isOthers = marker !== undefined && marker.clusterId !== fleet.layout.clusterId;
-    const isDown = state === 'absent' || state === 'prepared' || state === 'stopped';
-    return isOthers || isDown ? 'gone' : 'kept';
-  }
-  const isEmpty = state === 'absent' || isWiped(seen) || (state === 'prepared' && !hasData);
-  return isEmpty ? 'gone' : 'kept';
+  if (hasNoIdentity(fleet, node)) return 'gone';
+  if (!isFormer(fleet, node)) return 'kept';
+  const { state, marker } = seen.process;
+  const isOthers = marker !== undefined && marker.clusterId !== fleet.layout.clusterId;
+  return isOthers || state === 'stopped' || state === 'prepared' ? 'gone' : 'kept';
 }
 
 /**
@@ -90,15 +86,16 @@ function judgeHomeless(fleet: Fleet, entries: readonly ViewNode[]): Fate {
     [...fleet.views.values()].flatMap((view) => [...view.nodes.values()].map(endpointOf)),
   );
   const isAccountedFor = fleet.layout.nodes.every(
-    (node) => fleet.liveByKey.has(node.key) || known.has(endpointOf(node)),
+    (node) =>
+      fleet.liveByKey.has(node.key) || known.has(endpointOf(node)) || hasNoIdentity(fleet, node),
   );
   return isAccountedFor ? 'gone' : 'kept';
 }
 
 /** The node of the layout, or of an earlier one, whose endpoint the entries name. */
 function nodeAt(fleet: Fleet, entries: readonly ViewNode[]): LayoutNode | undefined {
-  const endpoints = new Set(entries.filter(({ address }) => address !== '').map(endpointOf));
-  return [...fleet.layout.nodes, ...fleet.former].find((node) => endpoints.has(endpointOf(node)));
+  const found = entries.find((entry) => fleet.byEndpoint.has(endpointOf(entry)));
+  return found === undefined ? undefined : fleet.byEndpoint.get(endpointOf(found));
 }
 
 function nameOf(fleet: Fleet, entries: readonly ViewNode[]): string {
@@ -111,10 +108,6 @@ function countFormer(fleet: Fleet, fates: readonly { readonly entries: readonly 
     const node = nodeAt(fleet, entries);
     return node !== undefined && isFormer(fleet, node);
   }).length;
-}
-
-function endpointOf(node: { readonly address: string; readonly port: number }): string {
-  return `${node.address}:${node.port}`;
 }
 
 function forget(fleet: Fleet, node: LayoutNode, nodeIds: readonly string[]): Turn {

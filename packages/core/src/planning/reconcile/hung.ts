@@ -9,7 +9,7 @@ import { succeeded } from '../attempts.ts';
 import { startStep, waitForAnswer } from '../nodes.ts';
 import { planHashOf } from '../plan-hash.ts';
 import { waiting, type Turn } from '../turn.ts';
-import { hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
+import { endpointOf, hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
 import { tryChain } from './phases.ts';
 import { explainOwner } from './shard-prospects.ts';
 
@@ -37,15 +37,12 @@ export function planHung(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
   });
 }
 
-/** By the views of those that live; a process that nobody knows is failed by nobody's word. */
-function isFailedByAll(fleet: Fleet, { address, port }: LayoutNode): boolean {
-  return (
-    fleet.settledViews.length > 0 &&
-    fleet.settledViews.every((view) => {
-      const entries = [...view.nodes.values()].filter(
-        (entry) => entry.address === address && entry.port === port,
-      );
-      return entries.length > 0 && entries.every((entry) => entry.flags.includes('fail'));
-    })
-  );
+/** Whether no living node reaches it any more; one that nobody knows is reached by nobody. */
+function isFailedByAll(fleet: Fleet, { key }: LayoutNode): boolean {
+  return fleet.settledViews.every((view) => {
+    const entries = [...view.nodes.values()].filter(
+      (entry) => fleet.byEndpoint.get(endpointOf(entry))?.key === key,
+    );
+    return entries.every(({ flags }) => flags.includes('fail') || flags.includes('noaddr'));
+  });
 }

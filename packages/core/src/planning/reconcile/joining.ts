@@ -14,10 +14,12 @@ import {
   isTroubled,
   ownsByAnyView,
   shallRun,
+  shardOf,
   type Fleet,
   type OwnedShard,
 } from './fleet.ts';
 import { isBusy } from './phases.ts';
+import { needsReaddress } from './readdress.ts';
 import { isLostIdentity } from './recreate.ts';
 
 export function planJoining(fleet: Fleet): Turn {
@@ -88,25 +90,41 @@ function planAttach(fleet: Fleet, live: LiveNode, owner: LiveNode): Turn {
  */
 function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   if (live.redis.role !== 'replica') return undefined;
-  const other = fleet.shards.find(({ owner }) => owner?.redis.nodeId === live.self?.masterId);
-  const master = other?.owner;
-  if (other === undefined || master === undefined) return undefined;
+  const master = fleet.liveById.get(live.self?.masterId ?? '');
+  if (master === undefined || master.node.shard === live.node.shard) return undefined;
+  const other = shardOf(fleet, master.node);
+  if (other === undefined) return undefined;
+  if (other.owner !== master || !isAgreed(other)) {
+    return waiting(live.node.key, `follows ${master.node.key}: ${other.doubt}`);
+  }
   const own = fleet.layout.nodes.filter(
     (node) => node.shard === other.shard.id && node !== master.node && shallRun(fleet, node),
   );
-  if (own.length === 0) return undefined;
-  const copies = fleet.live.filter((entry) => entry !== live && isInSync(entry, master));
-  if (copies.length > 0) return undefined;
+  const living = own.flatMap((node) => fleet.liveByKey.get(node.key) ?? []);
+  const isCopied = living.some((copy) => isInSync(copy, master) && !needsReaddress(fleet, copy));
+  if (own.length === 0 || isCopied) return undefined;
   const { key } = live.node;
   const shard = other.shard.id;
-  if (own.some((node) => fleet.liveByKey.has(node.key))) {
+  if (living.some((copy) => !isStray(fleet, copy))) {
     return waiting(key, `is the only copy of shard ${shard} until its own replicas have synced`);
   }
   return blocking({
     rule: 'replica-of-another-shard',
     subject: key,
     message: `Node ${key} is the only copy of shard ${shard} now, so it is left where it is.`,
-    evidence: own.map((node) => `${node.key} does not run`),
-    remedy: `Bring ${own.map((node) => node.key).join(' or ')} back, then repair again`,
+    evidence: own.map(({ key: name }) => describeAbsence(fleet, name)),
+    remedy: `Make ${own.map((node) => node.key).join(' or ')} follow ${master.node.key}, then repair again`,
   });
+}
+
+function isStray(fleet: Fleet, { node, self }: LiveNode): boolean {
+  const master = fleet.liveById.get(self?.masterId ?? '');
+  return master !== undefined && master.node.shard !== node.shard;
+}
+
+function describeAbsence(fleet: Fleet, key: string): string {
+  const live = fleet.liveByKey.get(key);
+  if (live === undefined) return `${key} does not run`;
+  const master = fleet.liveById.get(live.self?.masterId ?? '');
+  return `${key} follows ${master?.node.key ?? 'nobody'}`;
 }

@@ -15,7 +15,7 @@ import { prepareNode, refuseForeign, startNode, startStep, waitForAnswer } from 
 import { planHashOf } from '../plan-hash.ts';
 import { hostOf, isOnline, seenNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
-import { isOwnedElsewhere, shallRun, type Fleet } from './fleet.ts';
+import { isOwnedElsewhere, isUp, isWiped, shallRun, type Fleet } from './fleet.ts';
 import { planHung } from './hung.ts';
 import { planReaddress, planRefit } from './readdress.ts';
 import { isLostIdentity, planAnew } from './recreate.ts';
@@ -85,15 +85,6 @@ function planStuck(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Turn 
   if (hasFailed) return planAnew(fleet, node, seen);
   if (state === 'backoff') return waiting(node.key, `${state}: ${reason}`);
   return startNode(fleet, node);
-}
-
-/** The agent knows the node, and there is nothing in its directory, or no directory. */
-export function isWiped({ process }: NodeObservation): boolean {
-  return process.state !== 'absent' && process.marker === undefined && !process.hasData;
-}
-
-export function isUp({ process: { state } }: NodeObservation): boolean {
-  return state === 'running' || state === 'unresponsive' || state === 'starting';
 }
 
 /** Whether the host has the address that the node is to bind to, as far as it has reported any. */

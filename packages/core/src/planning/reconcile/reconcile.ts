@@ -25,14 +25,17 @@ export function planReconcile(input: PlanInput): Turn {
   const fleet = assessFleet(input);
   const hosts = fleet.kind === 'change' ? planHosts(runningPart(fleet)) : IDLE;
   if (!isIdle(hosts)) return mergeTurns([planTimingRestore(runningPart(fleet)), hosts]);
-  const beginning: Phase[] = [
-    () =>
-      mergeTurns([planTimingRestore(runningPart(fleet)), planProcesses(fleet), planJoining(fleet)]),
-    () => planMajority(fleet),
-    () => planProspects(fleet),
-  ];
-  const isStanding = hasMajority(fleet) && planProspects(fleet).blockers.length === 0;
-  return inOrder(isStanding ? [...beginning, ...restOf(fleet)] : beginning);
+  const joining = mergeTurns([
+    planTimingRestore(runningPart(fleet)),
+    planProcesses(fleet),
+    planJoining(fleet),
+  ]);
+  const prospects = planProspects(fleet);
+  const beginning: Phase[] = [() => joining, () => planMajority(fleet), () => prospects];
+  const isStanding = hasMajority(fleet) && prospects.blockers.length === 0;
+  if (!isStanding) return inOrder(beginning);
+  const isImpaired = joining.blockers.length > 0;
+  return inOrder([...beginning, ...restOf({ ...fleet, isImpaired })]);
 }
 
 /** What is only done to a cluster that has all its slots and can elect masters. */

@@ -1,0 +1,197 @@
+/**
+ * What must hold of every step of a repair or a change, against what is really there: also of what
+ * nobody sees, such as the slots that a stopped node claims in its nodes.conf.
+ */
+import type { Layout, LayoutNode } from '../../model/layout.ts';
+import type { Observation, RedisObservation, ViewNode } from '../../model/observation.ts';
+import type { Attempt } from '../../model/operation.ts';
+import { stepKey, type Step } from '../../model/step.ts';
+
+/** Layouts, and all that is there; `redis` is set for each node that has a nodes.conf. */
+export interface Reality {
+  readonly layout: Layout;
+  readonly former: readonly LayoutNode[];
+  readonly observation: Observation;
+}
+
+interface Being {
+  readonly node: LayoutNode;
+  readonly redis: RedisObservation;
+  readonly self: ViewNode;
+  readonly speaks: boolean;
+}
+
+/** Throws when doing the step now could lose data, the quorum, or the way back of a node. */
+export function assertReconcileSafe(reality: Reality, step: Step): void {
+  const fail = (why: string) => {
+    throw new Error(`unsafe ${stepKey(step)}: ${why}`);
+  };
+  const { observation } = reality;
+  const beings = listBeings(reality);
+  switch (step.kind) {
+    case 'claimSlots':
+      return fail('slots of a living cluster are never given away');
+    case 'prepareNode':
+    case 'startNode': {
+      const key = step.kind === 'startNode' ? step.node : step.plan.node.key;
+      const seen = observation.nodes[key];
+      const isOurs = seen?.process.marker?.clusterId === reality.layout.clusterId;
+      if (!isOurs && (seen?.process.hasData === true || step.kind === 'startNode')) {
+        fail('foreign data');
+      }
+      if (seen?.redis === undefined && ownerOf(reality, beings, key) === undefined) {
+        fail('an empty node would be copied by what is left of its shard');
+      }
+      return;
+    }
+    case 'stopNode': {
+      const state = observation.nodes[step.node]?.process.state;
+      if (state !== 'running' && state !== 'unresponsive') return;
+      const owner = ownerOf(reality, beings, step.node);
+      if (owner === undefined) fail('no living node owns its shard');
+      if (owner?.node.key === step.node) fail('it owns its shard');
+      return;
+    }
+    case 'removeNode': {
+      const state = observation.nodes[step.node]?.process.state;
+      if (step.purge) fail('the data would be gone');
+      if (state === 'running' || state === 'unresponsive') fail('it runs');
+      const owner = ownerOf(reality, beings, step.node);
+      if (owner === undefined || owner.node.key === step.node) fail('the last copy of its shard');
+      return;
+    }
+    case 'attachReplica': {
+      const being = beings.find(({ node }) => node.key === step.node);
+      const owner = ownerOf(reality, beings, step.node);
+      if (being === undefined || owner === undefined) return fail('nobody owns its shard');
+      if (owner === being || being.self.slots.length > 0) fail('it owns slots');
+      if (owner.redis.nodeId !== step.masterNodeId) fail('not to the owner of its shard');
+      if (being.redis.role === 'master' && being.redis.keys > 0) fail('it has keys of its own');
+      const deserted = beings.find(({ redis }) => redis.nodeId === being.self.masterId);
+      if (deserted !== undefined && deserted.node.shard !== being.node.shard) {
+        assertNotDeserted(reality, beings, { deserted, being });
+      }
+      return;
+    }
+    case 'handoffMaster': {
+      const heir = beings.find(({ node }) => node.key === step.node);
+      const owner = ownerOf(reality, beings, step.node);
+      if (owner?.redis.nodeId !== step.masterNodeId) fail('not from the owner');
+      const isSynced = heir?.speaks === true && heir.redis.masterLinkUp === true;
+      if (!isSynced || heir.self.masterId !== step.masterNodeId) fail('it is not in sync');
+      if (countOwners(reality, beings) <= reality.layout.shards.length / 2) fail('no quorum');
+      return;
+    }
+    case 'forgetNodes':
+      return assertForgettable(reality, beings, step.nodeIds);
+    case 'setTiming':
+      if (step.nodeTimeoutMs !== reality.layout.nodeTimeoutMs) fail('timing is lowered');
+      return;
+    default:
+  }
+}
+
+/** One handoff at a time: in the turn, and beside one that a dead controller may have begun. */
+export function assertOneHandoff(
+  reality: Reality,
+  steps: readonly Step[],
+  journal: readonly Attempt[],
+  now: number,
+): void {
+  const handoffs = steps.filter((step) => step.kind === 'handoffMaster');
+  if (handoffs.length > 1) throw new Error('two handoffs in one turn');
+  const [handoff] = handoffs;
+  if (handoff === undefined) return;
+  const last = new Map(journal.map((attempt) => [attempt.stepKey, attempt]));
+  const open = [...last.values()].filter(
+    ({ outcome, startedAtMs, stepKey: key }) =>
+      outcome === 'running' && key.startsWith('handoffMaster ') && now - startedAtMs < 20_000,
+  );
+  const beings = listBeings(reality);
+  for (const { stepKey: key } of open) {
+    const heir = beings.find(({ node }) => `handoffMaster ${node.key}` === key);
+    const isOver = heir?.self.masterId === '';
+    if (!isOver && key !== stepKey(handoff)) throw new Error(`${key} is in flight`);
+  }
+}
+
+/** How many shards have a living owner. */
+export function countLivingOwners(reality: Reality): number {
+  return countOwners(reality, listBeings(reality));
+}
+
+function countOwners(reality: Reality, beings: readonly Being[]): number {
+  const owners = reality.layout.shards.map(({ id }) => ownerOfShard(beings, id));
+  return owners.filter((owner) => owner !== undefined).length;
+}
+
+/** All that have an identity, wherever and in whatever state they are. */
+function listBeings({ layout, former, observation }: Reality): Being[] {
+  return [...layout.nodes, ...former].flatMap((node) => {
+    const seen = observation.nodes[node.key];
+    const redis = seen?.redis;
+    const self = redis?.view.nodes.find((entry) => entry.nodeId === redis.nodeId);
+    if (seen === undefined || redis === undefined || self === undefined) return [];
+    const isOnline = observation.hosts[node.host]?.status === 'online';
+    return [{ node, redis, self, speaks: isOnline && seen.process.state === 'running' }];
+  });
+}
+
+function ownerOf(reality: Reality, beings: readonly Being[], key: string): Being | undefined {
+  const node = [...reality.layout.nodes, ...reality.former].find((other) => other.key === key);
+  return ownerOfShard(beings, node?.shard ?? '');
+}
+
+/** Whoever claims the shard with the highest epoch of all, dead or alive; undefined if it is dead. */
+function ownerOfShard(beings: readonly Being[], shard: string): Being | undefined {
+  const claimants = beings.filter(
+    ({ node, redis, self }) =>
+      node.shard === shard && redis.role === 'master' && self.slots.length > 0,
+  );
+  const [top] = claimants.toSorted((a, b) => b.redis.configEpoch - a.redis.configEpoch);
+  return top?.speaks === true ? top : undefined;
+}
+
+function assertNotDeserted(
+  { layout }: Reality,
+  beings: readonly Being[],
+  { deserted, being }: { readonly deserted: Being; readonly being: Being },
+): void {
+  const isLaidOut = layout.nodes.some(
+    (node) =>
+      node.shard === deserted.node.shard &&
+      node.key !== deserted.node.key &&
+      !layout.drainedHosts.includes(node.host),
+  );
+  const others = beings.filter(
+    (other) =>
+      other !== being &&
+      other.speaks &&
+      other.self.masterId === deserted.redis.nodeId &&
+      other.redis.masterLinkUp === true,
+  );
+  if (deserted.speaks && isLaidOut && others.length === 0) {
+    throw new Error(`unsafe attachReplica ${being.node.key}: ${deserted.node.key} has no other`);
+  }
+}
+
+function assertForgettable(
+  { layout }: Reality,
+  beings: readonly Being[],
+  nodeIds: readonly string[],
+): void {
+  const current = new Set(layout.nodes.map(({ key }) => key));
+  for (const id of nodeIds) {
+    const fail = (why: string) => {
+      throw new Error(`unsafe forgetNodes ${id}: ${why}`);
+    };
+    const being = beings.find(({ redis }) => redis.nodeId === id);
+    if (being !== undefined && current.has(being.node.key)) fail('a node of the layout has it');
+    for (const { speaks, self, redis } of beings) {
+      if (!speaks) continue;
+      if (self.masterId === id) fail('somebody follows it');
+      const entry = redis.view.nodes.find(({ nodeId }) => nodeId === id);
+      if ((entry?.slots.length ?? 0) > 0) fail('it owns slots');
+    }
+  }
+}
