@@ -28,6 +28,8 @@ import {
   type RepairClusterResponseSchema,
   type TailNodeLogRequest,
   type TailNodeLogResponseSchema,
+  type WhatIfRequest,
+  type WhatIfResponseSchema,
 } from '@redrover/proto';
 import {
   clusterSpecFromProto,
@@ -44,6 +46,7 @@ import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
 import { CLUSTERS, EXAMINATIONS } from '../tokens.ts';
 import { planToProto, plannedToProto } from './plan-message.ts';
+import { domainOutcomeToProto } from './what-if-message.ts';
 
 const HEALTH: Readonly<Record<Health, ClusterHealth>> = {
   ok: ClusterHealth.OK,
@@ -137,6 +140,14 @@ export class ClusterApi {
     const { cluster, purge, fingerprint } = request;
     const operation = await this.#clusters.remove(cluster, purge, fingerprint);
     return { operation: operationToProto(operation) };
+  }
+
+  @GrpcMethod('ClusterService', 'WhatIf')
+  async whatIf(request: WhatIfRequest): Promise<MessageInitShape<typeof WhatIfResponseSchema>> {
+    const host = request.host === '' ? undefined : request.host;
+    const zone = request.zone === '' ? undefined : request.zone;
+    const outcomes = await this.#examinations.whatIf(request.cluster, { host, zone });
+    return { outcomes: outcomes.map(domainOutcomeToProto) };
   }
 
   @GrpcMethod('ClusterService', 'PlanRepair')

@@ -6,12 +6,15 @@ import {
   checkCluster,
   examineCluster,
   summarizeCluster,
+  whatIf,
   type ClusterHealth,
+  type DomainOutcome,
   type Examination,
   type ExaminationInput,
   type Finding,
   type NodeObservation,
   type Operation,
+  type WhatIfScope,
 } from '@redrover/core';
 
 import { takeSnapshot } from '../agents/snapshot.ts';
@@ -80,11 +83,21 @@ export class Examinations {
 
   /** Asks every node now. */
   async check(name: string): Promise<Examination> {
+    const record = await this.#observe(name);
+    const { findings, passed } = checkCluster(await this.#examination(record));
+    return { findings: [...findings, ...this.#repairs.findingsOf(name)], passed };
+  }
+
+  /** Asks every node now. @throws RedroverError `not-found` for the cluster, host or zone. */
+  async whatIf(name: string, scope: WhatIfScope): Promise<DomainOutcome[]> {
+    return whatIf(await this.#examination(await this.#observe(name)), scope);
+  }
+
+  async #observe(name: string): Promise<ClusterRecord> {
     const record = await findCluster(this.#context, name);
     const former = await formerNodes(this.#context, record);
     await observeNodes(this.#context, [...record.layout.nodes, ...former]);
-    const { findings, passed } = checkCluster(await this.#examination(record));
-    return { findings: [...findings, ...this.#repairs.findingsOf(name)], passed };
+    return record;
   }
 
   async #examine(record: ClusterRecord, records?: readonly ClusterRecord[]): Promise<Finding[]> {
@@ -112,7 +125,6 @@ export class Examinations {
     const former = await formerNodes(this.#context, record);
     const hosts = listPlanningHosts(this.#context, clusters, clusterId);
     const observation = takeSnapshot(this.#context, [...layout.nodes, ...former]);
-    const input = { layout, former, observation, hosts, now: Date.now() };
-    return input;
+    return { layout, former, observation, hosts, now: Date.now() };
   }
 }
