@@ -21,6 +21,8 @@ export interface HarnessOptions {
   readonly rootName?: string;
   /** Default: a random one below 127. */
   readonly address?: string;
+  /** Puts the root on a disk of this size, in a mount namespace of the agent's own; needs root. */
+  readonly diskKib?: number;
 }
 
 export class AgentHarness {
@@ -30,10 +32,14 @@ export class AgentHarness {
   address: string;
   readonly root: string;
   readonly #scratch: Scratch;
+  readonly #diskKib: number | undefined;
+  /** The mount namespace of an agent that has a disk of its own. */
+  #mounts: string | undefined;
   #agent: ChildProcess | undefined;
 
-  private constructor(scratch: Scratch, { rootName = 'root', address }: HarnessOptions) {
+  private constructor(scratch: Scratch, { rootName = 'root', address, diskKib }: HarnessOptions) {
     this.#scratch = scratch;
+    this.#diskKib = diskKib;
     this.root = join(scratch.path, rootName);
     this.address = address ?? freeAddress();
   }
@@ -70,18 +76,41 @@ export class AgentHarness {
     const token = ['--token-file', join(this.#scratch.path, 'token')];
     const cache = ['--cache', join(this.#scratch.path, 'cache')];
     const bundle = join(distDirectory, 'redrover-agent.mjs');
-    const agent = spawn(process.execPath, [bundle, ...args, ...session, ...token, ...cache], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const command = [process.execPath, bundle, ...args, ...session, ...token, ...cache];
+    const [program = '', ...rest] = [...this.#ownDisk(), ...command];
+    const agent = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
     agent.stdout.pipe(output);
     agent.stderr.pipe(output);
     this.#agent = agent;
+  }
+
+  /** A path below the root as the agent sees it, whose disk may be one of its own. */
+  inside(path: string): string {
+    return this.#diskKib === undefined ? path : join(`/proc/${this.agentPid}/root`, path);
+  }
+
+  /** What makes the disk before the agent takes the place of the shell; the builds are left out of it. */
+  #ownDisk(): string[] {
+    if (this.#diskKib === undefined) return [];
+    // The disk lives as long as anybody on it: the next agent joins the servers of the last one.
+    const [server] = this.#mounts === undefined ? [] : this.serverPids();
+    if (server !== undefined) return ['nsenter', `--mount=/proc/${server}/ns/mnt`, '--'];
+    const script = `
+      set -e
+      root=$1; shift
+      mkdir "$root.builds"; mount --bind "$root/releases" "$root.builds"
+      mount -t tmpfs -o size=${this.#diskKib}k,mode=755 tmpfs "$root"
+      mkdir "$root/releases"; mount --bind "$root.builds" "$root/releases"
+      exec "$@"
+    `;
+    return ['unshare', '--mount', 'sh', '-c', script, 'sh', this.root];
   }
 
   async startAgent(): Promise<void> {
     const hellos = this.controller.hellos.length;
     this.spawnAgent();
     await this.controller.connected(hellos + 1);
+    if (this.#diskKib !== undefined) this.#mounts = linkOf(this.agentPid, 'ns/mnt');
   }
 
   async killAgent(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -102,12 +131,16 @@ export class AgentHarness {
     await this.#scratch.remove();
   }
 
-  /** Of all processes whose working directory is below the root. */
+  /** Of all processes whose working directory is below the root, or which live on the agent's own disk. */
   serverPids(): number[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number)
-      .filter((pid) => workingDirectory(pid)?.startsWith(`${this.root}/`));
+      .filter((pid) =>
+        this.#mounts === undefined
+          ? linkOf(pid, 'cwd')?.startsWith(`${this.root}/`)
+          : linkOf(pid, 'ns/mnt') === this.#mounts && pid !== this.#agent?.pid,
+      );
   }
 
   /** By its port in the command line, as there may be no agent to ask. Throws if there is none. */
@@ -220,9 +253,9 @@ export function cachedBuilds(): CachedBuild[] {
     });
 }
 
-function workingDirectory(pid: number): string | undefined {
+function linkOf(pid: number, name: string): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/cwd`);
+    return readlinkSync(`/proc/${pid}/${name}`);
   } catch {
     // Gone meanwhile, or a kernel thread.
     return undefined;
