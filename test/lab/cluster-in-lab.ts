@@ -8,6 +8,8 @@ import type { Finding } from '@redrover/core';
 import { until } from '../support/until.ts';
 import type { CommandResult } from './command.ts';
 import type { Lab } from './lab.ts';
+import { LiveClient } from './live-client.ts';
+import type { LiveClientOptions } from './live-client.ts';
 import { findLabRelease } from './release.ts';
 
 /** What tests read of `redrover cluster nodes -o json`. */
@@ -50,10 +52,17 @@ export interface NodeAddress {
   readonly port: number;
 }
 
+/**
+ * Of each live client, two for each of three shards. A promotion may cost each lane the one write
+ * that was on its way to the replica.
+ */
+export const LANES = 6;
+
 export class ClusterInLab {
   readonly lab: Lab;
   readonly name: string;
   readonly password: string;
+  readonly #clients: LiveClient[] = [];
 
   private constructor(lab: Lab, name: string, password: string) {
     this.lab = lab;
@@ -70,6 +79,23 @@ export class ClusterInLab {
     return new ClusterInLab(lab, fields.name, password);
   }
 
+  /** Starts a gentle live client; whatever the test does with it, `endClients` ends it. */
+  async client(prefix: string, options: LiveClientOptions = {}): Promise<LiveClient> {
+    const settings = { lanes: LANES, ratePerSecond: 60, prefix, ...options };
+    const client = await LiveClient.start(this.lab, this.name, settings);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A client for whose writes only counts what a replica has confirmed: none may ever be lost. */
+  async carefulClient(prefix: string): Promise<LiveClient> {
+    return this.client(prefix, { waitReplicas: 1 });
+  }
+
+  endClients(): void {
+    for (const client of this.#clients.splice(0)) client.kill();
+  }
+
   // --- what Redrover says
 
   async nodes(): Promise<NodeView[]> {
@@ -80,6 +106,13 @@ export class ClusterInLab {
   async node({ host, port }: NodeAddress): Promise<NodeView> {
     const node = (await this.nodes()).find((each) => each.host === host && each.port === port);
     if (node === undefined) throw new Error(`${this.name} has no node ${host}:${port}`);
+    return node;
+  }
+
+  /** The first node on a host with a role, as it is now. Errors: there is none. */
+  async nodeOn(host: string, role: NodeView['role']): Promise<NodeView> {
+    const node = (await this.nodes()).find((each) => each.host === host && each.role === role);
+    if (node === undefined) throw new Error(`${host} has no ${role} of ${this.name}`);
     return node;
   }
 

@@ -5,16 +5,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { until } from '../support/until.ts';
-import { ClusterInLab } from './cluster-in-lab.ts';
+import { ClusterInLab, LANES } from './cluster-in-lab.ts';
 import type { NodeView } from './cluster-in-lab.ts';
 import { CONTROLLER, Lab } from './lab.ts';
-import { LiveClient } from './live-client.ts';
 import { reasonToSkipLab } from './skip-reason.ts';
 
 const reason = await reasonToSkipLab();
 
-const LANES = 6;
-const CALM = { lanes: LANES, ratePerSecond: 60 };
 const NODE_TIMEOUT_MS = 3_000;
 
 describe.skipIf(reason !== '')('a partition', () => {
@@ -26,7 +23,10 @@ describe.skipIf(reason !== '')('a partition', () => {
     cluster = await ClusterInLab.create(lab, { name: 'split', nodeTimeoutMs: NODE_TIMEOUT_MS });
   });
 
-  afterEach(async () => lab.heal());
+  afterEach(async () => {
+    cluster.endClients();
+    await lab.heal();
+  });
   afterAll(async () => lab?.stop());
 
   async function stateInside(node: NodeView): Promise<string | undefined> {
@@ -34,16 +34,13 @@ describe.skipIf(reason !== '')('a partition', () => {
   }
 
   async function nodesOn(host: string): Promise<{ master: NodeView; replica: NodeView }> {
-    const nodes = (await cluster.nodes()).filter((node) => node.host === host);
-    const master = nodes.find(({ role }) => role === 'master');
-    const replica = nodes.find(({ role }) => role === 'replica');
-    if (!master || !replica) throw new Error(`${host} has no master and replica`);
-    return { master, replica };
+    const master = await cluster.nodeOn(host, 'master');
+    return { master, replica: await cluster.nodeOn(host, 'replica') };
   }
 
   test('between two hosts of data is seen by nobody but those two, and said', async () => {
     const before = await cluster.nodes();
-    const client = await LiveClient.start(lab, 'split', { ...CALM, prefix: 'pair' });
+    const client = await cluster.client('pair');
     const mark = client.mark();
     await lab.partition('h1', 'h2');
     const { master } = await nodesOn('h2');
@@ -72,12 +69,8 @@ describe.skipIf(reason !== '')('a partition', () => {
     const processes = await cluster.processes();
     const operations = await cluster.operations();
     const { master, replica } = await nodesOn('h1');
-    const client = await LiveClient.start(lab, 'split', { ...CALM, prefix: 'host' });
-    const waited = await LiveClient.start(lab, 'split', {
-      ...CALM,
-      prefix: 'waited',
-      waitReplicas: 1,
-    });
+    const client = await cluster.client('host');
+    const waited = await cluster.carefulClient('waited');
     const mark = client.mark();
     await lab.isolate('h1');
     await until('both nodes of h1 stop serving', async () => {
@@ -112,7 +105,7 @@ describe.skipIf(reason !== '')('a partition', () => {
 
   test('that cuts the controller off freezes repairs, and no user of Redis sees it', async () => {
     const processes = await cluster.processes();
-    const client = await LiveClient.start(lab, 'split', { ...CALM, prefix: 'frozen' });
+    const client = await cluster.client('frozen');
     const mark = client.mark();
     await lab.isolate(CONTROLLER);
     const frozen = await cluster.finding('controller-cut-off');
