@@ -11,15 +11,15 @@ import { argumentAt, textOption } from '../program/define-command.ts';
 import type { Handler } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
 import { UsageError } from '../program/usage-error.ts';
-import { toClusterDetails } from '../render/cluster-view.ts';
 import type { ClusterDetails, NodeView } from '../render/cluster-view.ts';
+import { fetchCluster } from './fetch-cluster.ts';
 
 const CLIENT_NAMES = ['redis-cli', 'valkey-cli'];
 
 export const connectCluster: Handler = async (session, invocation) => {
   const name = argumentAt(invocation, 0);
   const passed = invocation.args.slice(1);
-  const details = toClusterDetails(await session.api.clusters.getCluster({ cluster: name }));
+  const details = await fetchCluster(session.api, name);
   const node = chooseNode(details, textOption(invocation, 'node'));
   const { username, password } = await session.api.clusters.getCredentials({ cluster: name });
   const client = await findClient(session, details);

@@ -6,13 +6,13 @@ import { ExitCode } from '../exit-code.ts';
 import { argumentAt, flagOption } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
-import { toClusterDetails } from '../render/cluster-view.ts';
 import { compareNodes } from '../render/node-changes.ts';
 import { toPlanView } from '../render/plan-view.ts';
 import type { PlanView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
 import { renderRepair } from '../render/repair-view.ts';
 import { approvePlans, joinOperations, planOrJoin, withChangeOptions } from './approve-plans.ts';
+import { fetchCluster } from './fetch-cluster.ts';
 
 const HELP = `
 Failovers leave masters where the layout does not want them, and the next loss may then take the
@@ -44,7 +44,7 @@ const repairCluster: Handler = async (session, invocation) => {
     isSame: ({ kind }) => kind === 'repair',
   });
   if (running !== undefined) return joinOperations(session, invocation, [running]);
-  const { nodes } = toClusterDetails(await api.clusters.getCluster({ cluster }));
+  const { nodes } = await fetchCluster(api, cluster);
   const changes = compareNodes({ nodes, next: plan.layout });
   const value = { ...plan, changes };
   if (flagOption(invocation, 'plan')) {

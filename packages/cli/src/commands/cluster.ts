@@ -8,11 +8,12 @@ import type { Api } from '../connection/api.ts';
 import { ExitCode } from '../exit-code.ts';
 import { argumentAt } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
-import { toClusterDetails, toSummaryView } from '../render/cluster-view.ts';
+import { toSummaryView } from '../render/cluster-view.ts';
 import { renderCluster, renderClusters, renderNodes } from '../render/topology.ts';
 import { applyCluster, planCluster } from './cluster-apply.ts';
 import { checkCluster } from './cluster-check.ts';
 import { connectCluster } from './cluster-connect.ts';
+import { fetchCluster } from './fetch-cluster.ts';
 import { removeCluster } from './cluster-remove.ts';
 import { defineRepair } from './cluster-repair.ts';
 import { defineWhatIf } from './cluster-what-if.ts';
@@ -108,8 +109,7 @@ const listClusters: Handler = async ({ api, output }) => {
 };
 
 const showCluster: Handler = async ({ api, output }, invocation) => {
-  const answer = await api.clusters.getCluster({ cluster: argumentAt(invocation, 0) });
-  const details = toClusterDetails(answer);
+  const details = await fetchCluster(api, argumentAt(invocation, 0));
   const waits = await listWaits(api, details.operation?.id);
   output.result({ ...details, waits }, (view) => renderCluster(details, waits, view));
   return ExitCode.done;
@@ -123,8 +123,7 @@ async function listWaits(api: Api, operation: string | undefined): Promise<reado
 }
 
 const showNodes: Handler = async ({ api, output }, invocation) => {
-  const answer = await api.clusters.getCluster({ cluster: argumentAt(invocation, 0) });
-  const { nodes } = toClusterDetails(answer);
+  const { nodes } = await fetchCluster(api, argumentAt(invocation, 0));
   output.result(nodes, (view) => renderNodes(nodes, view));
   return ExitCode.done;
 };

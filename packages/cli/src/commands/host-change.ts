@@ -11,7 +11,6 @@ import { argumentAt, flagOption, textOption } from '../program/define-command.ts
 import type { Attach, Handler, Invocation } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
 import { UsageError } from '../program/usage-error.ts';
-import { toClusterDetails } from '../render/cluster-view.ts';
 import {
   explainAfterwards,
   explainNothingToDo,
@@ -22,6 +21,7 @@ import { compareNodes } from '../render/node-changes.ts';
 import { renderRefusal, toPlanView, toRefusalView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
 import { approvePlans, joinOperations, planOrJoin, withChangeOptions } from './approve-plans.ts';
+import { fetchCluster } from './fetch-cluster.ts';
 
 const DRAIN_HELP = `
 Masters are handed off to replicas in sync, one at a time, then the host's nodes are stopped; the
@@ -185,8 +185,7 @@ async function addChanges({ api }: Session, { plans }: HostChangePlans) {
   return Promise.all(
     plans.map(async (message): Promise<HostChangePlan> => {
       const plan = toPlanView(message);
-      const answer = await api.clusters.getCluster({ cluster: plan.layout.cluster });
-      const { nodes } = toClusterDetails(answer);
+      const { nodes } = await fetchCluster(api, plan.layout.cluster);
       return { ...plan, changes: compareNodes({ nodes, next: plan.layout }) };
     }),
   );

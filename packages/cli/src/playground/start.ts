@@ -2,11 +2,11 @@
 import { RedroverError } from '@redrover/core';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { fetchCluster } from '../commands/fetch-cluster.ts';
 import { configPath, updateConfig, withContext, withCurrent } from '../context/config-file.ts';
 import { ExitCode } from '../exit-code.ts';
 import { Session } from '../program/session.ts';
 import type { Terminal } from '../program/session.ts';
-import { toClusterDetails } from '../render/cluster-view.ts';
 import { renderTopology } from '../render/topology.ts';
 import { LocalStack, isStackRunning } from '../stack/local-stack.ts';
 import type { Programs } from '../stack/programs.ts';
@@ -133,7 +133,7 @@ async function bringUp({ input, options, instance, hosts, signal, note }: BringU
 
 /** The picture, and what to type next. */
 async function introduce({ api, output }: Session, name: string): Promise<void> {
-  const details = toClusterDetails(await api.clusters.getCluster({ cluster: name }));
+  const details = await fetchCluster(api, name);
   const { style } = output.view;
   output.print(
     [

@@ -5,6 +5,7 @@ import type {
   ClusterView as NodesView,
   EffectiveRole,
   Finding,
+  HostStatus,
   LayoutNode,
   NodeObservation,
   NodeRole,
@@ -58,6 +59,7 @@ export interface NodeView {
   /** `0-5460`, as seen; of a replica none, as its master serves them. */
   readonly slots: readonly string[];
   readonly slotCount: number;
+  /** Of its process; `host-lost` where nobody is there to tell. */
   readonly state: string;
   readonly reason: string;
   readonly pid: number | null;
@@ -113,9 +115,16 @@ const HEALTH: Readonly<Record<ClusterHealth, Health>> = {
   [ClusterHealth.UNKNOWN]: 'unknown',
 };
 
-export function toClusterDetails(answer: GetClusterResponse): ClusterDetails {
+/** What nodes of a host that is lost said last is no longer taken for true. */
+export function toClusterDetails(
+  answer: GetClusterResponse,
+  hosts: ReadonlyMap<string, HostStatus>,
+): ClusterDetails {
   const layout = layoutFromProto(present(answer.layout, 'layout'));
-  const observations = answer.nodes.map((node) => nodeObservationFromProto(node));
+  const isLost = (host: string): boolean => (hosts.get(host) ?? 'lost') === 'lost';
+  const observations = answer.nodes
+    .map((node) => nodeObservationFromProto(node))
+    .filter(({ host }) => !isLost(host));
   const byKey = new Map(observations.map((node) => [node.key, node]));
   const majority = majorityView(observations.flatMap(({ redis }) => redis?.view ?? []));
   const offsets = new Map(
@@ -132,8 +141,8 @@ export function toClusterDetails(answer: GetClusterResponse): ClusterDetails {
   const nodes = layout.nodes.map((node) => {
     const wantedRole = wanted.get(node.key) ?? node.preferredRole;
     const fallbackRole = led.has(node.shard) ? 'replica' : node.preferredRole;
-    const observation = byKey.get(node.key);
-    return toNodeView({ node, wantedRole, fallbackRole, observation, majority, offsets });
+    const input = { node, wantedRole, fallbackRole, observation: byKey.get(node.key) };
+    return toNodeView({ ...input, isLost: isLost(node.host), majority, offsets });
   });
   const { repair, repairQuietMs } = clusterSpecFromProto(present(answer.spec, 'spec'));
   return {
@@ -153,6 +162,8 @@ interface JoinInput {
   /** Of a node that does not answer: a shard that is led by another will have it as a replica. */
   readonly fallbackRole: NodeRole;
   readonly observation: NodeObservation | undefined;
+  /** Its host is. */
+  readonly isLost: boolean;
   readonly majority: NodesView | undefined;
   /** Replication offsets by Redis node id. */
   readonly offsets: ReadonlyMap<string, number>;
@@ -177,7 +188,7 @@ function toNodeView(input: JoinInput): NodeView {
     shard: node.shard,
     slots: formatRanges(slots).split(' ').filter(Boolean),
     slotCount: countSlots(slots),
-    state: process?.state ?? 'absent',
+    state: input.isLost ? 'host-lost' : (process?.state ?? 'absent'),
     reason: process?.reason ?? '',
     pid: process?.pid ?? null,
     restarts: process?.restarts ?? 0,

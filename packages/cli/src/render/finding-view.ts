@@ -11,9 +11,15 @@ const ORDER: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, inf
 const MAX_LINES = 8;
 
 export function renderFindings(findings: readonly Finding[], { style }: View): string {
-  const sorted = [...findings].sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
+  const sorted = dropRepeated(findings).sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
   const groups = Map.groupBy(sorted, ({ rule, severity }) => `${severity} ${rule}`);
   return [...groups.values()].flatMap((group) => renderGroup(group, style)).join('\n');
+}
+
+/** Several clusters may say the same of a host that they share. */
+function dropRepeated(findings: readonly Finding[]): Finding[] {
+  const told = new Map(findings.map((each) => [JSON.stringify(each), each]));
+  return [...told.values()];
 }
 
 /** One thing that is wrong with many nodes is told together. */

@@ -102,7 +102,7 @@ function describeNow(change: NodeChange, style: Style): string {
   const { now, from } = change;
   if (now === null) return 'not there yet';
   const isRole = now === 'master' || now === 'replica';
-  const what = isRole ? paintRole(now, style) : paintState(now, style);
+  const what = isRole ? paintRole(now, style) : paintState(now.replace('-lost', ' lost'), style);
   return from !== null && isReaddressed(change) ? `${what} at ${from.address}` : what;
 }
 

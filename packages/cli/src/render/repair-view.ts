@@ -28,16 +28,13 @@ export function renderRepair(plan: RepairPlan, view: View): string {
     const title = style.strong(empty ? 'Not to be repaired now' : 'Left for later');
     sections.push(`${title}\n${renderFindings(findings, view)}`);
   }
-  sections.push(
-    empty
-      ? describeNothing(layout.cluster, changes.length > 0)
-      : `${formatCount(countSteps(plan), 'step')} to do.`,
-  );
+  sections.push(empty ? describeNothing(plan) : `${formatCount(countSteps(plan), 'step')} to do.`);
   return sections.join('\n\n');
 }
 
-function describeNothing(cluster: string, isOff: boolean): string {
+function describeNothing({ changes, findings, layout }: RepairPlan): string {
+  const isOff = changes.length > 0 || findings.some(({ severity }) => severity !== 'info');
   return isOff
-    ? `${cluster}: there is nothing that can be repaired now.`
-    : `${cluster}: there is nothing to repair.`;
+    ? `${layout.cluster}: there is nothing that can be repaired now.`
+    : `${layout.cluster}: there is nothing to repair.`;
 }

@@ -143,7 +143,7 @@ function hasDrifted({ role, state, wantedRole }: NodeView): boolean {
 }
 
 function describeState({ state, wantedRole }: NodeView, style: Style): string {
-  const told = paintState(state, style);
+  const told = state === 'host-lost' ? style.bad('host lost') : paintState(state, style);
   return wantedRole === 'stopped' ? `${told}${style.faint(', drained')}` : told;
 }
 

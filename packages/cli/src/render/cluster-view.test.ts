@@ -1,0 +1,160 @@
+import { create } from '@bufbuild/protobuf';
+import type { HostStatus, NodeObservation, NodeRole, ViewNode } from '@redrover/core';
+import { ClusterHealth, GetClusterResponseSchema } from '@redrover/proto';
+import { layoutToProto, nodeObservationToProto } from '@redrover/wire';
+import { describe, expect, test } from 'vitest';
+
+import { layoutOf, view } from '../testing/examples.ts';
+import { toClusterDetails } from './cluster-view.ts';
+import { renderCluster } from './topology.ts';
+
+const layout = layoutOf(['h1:6379 s1 master', 'h2:6379 s1 replica']);
+
+function observe(key: string, role: NodeRole): NodeObservation {
+  const host = key.split(':')[0] ?? '';
+  const nodeId = host.slice(1).repeat(40);
+  const own: ViewNode = {
+    nodeId,
+    address: `192.0.2.${host.slice(1)}`,
+    port: 6379,
+    busPort: 16379,
+    flags: [role === 'master' ? 'master' : 'slave'],
+    masterId: '',
+    configEpoch: 1,
+    connected: true,
+    slots: role === 'master' ? [{ start: 0, end: 16383 }] : [],
+    migrating: [],
+    importing: [],
+  };
+  return {
+    key,
+    host,
+    port: 6379,
+    observedAtMs: 1,
+    process: {
+      state: 'running',
+      pid: 1,
+      startedAtMs: 1,
+      restarts: 0,
+      reason: '',
+      marker: undefined,
+      hasData: true,
+      identityLost: false,
+      planHash: '',
+      buildId: '',
+    },
+    redis: {
+      nodeId,
+      version: '7.0.15',
+      role,
+      clusterState: 'ok',
+      slotsAssigned: 16384,
+      knownNodes: 2,
+      currentEpoch: 1,
+      configEpoch: 1,
+      replicationOffset: 1,
+      masterLinkUp: role === 'master' ? undefined : true,
+      masterLastIoSeconds: undefined,
+      syncInProgress: false,
+      loading: false,
+      connectedReplicas: 1,
+      connectedClients: 1,
+      usedMemoryBytes: 1,
+      maxmemoryBytes: 0,
+      keys: 0,
+      uptimeSeconds: 1,
+      nodeTimeoutMs: 5000,
+      replicaNoFailover: false,
+      aofEnabled: true,
+      persistenceOk: true,
+      nofileSoft: 65535,
+      view: { hash: 'a', nodes: [own] },
+    },
+  };
+}
+
+interface Seen {
+  readonly observations: readonly NodeObservation[];
+  readonly hosts?: Readonly<Record<string, HostStatus>>;
+  readonly drainedHosts?: readonly string[];
+}
+
+function detailsOf({ observations, hosts = {}, drainedHosts = [] }: Seen) {
+  const answer = create(GetClusterResponseSchema, {
+    summary: { name: 'shop', health: ClusterHealth.OK, layoutNumber: 2, shards: 1, nodes: 2 },
+    spec: { name: 'shop', placement: { basePort: 6379 } },
+    layout: layoutToProto({ ...layout, drainedHosts }),
+    nodes: observations.map((each) => nodeObservationToProto(each, { view: 'full' })),
+  });
+  const statuses = { h1: 'online', h2: 'online', ...hosts } as const;
+  return toClusterDetails(answer, new Map<string, HostStatus>(Object.entries(statuses)));
+}
+
+const nodesOfDetails = (seen: Seen) =>
+  detailsOf(seen).nodes.map(({ key, role, state }) => `${key} ${role} ${state}`);
+
+describe('a host that is lost', () => {
+  // Before it went, h1 had told that it is the master, which h2 has become since.
+  const observations = [observe('h1:6379', 'master'), observe('h2:6379', 'master')];
+
+  test('what its nodes said last is not taken for true', () => {
+    expect(nodesOfDetails({ observations, hosts: { h1: 'lost' } })).toEqual([
+      'h2:6379 master running',
+      'h1:6379 replica host-lost',
+    ]);
+    expect(detailsOf({ observations, hosts: { h1: 'lost' } }).slotsCovered).toBe(16384);
+  });
+
+  test('one that was silent for a moment only is believed', () => {
+    const hosts = { h1: 'suspect' } as const;
+    expect(nodesOfDetails({ observations, hosts })).toContain('h1:6379 master running');
+  });
+
+  test('is shown as lost', () => {
+    const details = detailsOf({ observations, hosts: { h1: 'lost' } });
+    expect(renderCluster(details, [], view)).toMatch(/replica .*h1 .*host lost$/m);
+  });
+});
+
+describe('a host that is drained', () => {
+  const stopped = { ...observe('h1:6379', 'master'), redis: undefined };
+  const observations = [
+    { ...stopped, process: { ...stopped.process, state: 'stopped' as const } },
+    observe('h2:6379', 'master'),
+  ];
+
+  test('its nodes are stopped, and whoever stands in has not drifted', () => {
+    const text = renderCluster(detailsOf({ observations, drainedHosts: ['h1'] }), [], view);
+    expect(text).toContain('drained for maintenance: h1');
+    expect(text).toMatch(/master +h2 /);
+    expect(text).toMatch(/replica +h1 .*stopped, drained$/m);
+    expect(text).not.toContain('*');
+  });
+
+  test('after it, the same roles are drift, and the command that ends it is told', () => {
+    const text = renderCluster(detailsOf({ observations }), [], view);
+    expect(text).toMatch(/master\* +h2 /);
+    expect(text).toContain('redrover cluster repair shop');
+  });
+});
+
+test('an operation under way is told with what it waits for', () => {
+  const details = {
+    ...detailsOf({ observations: [] }),
+    repair: 'auto' as const,
+    repairQuietMs: 300_000,
+    operation: {
+      id: 'op1',
+      kind: 'repair' as const,
+      state: 'running' as const,
+      reason: '',
+      automatic: true,
+    },
+  };
+  const waits = [{ subject: 'shop', reason: 'repairs are frozen: 2 of 3 agents are silent' }];
+  expect(renderCluster(details, waits, view).split('\n').slice(1, 4)).toEqual([
+    'automatic repair running (operation op1)',
+    'repairs itself after 5 min of quiet (repair: auto)',
+    'waiting: shop: repairs are frozen: 2 of 3 agents are silent',
+  ]);
+});
