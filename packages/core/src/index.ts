@@ -30,6 +30,12 @@ export {
   type ShardSummary,
 } from './examination/summarize-cluster.ts';
 export { whatIf, type WhatIfScope } from './examination/what-if.ts';
+export {
+  decideAutoRepair,
+  type AutoRepairDecision,
+  type AutoRepairInput,
+} from './planning/auto-repair/decide-auto-repair.ts';
+export { topologyMark } from './planning/auto-repair/topology-mark.ts';
 export { forecastSteps, type Forecast } from './planning/forecast.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';
