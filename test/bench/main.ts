@@ -1,27 +1,46 @@
-/** `npm run bench [-- create|agent|plan …]`: takes the figures, prints them and writes bench/results/*.json. */
+/** `npm run bench [-- create|agent|plan|failure …]`: takes the figures, prints them and writes bench/results/*.json. */
 import { Command } from 'commander';
 
 import { obtainBuiltRelease } from '../support/built-release.ts';
 import { benchAgent } from './agent.ts';
 import { benchCreate } from './create.ts';
+import { benchFailure } from './failure.ts';
+import { installMissingPackages } from '../lab/packages.ts';
 import { benchPlan } from './plan.ts';
 import { formatReport, writeReport } from './report.ts';
 import type { Report } from './report.ts';
 
 const program = new Command('npm run bench --')
   .description('Takes figures side by side with their peers; results go to bench/results/.')
-  .argument('[names...]', 'plan, create, agent; none: all of them')
-  .option('--runs <count>', 'runs of each side of create', (text) => Number(text), 3)
+  .argument('[names...]', 'plan, create, agent, failure; none: all of them')
+  .option(
+    '--runs <count>',
+    'runs of each side of create (default 3), or failure (default 10)',
+    Number,
+  )
   .option('--nodes <counts>', 'cluster sizes of create, even numbers', '6,60')
   .option('--minutes <count>', 'how long agent samples', (text) => Number(text), 10)
+  .option('--node-timeout <ms>', 'cluster-node-timeout in failure', Number, 5_000)
   .parse();
 
-const options = program.opts<{ runs: number; nodes: string; minutes: number }>();
+const options = program.opts<{
+  runs?: number;
+  nodes: string;
+  minutes: number;
+  nodeTimeout: number;
+}>();
 const sizes = options.nodes.split(',').map(Number);
 
 const benches: Record<string, () => Report | Promise<Report>> = {
   plan: benchPlan,
-  create: async () => benchCreate({ ...options, sizes, release: await obtainBuiltRelease() }),
+  create: async () =>
+    benchCreate({ runs: options.runs ?? 3, sizes, release: await obtainBuiltRelease() }),
+  failure: async () => {
+    await obtainBuiltRelease();
+    await installMissingPackages();
+    const { runs = 10, nodeTimeout: nodeTimeoutMs } = options;
+    return benchFailure({ runs, nodeTimeoutMs });
+  },
   agent: async () => benchAgent({ ...options, release: await obtainBuiltRelease() }),
 };
 
