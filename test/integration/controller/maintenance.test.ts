@@ -355,6 +355,57 @@ test('a lost host is replaced, its nodes are forgotten, and the spec says where 
   expect(rolesOn('h3')).toEqual([]);
 });
 
+test('while most hosts are silent nothing is begun and nothing fails, and then it goes on', async () => {
+  await create();
+  const { to } = await failOver();
+  hosts.refuse = () => 'not now';
+  const { plan } = await api.clusters.planRepair({ cluster: 'c1' });
+  const { operation } = await api.clusters.repairCluster({
+    cluster: 'c1',
+    fingerprint: plan?.fingerprint ?? '',
+  });
+  const id = operation?.id ?? '';
+  hosts.silence(['h1', 'h2', 'h3']);
+  const frozen = 'frozen: 3 of 4 hosts are silent; the controller may be the one that is cut off';
+  await until('the freeze to be shown', async () => {
+    const { waits } = await api.operations.getOperation({ operation: id });
+    return waits.some(({ reason }) => reason === frozen);
+  });
+  hosts.refuse = undefined;
+  const before = hosts.done.length;
+  // h4 alone is heard; a freeze is no end, however often the hosts come and go.
+  await hosts.connect(agentClient, ['h1']);
+  await until('two hosts to be heard', async () => {
+    const { waits } = await api.operations.getOperation({ operation: id });
+    return !waits.some(({ reason }) => reason === frozen);
+  });
+  expect(hosts.node(to).redis?.role).toBe('master');
+  expect((await stateOf(id))?.state).toBe(OperationState.RUNNING);
+  expect(hosts.done.slice(before).filter((step) => !step.startsWith('probe'))).toEqual([]);
+  await hosts.connect(agentClient, ['h2', 'h3']);
+  await ended(id);
+  expect(hosts.node(to).redis?.role).toBe('replica');
+});
+
+test('what a loss would cost is told by host and by zone', async () => {
+  await create();
+  const { outcomes } = await api.clusters.whatIf({ cluster: 'c1' });
+  expect(outcomes.map(({ kind, domain }) => `${kind} ${domain}`)).toEqual([
+    'host h1',
+    'host h2',
+    'host h3',
+  ]);
+  expect(outcomes[0]).toMatchObject({ quorumKept: true, lostSlots: [], mastersLeft: 2 });
+  const all = await api.clusters.whatIf({ cluster: 'c1', zone: 'a' });
+  expect(all.outcomes).toMatchObject([{ kind: 'zone', quorumKept: false, mastersLeft: 0 }]);
+  await failOver();
+  const drifted = await api.clusters.whatIf({ cluster: 'c1', host: 'h2' });
+  expect(drifted.outcomes).toMatchObject([{ quorumKept: false }]);
+  await expect(api.clusters.whatIf({ cluster: 'c1', host: 'h4' })).rejects.toMatchObject({
+    code: 'not-found',
+  });
+});
+
 test('stopped nodes are no reason to apply anything, but one to repair', async () => {
   await create();
   await hosts.setState('h2:6379', 'stopped');
