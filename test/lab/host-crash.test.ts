@@ -69,7 +69,7 @@ describe.skipIf(reason !== '')('hosts that crash one after another', () => {
 
       await careful.writesAgain();
       const { lostCount, unread } = await client.stop();
-      console.log(`${host}: ${lostCount} of the writes without WAIT were lost`);
+      figures.push(`${lostCount} writes without WAIT lost`);
       // Replication is asynchronous: of each lane, what was on its way at the moment of the crash.
       expect(lostCount).toBeLessThanOrEqual(LANES);
       expect(unread).toBe(0);

@@ -14,6 +14,7 @@ import { reasonToSkipLab } from './skip-reason.ts';
 
 const reason = await reasonToSkipLab();
 
+const NODE_TIMEOUT_MS = 2_000;
 const LANES = 6;
 const FAILOVER_TIMEOUT_MS = 60_000;
 
@@ -22,15 +23,19 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
   let cluster: ClusterInLab;
   let witness: RedisWitness;
   const dead: PlannedNode[] = [];
+  const figures: string[] = [];
 
   beforeAll(async () => {
     // A host for each node, so that an agent that must not restart one node is missed by no other.
     lab = await Lab.start({ hosts: 6 });
-    cluster = await ClusterInLab.create(lab, { name: 'kill', nodeTimeoutMs: 2_000 });
+    cluster = await ClusterInLab.create(lab, { name: 'kill', nodeTimeoutMs: NODE_TIMEOUT_MS });
     witness = await RedisWitness.of(cluster);
   });
 
-  afterAll(async () => lab?.stop());
+  afterAll(async () => {
+    await lab?.stop();
+    console.log(`not writable, at a node timeout of ${NODE_TIMEOUT_MS} ms: ${figures.join('; ')}`);
+  });
 
   const living = (): PlannedNode[] => witness.nodes.filter((node) => !dead.includes(node));
   const anyone = (): PlannedNode => living()[0] ?? fail('nobody is left to ask');
@@ -79,7 +84,7 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
     const after = await witness.view(anyone());
     expect(idsAndMasters(after)).toEqual(idsAndMasters(before));
     const report = await client.stop();
-    console.log(`restart by the agent: ${report.longestGapMs} ms`);
+    figures.push(`restart by the agent ${Math.round(report.longestGapMs)} ms`);
     expect(report).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
   });
 
@@ -90,11 +95,11 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
       await failOver(shard);
       await client.writesAgain();
       const { gapMs } = await client.gapSince(mark);
-      console.log(`${shard} was not writable for ${Math.round(gapMs)} ms`);
+      figures.push(`failover of ${shard} ${Math.round(gapMs)} ms`);
     }
     expect(await witness.mastersSeenBy(anyone())).toHaveLength(3);
     const { lostCount, unread } = await client.stop();
-    console.log(`acknowledged writes lost by two failovers: ${lostCount}`);
+    figures.push(`${lostCount} acknowledged writes lost by the two`);
     // Replication is asynchronous: of each lane, what was on its way at the moment of a kill.
     expect(lostCount).toBeLessThanOrEqual(2 * LANES);
     expect(unread).toBe(0);

@@ -34,6 +34,7 @@ describe.skipIf(reason !== '')('two hosts of three, cut off one after the other'
   let cluster: ClusterInLab;
   let witness: RedisWitness;
   let client: LiveClient | undefined;
+  const figures: string[] = [];
 
   beforeAll(async () => {
     lab = await Lab.start({ hosts: 3 });
@@ -41,7 +42,10 @@ describe.skipIf(reason !== '')('two hosts of three, cut off one after the other'
     witness = await RedisWitness.of(cluster);
   });
 
-  afterAll(async () => lab?.stop());
+  afterAll(async () => {
+    await lab?.stop();
+    console.log(`at a node timeout of ${SPEC.nodeTimeoutMs} ms: ${figures.join('; ')}`);
+  });
 
   afterEach(() => client?.kill());
 
@@ -92,7 +96,7 @@ describe.skipIf(reason !== '')('two hosts of three, cut off one after the other'
     await witness.untilRolesAreHome();
     await cluster.whole();
     const { longestGapMs, lostCount, unread } = await client.stop();
-    console.log(`repair by hand: writes waited ${Math.round(longestGapMs)} ms at most`);
+    figures.push(`repair by hand, no write of a lane for ${Math.round(longestGapMs)} ms`);
     expect({ lostCount, unread }).toEqual({ lostCount: 0, unread: 0 });
 
     await expectToOutlive('h2', 'by-hand');
@@ -157,9 +161,7 @@ describe.skipIf(reason !== '')('two hosts of three, cut off one after the other'
     await lab.waitForHosts();
     await witness.untilHealthy();
     const { lostCount, unread } = await client.stop();
-    console.log(
-      `${host} cut off: not writable for ${Math.round(gapMs)} ms, ${lostCount} writes lost`,
-    );
+    figures.push(`${host} cut off, no write for ${Math.round(gapMs)} ms, ${lostCount} lost`);
     expect(unread).toBe(0);
   }
 });
