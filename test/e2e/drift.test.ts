@@ -132,4 +132,23 @@ describe('a cluster that repairs itself', () => {
     expect(await auto.rolesAway()).toEqual([]);
     expect(await auto.keysLost()).toBe(0);
   });
+
+  test('is told not to by its spec, which is saved without touching a node', async () => {
+    const spec = await stack.writeSpec({
+      name: 'auto',
+      nodeTimeoutMs: 1_000,
+      repair: 'manual',
+      repairQuietMs: 1_000,
+      placement: { basePort: 7100 },
+    });
+    const { number } = await stack.layout('auto');
+    const planned = await stack.redrover(['cluster', 'plan', '-f', spec]);
+    expect(planned.exitCode, planned.stderr).toBe(2);
+    expect(planned.stdout).toContain('Only the spec would change.');
+    const { stdout } = await succeed(stack, 'cluster', 'apply', '-f', spec, '--yes');
+    expect(stdout).toContain('The spec of auto is saved.');
+    expect((await succeed(stack, 'cluster', 'show', 'auto')).stdout).not.toContain('repair: auto');
+    expect((await stack.layout('auto')).number).toBe(number);
+    expect(await stack.redrover(['cluster', 'plan', '-f', spec])).toMatchObject({ exitCode: 0 });
+  });
 });

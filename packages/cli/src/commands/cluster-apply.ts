@@ -6,7 +6,13 @@ import { clusterSpecToProto, operationFromProto } from '@redrover/wire';
 import { ExitCode } from '../exit-code.ts';
 import type { Handler } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
-import { renderPlan, renderRefusal, toPlanView, toRefusalView } from '../render/plan-view.ts';
+import {
+  renderPlan,
+  renderRefusal,
+  savesSpec,
+  toPlanView,
+  toRefusalView,
+} from '../render/plan-view.ts';
 import type { PlanView, RefusalView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
 import { approvePlans, joinOperations, planOrJoin } from './approve-plans.ts';
@@ -30,7 +36,7 @@ export const planCluster: Handler = async (session, invocation) => {
     return ExitCode.failed;
   }
   output.result(plan, (view) => renderPlan(plan, view));
-  return plan.empty ? ExitCode.done : ExitCode.attention;
+  return plan.empty && !savesSpec(plan) ? ExitCode.done : ExitCode.attention;
 };
 
 export const applyCluster: Handler = async (session, invocation) => {
@@ -51,6 +57,7 @@ export const applyCluster: Handler = async (session, invocation) => {
     return ExitCode.failed;
   }
   output.note(renderPlan(plan, output.notes));
+  if (savesSpec(plan)) return saveSpec(session, spec, plan);
   if (plan.empty) {
     output.result({ empty: true }, () => `${spec.name} is as the spec says; nothing to do.`);
     return ExitCode.done;
@@ -62,14 +69,30 @@ export const applyCluster: Handler = async (session, invocation) => {
   });
 };
 
+/** What the controller may do has changed, and nothing of what nodes are. */
+async function saveSpec(session: Session, spec: ClusterSpec, plan: PlanView): Promise<ExitCode> {
+  const { output } = session;
+  if (!(await session.confirm(`Save this spec of ${spec.name}?`))) {
+    output.note('Nothing was changed.');
+    return ExitCode.failed;
+  }
+  await applySpec(session, spec, plan);
+  output.result({ empty: true, saved: true }, () => `The spec of ${spec.name} is saved.`);
+  return ExitCode.done;
+}
+
 /** Approves exactly the plan that was shown; a stale one is refused by the controller. */
 export async function startOperation(
-  { api }: Session,
+  session: Session,
   spec: ClusterSpec,
-  { fingerprint }: PlanView,
+  plan: PlanView,
 ): Promise<Operation> {
-  const answer = await api.clusters.applyCluster({ spec: clusterSpecToProto(spec), fingerprint });
-  return operationFromProto(present(answer.operation, 'operation'));
+  const { operation } = await applySpec(session, spec, plan);
+  return operationFromProto(present(operation, 'operation'));
+}
+
+async function applySpec({ api }: Session, spec: ClusterSpec, { fingerprint }: PlanView) {
+  return api.clusters.applyCluster({ spec: clusterSpecToProto(spec), fingerprint });
 }
 
 /** Errors: `failed-precondition` with the reasons, for callers that cannot show a refusal. */

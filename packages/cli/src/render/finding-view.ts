@@ -32,7 +32,8 @@ function renderGroup(group: readonly Finding[], style: Style): string[] {
     group.length === 1
       ? `${style.strong(first.subject)}: ${first.message} ${style.faint(`(${first.rule})`)}`
       : `${style.strong(first.rule)}: ${formatCount(group.length, 'finding')}`;
-  const details = group.length === 1 ? first.evidence : group.map(({ message }) => message);
+  const messages = new Set(group.map(({ message }) => message));
+  const details = group.length === 1 ? first.evidence : [...messages];
   return [
     `${severity} ${headline}`,
     ...shorten(details).map((line) => style.faint(`    ${line}`)),

@@ -88,14 +88,18 @@ function compareChanges(a: NodeChange, b: NodeChange): number {
   return compareText(a.shard, b.shard) || compareText(key(a), key(b));
 }
 
-export function renderNodeChanges(changes: readonly NodeChange[], view: View): string {
+export function renderNodeChanges(
+  changes: readonly NodeChange[],
+  view: View,
+  lastColumn = 'WILL BE',
+): string {
   const rows = changes.map((change) => [
     change.shard,
     (change.from ?? change.to)?.key ?? '',
     describeNow(change, view.style),
     describeNext(change, view.style),
   ]);
-  return view.table(['SHARD', 'NODE', 'NOW', 'WILL BE'], rows);
+  return view.table(['SHARD', 'NODE', 'NOW', lastColumn], rows);
 }
 
 function describeNow(change: NodeChange, style: Style): string {

@@ -48,6 +48,11 @@ export function toRefusalView({ reasons, alternatives }: RefusalMessage): Refusa
   };
 }
 
+/** Nothing is to be done on any host, and yet the spec differs: applying saves it. */
+export function savesSpec({ empty, findings }: PlanView): boolean {
+  return empty && findings.some(({ rule }) => rule === 'spec-saved-only');
+}
+
 export function countSteps({ rounds }: PlanView): number {
   return new Set(rounds.flat().map(stepKey)).size;
 }
@@ -73,7 +78,7 @@ export function renderPlan(plan: PlanView, view: View): string {
     ...(findings.length === 0
       ? []
       : [`${style.strong('Findings')}\n${renderFindings(findings, view)}`]),
-    empty ? 'Nothing would change.' : `${formatCount(countSteps(plan), 'step')} to do.`,
+    empty ? describeEmpty(plan) : `${formatCount(countSteps(plan), 'step')} to do.`,
   ];
   return sections.join('\n\n');
 }
@@ -89,6 +94,10 @@ export function renderRefusal(
     lines.push('', 'What would work:', ...alternatives.map((each) => `  - ${each}`));
   }
   return lines.join('\n');
+}
+
+function describeEmpty(plan: PlanView): string {
+  return savesSpec(plan) ? 'Only the spec would change.' : 'Nothing would change.';
 }
 
 function renderLayout(layout: Layout, view: View): string {

@@ -13,7 +13,7 @@ import {
 } from '../testing/examples.ts';
 import { explainAfterwards, explainNothingToDo, renderHostChange } from './host-change-view.ts';
 import { compareNodes } from './node-changes.ts';
-import { renderRefusal } from './plan-view.ts';
+import { renderPlan, renderRefusal } from './plan-view.ts';
 import { renderRepair } from './repair-view.ts';
 
 const layout = layoutOf(['h1:6379 s1 master', 'h2:6379 s1 replica']);
@@ -34,7 +34,7 @@ describe('a repair', () => {
       'shop: repair, towards layout 2, which is in force',
       '',
       'Not as the layout wants it',
-      'SHARD  NODE     NOW      WILL BE',
+      'SHARD  NODE     NOW      SHOULD BE',
       's1     h1:6379  replica  master',
       's1     h2:6379  master   replica',
       '',
@@ -62,6 +62,14 @@ describe('a repair', () => {
 test('a cluster that is as it shall be needs one line', () => {
   const plan = planOf(layout, { kind: 'repair', empty: true });
   expect(renderRepair({ ...plan, changes: [] }, view)).toBe('shop: there is nothing to repair.');
+});
+
+test('a plan that only saves the spec says so', () => {
+  const saved = finding({ rule: 'spec-saved-only', severity: 'info', subject: 'shop' });
+  expect(renderPlan(planOf(layout, { empty: true, findings: [saved] }), view)).toMatch(
+    /Only the spec would change\.$/,
+  );
+  expect(renderPlan(planOf(layout, { empty: true }), view)).toMatch(/Nothing would change\.$/);
 });
 
 describe('a change of a host', () => {

@@ -21,7 +21,7 @@ export function renderRepair(plan: RepairPlan, view: View): string {
       ];
   if (changes.length > 0) {
     const title = style.strong('Not as the layout wants it');
-    sections.push(`${title}\n${renderNodeChanges(changes, view)}`);
+    sections.push(`${title}\n${renderNodeChanges(changes, view, 'SHOULD BE')}`);
   }
   if (!empty) sections.push(`${style.strong('Steps')}\n${renderSteps(plan)}`);
   if (findings.length > 0) {
