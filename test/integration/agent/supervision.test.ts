@@ -1,12 +1,14 @@
 /** What the agent does about processes that die, its own included. */
 import { execa } from 'execa';
-import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { distDirectory } from '../../support/paths.ts';
 import { until } from '../../support/until.ts';
-import { AgentHarness } from './agent-harness.ts';
+import { runRedisCli } from '../../support/witness.ts';
+import { AgentHarness, PASSWORD } from './agent-harness.ts';
 
 let harness: AgentHarness;
 
@@ -171,6 +173,43 @@ describe('when a server dies', () => {
     const node = harness.key(7001);
     await harness.controller.step({ kind: 'startNode', host: 'h1', node });
     expect((await harness.inState(7001, 'running')).process.restarts).toBe(0);
+  });
+
+  test('one whose AOF is broken inside is a crash loop that says so, and is rarely tried', async () => {
+    const pid = await harness.run(harness.plan(7001));
+    const node = harness.key(7001);
+    const slots = [{ start: 0, end: 16_383 }];
+    const claim = { kind: 'claimSlots', host: 'h1', node, configEpoch: 1, slots } as const;
+    await harness.controller.step(claim);
+    await until('a write', async () => {
+      const { exitCode, text } = await runRedisCli(
+        ['-h', harness.address, '-p', '7001', 'set', 'key', 'x'.repeat(1_000)],
+        PASSWORD,
+      );
+      return exitCode === 0 && text.includes('OK');
+    });
+    process.kill(pid, 'SIGKILL');
+    await until('a restart', async () => (await harness.inState(7001, 'running')).process.restarts);
+    const again = await harness.inState(7001, 'running');
+    const parts = join(harness.root, '7001/appendonlydir');
+    const [name = ''] = (await readdir(parts)).filter((each) => each.endsWith('.incr.aof'));
+    const content = await readFile(join(parts, name));
+    // The length of an argument, in the middle of the file: a cut off end would be repaired.
+    content.write('!', content.indexOf('$1000'));
+    await writeFile(join(parts, name), content);
+    process.kill(again.process.pid ?? 0, 'SIGKILL');
+    const looping = await harness.inState(7001, 'crash-loop', 60_000);
+    expect(looping.process.reason).toMatch(/exit code 1: .*(Bad file format|append only file)/);
+    const tries = looping.process.restarts;
+    await delay(5_000);
+    expect((await harness.inState(7001, 'crash-loop')).process.restarts).toBe(tries);
+    // What is wrong with it can be read from afar.
+    const { result } = await harness.controller.send({
+      case: 'tailLog',
+      value: { node, lines: 20 },
+    });
+    const { result: log } = await result;
+    expect(JSON.stringify(log.value)).toContain('append only file');
   });
 
   test('one that hangs is unresponsive, and stopped by a signal when asked to', async () => {

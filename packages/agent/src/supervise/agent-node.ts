@@ -75,9 +75,10 @@ export class AgentNode {
     const kept = this.#kept;
     const isKept = kept?.aofWritten === aofWritten && saysTheSame(kept.redis, redis);
     const seen = isKept ? undefined : lastSeenOf(redis, aofWritten);
-    const done = await this.supervisor.noteAnswer(true, seen);
+    const { loading } = redis;
+    const done = await this.supervisor.noteAnswer(true, { seen, loading });
     // On a full disk it is tried again with the next observation.
-    if (done && !redis.loading) this.#kept = { redis, aofWritten };
+    if (done && !loading) this.#kept = { redis, aofWritten };
   }
 
   async #observeRedis(options: ObserveNodeOptions): Promise<RedisObservation | undefined> {

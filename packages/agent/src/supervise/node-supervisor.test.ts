@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { NodeRecords, type LastSeen, type NodeRecord } from '../nodes/node-record.ts';
 import { nodePaths } from '../nodes/paths.ts';
 import { NodeConnection } from '../redis/node-connection.ts';
+import { CRASH_WINDOW_MS } from './crash-policy.ts';
 import type { Launcher } from './launcher.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
 
@@ -27,6 +28,7 @@ beforeEach(async () => {
   wallMs = Date.now();
 });
 afterEach(async () => {
+  vi.useRealTimers();
   for (const child of children.splice(0)) child.kill('SIGKILL');
   await rm(root, { recursive: true });
 });
@@ -98,6 +100,37 @@ test('a clock that is set back does not keep a crashed node from its restart', a
   expect(node.describe().restarts).toBe(1);
 });
 
+describe('a server that dies again and again', () => {
+  /** Each time after more than the minute in which crashes count together. */
+  async function dieFiveTimes(node: NodeSupervisor, loading: boolean): Promise<string> {
+    vi.useFakeTimers({ toFake: ['performance'], now: performance.now() });
+    await node.start();
+    for (let death = 0; death < 5; death += 1) {
+      await node.noteAnswer(true, { loading });
+      vi.advanceTimersByTime(CRASH_WINDOW_MS + 1_000);
+      const child = children.at(-1) as ChildProcess;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      node.tick();
+      await node.queue.run(async () => {});
+      if (death === 4) break;
+      // Longer than any pause before the crash loop.
+      vi.advanceTimersByTime(10_000);
+      node.tick();
+      await node.queue.run(async () => {});
+    }
+    return node.describe().state;
+  }
+
+  test('while it loads is in a crash loop, however long each try takes', async () => {
+    expect(await dieFiveTimes(supervise(), true)).toBe('crash-loop');
+  });
+
+  test('after it has been up for a minute each time is not', async () => {
+    expect(await dieFiveTimes(supervise(), false)).toBe('backoff');
+  });
+});
+
 describe('while nothing can be written', () => {
   const seen: LastSeen = {
     nodeId: 'a',
@@ -117,10 +150,10 @@ describe('while nothing can be written', () => {
     const node = supervise();
     await node.start();
     await away();
-    expect(await node.noteAnswer(true, seen)).toBe(false);
+    expect(await node.noteAnswer(true, { seen })).toBe(false);
     expect(node.record.lastSeen).toEqual(seen);
     await back();
-    expect(await node.noteAnswer(true, seen)).toBe(true);
+    expect(await node.noteAnswer(true, { seen })).toBe(true);
     expect((await onDisk()).lastSeen).toEqual(seen);
   });
 
@@ -146,7 +179,7 @@ describe('while nothing can be written', () => {
     await newProcess(node, pid);
     expect(node.describe().state).toBe('starting');
     await back();
-    expect(await node.noteAnswer(true, seen)).toBe(true);
+    expect(await node.noteAnswer(true, { seen })).toBe(true);
     expect((await onDisk()).process?.pid).toBe(node.process?.pid);
   });
 });
@@ -156,7 +189,8 @@ test('what was seen of a node while it was being prepared is not forgotten', asy
   await node.start();
   const before = node.record;
   const seen = { nodeId: 'a', role: 'master', slots: [], configEpoch: 1 } as const;
-  await node.noteAnswer(true, { ...seen, aofWritten: true, replicas: [], peers: [] });
+  const whole = { ...seen, aofWritten: true, replicas: [], peers: [] };
+  await node.noteAnswer(true, { seen: whole });
   await node.replaceRecord({ ...before, layoutNumber: 2 });
   expect(node.record).toMatchObject({ layoutNumber: 2, lastSeen: { nodeId: 'a' } });
 });

@@ -24,7 +24,7 @@ import { describeExit } from './exit-reason.ts';
 import { KeptRecord } from './kept-record.ts';
 import type { ExitReport, Launcher } from './launcher.ts';
 import { findServer } from './find-server.ts';
-import { identify, isAlive } from './processes.ts';
+import { ageMsOf, identify, isAlive } from './processes.ts';
 import { stateOf, type Phase } from './phase.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { decideStart } from './stale-master.ts';
@@ -40,6 +40,14 @@ export interface SupervisorOptions {
   /** For what people read; waiting is measured by a clock that nobody can set. */
   readonly now: () => number;
   readonly log: Logger;
+}
+
+/** What of a node's answer matters here. */
+export interface Answer {
+  /** Undefined when it says nothing new, or cannot say what it is. */
+  readonly seen?: LastSeen | undefined;
+  /** It is reading its dataset, which may still end it. */
+  readonly loading?: boolean;
 }
 
 /** What `describe` says; becomes part of a `ProcessObservation`. */
@@ -67,6 +75,8 @@ export class NodeSupervisor {
   #exited: Promise<ExitReport> | undefined;
   #crashesMs: number[] = [];
   #restarts = 0;
+  /** By its last answer; of a process that just began, not known. */
+  #isLoading = false;
   #reason = '';
 
   constructor(
@@ -107,7 +117,8 @@ export class NodeSupervisor {
     const found = findServer(this.record, this.#paths, this.#options.now());
     if (found === undefined) return false;
     const { key, process: known } = this.record;
-    this.#phase = { kind: 'up', process: found, answering: 'not yet' };
+    const startTick = performance.now() - ageMsOf(found);
+    this.#phase = { kind: 'up', process: found, startTick, answering: 'not yet' };
     this.#exited = undefined;
     this.#connection.reachAt(found.reachedAt ?? this.#reachedAt());
     this.#options.log.info({ node: key, pid: found.pid }, 'took over a running node');
@@ -176,7 +187,8 @@ export class NodeSupervisor {
    * Whether the process answered; what it said is kept for the day when it cannot say it. False when
    * that could not be written down.
    */
-  async noteAnswer(answered: boolean, seen?: LastSeen): Promise<boolean> {
+  async noteAnswer(answered: boolean, { seen, loading = false }: Answer = {}): Promise<boolean> {
+    if (answered) this.#isLoading = loading;
     if (this.#phase.kind === 'up') {
       const wasAnswering = this.#phase.answering !== 'not yet';
       this.#phase.answering = answered ? 'yes' : wasAnswering ? 'no' : 'not yet';
@@ -280,7 +292,9 @@ export class NodeSupervisor {
       throw new RedroverError('unavailable', `${key} ended at once: ${this.#reason}`);
     }
     const identity = { ...found, reachedAt };
-    this.#phase = { kind: 'up', process: identity, answering: 'not yet' };
+    const startTick = performance.now();
+    this.#phase = { kind: 'up', process: identity, startTick, answering: 'not yet' };
+    this.#isLoading = false;
     this.#connection.reachAt(reachedAt);
     log.info({ node: key, pid: identity.pid }, 'started a node');
     // A server that runs is not given up because that cannot be written: it is found without.
@@ -291,6 +305,11 @@ export class NodeSupervisor {
     if (this.#lookAlive() || this.#phase.kind !== 'up') return;
     const { pid } = this.#phase.process;
     this.#connection.close();
+    if (this.#isLoading) {
+      // It has never been up: however long it takes to fail over a large dataset, it failed at once.
+      const inVainMs = performance.now() - this.#phase.startTick;
+      this.#crashesMs = this.#crashesMs.map((time) => time + inVainMs);
+    }
     this.#reason = await describeExit(await this.#exitReport(), this.#paths);
     this.#options.log.warn({ node: this.record.key, pid, reason: this.#reason }, 'a node ended');
     if (this.record.desired === 'run') this.#backOff();

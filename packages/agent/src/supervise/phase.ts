@@ -1,11 +1,16 @@
 /** Where a node's process is in its life, and what that is called for people. */
 import type { ProcessState } from '@redrover/core';
 import type { DesiredState, ProcessIdentity } from '../nodes/node-record.ts';
-import { ageMsOf } from './processes.ts';
 
 export type Phase =
   | { readonly kind: 'down' }
-  | { readonly kind: 'up'; readonly process: ProcessIdentity; answering: 'not yet' | 'yes' | 'no' }
+  | {
+      readonly kind: 'up';
+      readonly process: ProcessIdentity;
+      /** When the process began, by the monotonic clock. */
+      readonly startTick: number;
+      answering: 'not yet' | 'yes' | 'no';
+    }
   | { readonly kind: 'backoff'; readonly untilMs: number; readonly crashLoop: boolean }
   | { readonly kind: 'held'; readonly sinceMs: number; nextLookMs: number };
 
@@ -22,7 +27,8 @@ export function stateOf(phase: Phase, desired: DesiredState): ProcessState {
       return 'held';
     case 'up': {
       if (phase.answering === 'yes') return 'running';
-      const isNew = phase.answering === 'not yet' && ageMsOf(phase.process) < STARTING_MS;
+      const ageMs = performance.now() - phase.startTick;
+      const isNew = phase.answering === 'not yet' && ageMs < STARTING_MS;
       return isNew ? 'starting' : 'unresponsive';
     }
   }
