@@ -4,7 +4,14 @@ import { busPortOf } from '@redrover/core';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  createWriteStream,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inject } from 'vitest';
@@ -23,6 +30,8 @@ export interface HarnessOptions {
   readonly address?: string;
   /** Puts the root on a disk of this size, in a mount namespace of the agent's own; needs root. */
   readonly diskKib?: number;
+  /** Library that lets `setClock` move the agent's wall clock, and nobody else's. */
+  readonly faketime?: string;
 }
 
 export class AgentHarness {
@@ -33,11 +42,16 @@ export class AgentHarness {
   readonly root: string;
   readonly #scratch: Scratch;
   readonly #diskKib: number | undefined;
+  readonly #faketime: string | undefined;
   /** The mount namespace of an agent that has a disk of its own. */
   #mounts: string | undefined;
   #agent: ChildProcess | undefined;
 
-  private constructor(scratch: Scratch, { rootName = 'root', address, diskKib }: HarnessOptions) {
+  private constructor(
+    scratch: Scratch,
+    { rootName = 'root', address, diskKib, faketime }: HarnessOptions,
+  ) {
+    this.#faketime = faketime;
     this.#scratch = scratch;
     this.#diskKib = diskKib;
     this.root = join(scratch.path, rootName);
@@ -78,7 +92,8 @@ export class AgentHarness {
     const bundle = join(distDirectory, 'redrover-agent.mjs');
     const command = [process.execPath, bundle, ...args, ...session, ...token, ...cache];
     const [program = '', ...rest] = [...this.#ownDisk(), ...command];
-    const agent = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...this.#clock() };
+    const agent = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
     agent.stdout.pipe(output);
     agent.stderr.pipe(output);
     this.#agent = agent;
@@ -87,6 +102,26 @@ export class AgentHarness {
   /** A path below the root as the agent sees it, whose disk may be one of its own. */
   inside(path: string): string {
     return this.#diskKib === undefined ? path : join(`/proc/${this.agentPid}/root`, path);
+  }
+
+  /** By how many seconds the agent's wall clock is wrong from now on. */
+  setClock(seconds: number): void {
+    const file = join(this.#scratch.path, 'clock');
+    writeFileSync(`${file}.new`, `${seconds < 0 ? '' : '+'}${seconds}`);
+    // The library reads it at any moment, so it must never be empty.
+    renameSync(`${file}.new`, file);
+  }
+
+  #clock(): Record<string, string> {
+    if (this.#faketime === undefined) return {};
+    this.setClock(0);
+    return {
+      LD_PRELOAD: this.#faketime,
+      FAKETIME_TIMESTAMP_FILE: join(this.#scratch.path, 'clock'),
+      FAKETIME_NO_CACHE: '1',
+      // As when somebody sets the clock: only the wall clock moves.
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    };
   }
 
   /** What makes the disk before the agent takes the place of the shell; the builds are left out of it. */
