@@ -21,6 +21,7 @@ export {
   timestampToProto,
 } from './fields.ts';
 export * from './host.ts';
+export * from './host-change.ts';
 export * from './observation.ts';
 export * from './operation.ts';
 export * from './release.ts';

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import * as wire from './index.ts';
 import { optionalRoleFromProto } from './cluster.ts';
 import * as arbitrary from './testing/arbitraries.ts';
+import * as hostChangeArbitrary from './testing/host-change-arbitraries.ts';
 import { hostileMessage } from './testing/hostile-messages.ts';
 
 interface Mapping {
@@ -125,6 +126,18 @@ const mappings: readonly Mapping[] = [
   mapping(proto.NodePlanSchema, arbitrary.nodePlan, wire.nodePlanToProto, wire.nodePlanFromProto),
   mapping(proto.StepSchema, arbitrary.step, wire.stepToProto, wire.stepFromProto),
   mapping(proto.FenceSchema, arbitrary.fence, wire.fenceToProto, wire.fenceFromProto),
+  mapping(
+    proto.HostChangeSchema,
+    hostChangeArbitrary.hostChange,
+    wire.hostChangeToProto,
+    wire.hostChangeFromProto,
+  ),
+  mapping(
+    proto.DomainOutcomeSchema,
+    hostChangeArbitrary.domainOutcome,
+    wire.domainOutcomeToProto,
+    wire.domainOutcomeFromProto,
+  ),
   mapping(
     proto.CommandErrorSchema,
     arbitrary.error,

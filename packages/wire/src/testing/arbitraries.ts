@@ -3,40 +3,31 @@
  *
  * Each record is typed by the core type, so a field added there does not compile here until it is generated too.
  */
-import { RedroverError, SLOT_COUNT, nodeKey } from '@redrover/core';
+import { RedroverError, nodeKey } from '@redrover/core';
 import type * as core from '@redrover/core';
 import * as fc from 'fast-check';
 import { GRPC_STATUS_BY_CODE } from '../grpc/status.ts';
+import {
+  bool,
+  type Fields,
+  list,
+  maybe,
+  name,
+  port,
+  record,
+  sha256,
+  slot,
+  slotRange,
+  text,
+  texts,
+  timeMs,
+  uint32,
+  uint64,
+  viewPort,
+  word,
+} from './field-arbitraries.ts';
 
-type Fields<T> = { [Key in keyof T]-?: fc.Arbitrary<T[Key]> };
-
-function record<T>(fields: Fields<T>): fc.Arbitrary<T> {
-  return fc.record(fields);
-}
-
-const bool = fc.boolean();
-/** Well-formed, as UTF-8 has no half surrogate pairs. */
-const text = fc.string({ unit: 'grapheme', maxLength: 20 });
-const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
-const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,20}$/);
-const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
-const uint32 = fc.oneof(fc.constantFrom(0, 1, 0xffff_ffff), fc.nat(0xffff_ffff));
-const uint64 = fc.oneof(fc.constantFrom(0, Number.MAX_SAFE_INTEGER), fc.maxSafeNat());
-const timeMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 8_640_000_000_000_000 }));
-const port = fc.integer({ min: 1, max: 65_535 });
-const viewPort = fc.oneof(fc.constant(0), port);
-const slot = fc.integer({ min: 0, max: SLOT_COUNT - 1 });
-// protobuf-es reads a map into an object, where `__proto__` cannot be a key; no label or option has that name.
-const key = text.filter((name) => name !== '__proto__');
-const texts = fc.dictionary(key, text, { maxKeys: 4, noNullPrototype: true });
-
-function list<T>(items: fc.Arbitrary<T>, minLength = 0): fc.Arbitrary<T[]> {
-  return fc.array(items, { minLength, maxLength: 4 });
-}
-
-function maybe<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
-  return fc.option(value, { nil: undefined });
-}
+export { slotRange } from './field-arbitraries.ts';
 
 const errorCode = fc.constantFrom(...(Object.keys(GRPC_STATUS_BY_CODE) as core.ErrorCode[]));
 const nodeRole = fc.constantFrom<core.NodeRole[]>('master', 'replica');
@@ -108,10 +99,6 @@ export const build = record<core.Build>({
 
 export const installedBuild = record<core.InstalledBuild>({ id: name, release: name });
 export const sharedBuild = record<core.SharedBuild>({ id: name, release: name, platform: name });
-
-export const slotRange: fc.Arbitrary<core.SlotRange> = fc
-  .tuple(slot, slot)
-  .map(([a, b]) => ({ start: Math.min(a, b), end: Math.max(a, b) }));
 
 export const clusterSpec = record<core.ClusterSpec>({
   name: text,
