@@ -4,7 +4,7 @@
  *
  * Redis decides who is master; here is only read off what all of them say. Nothing is decided.
  */
-import type { LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
+import type { Layout, LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
 import type { NodeObservation, Observation } from '../../model/observation.ts';
 import { effectiveRoles, type EffectiveRole } from '../../placement/effective-roles.ts';
 import { containsSlots } from '../shards.ts';
@@ -41,7 +41,7 @@ export interface Fleet extends Situation {
   readonly roles: ReadonlyMap<NodeKey, EffectiveRole>;
   /** Nodes of earlier layouts that this one does not have, each once. */
   readonly former: readonly LayoutNode[];
-  /** Where nodes are, or were by an earlier layout: `address:port` to node. */
+  /** Where nodes are, those of earlier layouts included: `address:port` to node. */
   readonly byEndpoint: ReadonlyMap<string, LayoutNode>;
   /** Living nodes whose id no other living node knows: new, or strangers to their own cluster. */
   readonly strangers: ReadonlySet<LiveNode>;
@@ -70,7 +70,7 @@ export function assessFleet(given: PlanInput): Fleet {
     ...input,
     layout: given.layout,
     roles: effectiveRoles(given.layout),
-    byEndpoint: indexEndpoints(given),
+    byEndpoint: indexEndpoints(former, given.layout),
     strangers,
     settledViews,
     shards,
@@ -78,11 +78,9 @@ export function assessFleet(given: PlanInput): Fleet {
   };
 }
 
-/** Present places win over earlier ones; a node that only moved to another address has both. */
-function indexEndpoints({ layout, former }: PlanInput): Map<string, LayoutNode> {
-  const current = new Map(layout.nodes.map((node) => [node.key, node]));
-  const earlier = former.map((node) => [endpointOf(node), current.get(node.key) ?? node] as const);
-  return new Map([...earlier, ...layout.nodes.map((node) => [endpointOf(node), node] as const)]);
+/** Present places win over earlier ones. */
+function indexEndpoints(former: readonly LayoutNode[], { nodes }: Layout) {
+  return new Map([...former, ...nodes].map((node) => [endpointOf(node), node]));
 }
 
 export function endpointOf(node: { readonly address: string; readonly port: number }): string {

@@ -62,8 +62,10 @@ function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
   if (fleet.live.some((live) => live.self?.masterId === id)) return 'kept';
   const isFailed = entries.every(({ flags }) => flags.includes('fail') || flags.includes('noaddr'));
   const node = nodeAt(fleet, entries);
-  if (node === undefined) return judgeHomeless(fleet, entries);
-  if (fleet.liveByKey.has(node.key)) return 'gone';
+  if (node === undefined) {
+    return isLeftBehind(fleet, entries) && !mayReturn(fleet, entries) ? 'gone' : 'kept';
+  }
+  if (fleet.liveByKey.has(node.key)) return mayReturn(fleet, entries) ? 'kept' : 'gone';
   const seen = isOnline(fleet, node.host) ? seenNode(fleet, node.key) : undefined;
   if (seen === undefined) {
     if (!isFailed) return 'alive';
@@ -77,19 +79,29 @@ function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
 }
 
 /**
- * Redis drops the address of a node in whose place another one answers. Such an entry is of a node
- * that was made anew, if every node of the layout and of earlier ones is accounted for.
+ * An id at no address that any node has now: Redis drops the address of a node in whose place
+ * another one answers, and a node that was made anew on another address leaves the old one behind.
  */
-function judgeHomeless(fleet: Fleet, entries: readonly ViewNode[]): Fate {
-  if (!entries.every((entry) => entry.flags.includes('noaddr'))) return 'kept';
+function isLeftBehind(fleet: Fleet, entries: readonly ViewNode[]): boolean {
+  const ports = new Set(fleet.layout.nodes.map(({ port }) => port));
+  return entries.every(
+    ({ flags, port }) => flags.includes('noaddr') || (flags.includes('fail') && ports.has(port)),
+  );
+}
+
+/** Whether a node of the layout that does not answer, and is known nowhere else, may be this one. */
+function mayReturn(fleet: Fleet, entries: readonly ViewNode[]): boolean {
+  const ports = new Set(entries.map(({ port }) => port));
   const known = new Set(
     [...fleet.views.values()].flatMap((view) => [...view.nodes.values()].map(endpointOf)),
   );
-  const isAccountedFor = fleet.layout.nodes.every(
+  return fleet.layout.nodes.some(
     (node) =>
-      fleet.liveByKey.has(node.key) || known.has(endpointOf(node)) || hasNoIdentity(fleet, node),
+      (ports.has(node.port) || ports.has(0)) &&
+      !fleet.liveByKey.has(node.key) &&
+      !known.has(endpointOf(node)) &&
+      !hasNoIdentity(fleet, node),
   );
-  return isAccountedFor ? 'gone' : 'kept';
 }
 
 /** The node of the layout, or of an earlier one, whose endpoint the entries name. */

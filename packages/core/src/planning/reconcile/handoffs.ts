@@ -4,6 +4,7 @@
  */
 import { stepKey, type HandoffMasterStep } from '../../model/step.ts';
 import { trailOf, tryStep } from '../attempts.ts';
+import { isAttached } from '../replicas.ts';
 import type { LiveNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
 import { missingCalm } from './agreement.ts';
@@ -60,7 +61,12 @@ function wantHandoff(
   const mustLeave = !shallRun(fleet, owner.node) || needsReaddress(fleet, owner);
   if (isWanted && !mustLeave) return {};
   const followers = owned.members.filter(
-    (live) => live !== owner && shallRun(fleet, live.node) && !needsReaddress(fleet, live),
+    (live) =>
+      live !== owner &&
+      shallRun(fleet, live.node) &&
+      !needsReaddress(fleet, live) &&
+      // One that cannot be attached will not become one.
+      (isAttached(live, owner) || !fleet.isImpaired),
   );
   const home = followers.find((live) => fleet.roles.get(live.node.key) === 'master');
   const heir = home ?? (mustLeave ? chooseHeir(fleet, owner, followers) : undefined);

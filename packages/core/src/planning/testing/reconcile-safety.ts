@@ -170,7 +170,8 @@ function assertNotDeserted(
       other.self.masterId === deserted.redis.nodeId &&
       other.redis.masterLinkUp === true,
   );
-  if (deserted.speaks && isLaidOut && others.length === 0) {
+  const isOwner = ownerOfShard(beings, deserted.node.shard) === deserted;
+  if (isOwner && isLaidOut && others.length === 0) {
     throw new Error(`unsafe attachReplica ${being.node.key}: ${deserted.node.key} has no other`);
   }
 }
