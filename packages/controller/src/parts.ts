@@ -5,6 +5,7 @@ import { Agents } from './agents/agents.ts';
 import { BuildExchange } from './agents/build-exchange.ts';
 import { Hosts } from './agents/hosts.ts';
 import { Observations } from './agents/observations.ts';
+import { AutoRepair } from './clusters/auto-repair.ts';
 import { Clusters } from './clusters/clusters.ts';
 import { Examinations } from './clusters/examinations.ts';
 import { RepairBoard } from './clusters/repair-board.ts';
@@ -91,6 +92,7 @@ async function assembleWith(store: Store, opened: Opened): Promise<ControllerPar
   const clusters = new Clusters(context);
   const repairs = new RepairBoard();
   const examinations = new Examinations(context, repairs);
+  const autoRepair = new AutoRepair({ context, clusters, board: repairs, log });
   const metrics = new Metrics({ hosts, observations, agents, operations, examinations });
   return {
     log,
@@ -108,9 +110,11 @@ async function assembleWith(store: Store, opened: Opened): Promise<ControllerPar
     async start() {
       hosts.startSweeping();
       await operations.resumeAll();
+      autoRepair.start();
     },
     async stop() {
       hosts.stopSweeping();
+      await autoRepair.stop();
       await operations.stop();
       await agents.stop();
     },

@@ -3,7 +3,13 @@
  * shown. Hosts are modelled; that real clusters get through all of this is tested end to end.
  */
 import { parseSpec, type ClusterSpec, type Step } from '@redrover/core';
-import { HostChangeKind, OperationState, ProcessState, type Plan } from '@redrover/proto';
+import {
+  HostChangeKind,
+  OperationKind,
+  OperationState,
+  ProcessState,
+  type Plan,
+} from '@redrover/proto';
 import { clusterSpecToProto, layoutFromProto } from '@redrover/wire';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
@@ -447,6 +453,47 @@ test('whether to repair by itself is saved, and nothing is done for it', async (
   expect(spec).toMatchObject({ repairQuietMs: 9000 });
   expect(summary?.layoutNumber).toBe(1);
   expect((await api.operations.listOperations({ cluster: 'c1' })).operations).toHaveLength(1);
+});
+
+async function rulesOf(): Promise<string[]> {
+  const { findings } = await api.clusters.checkCluster({ cluster: 'c1' });
+  return findings.map(({ rule }) => rule);
+}
+
+test('a cluster that may repair itself waits for quiet, says so, and brings roles home', async () => {
+  await create(specOf({ repair: 'auto', repairQuietMs: 5000 }));
+  expect(await rulesOf()).not.toContain('repair-waiting');
+  const { to } = await failOver();
+  const begin = Date.now();
+  await until('it to be told', async () => (await rulesOf()).includes('repair-waiting'));
+  const repair = await until('the repair', async () => {
+    const { operations } = await api.operations.listOperations({ cluster: 'c1' });
+    return operations.find(({ automatic }) => automatic);
+  });
+  expect(repair).toMatchObject({ kind: OperationKind.REPAIR, layoutNumber: 1 });
+  expect(Date.now() - begin).toBeGreaterThan(4000);
+  await ended(repair.id);
+  expect(hosts.node(to).redis?.role).toBe('replica');
+  await until('nothing more to be said', async () => !(await rulesOf()).includes('repair-waiting'));
+  const { operations } = await api.operations.listOperations({ cluster: 'c1' });
+  expect(operations).toHaveLength(2);
+  const response = await fetch(`http://${controller.endpoints.http}/metrics`);
+  const metrics = await response.text();
+  expect(metrics).toMatch(
+    /redrover_operations_total\{cluster="c1",kind="repair",automatic="true",state="done"\} 1/,
+  );
+  expect(metrics).toMatch(/redrover_cluster_findings\{cluster="c1",severity="critical"\} 0/);
+});
+
+test('nothing is repaired without being asked while two hosts are in trouble', async () => {
+  await create(specOf({ repair: 'auto', repairQuietMs: 5000 }));
+  await hosts.setState('h1:6380', 'held');
+  await hosts.setState('h2:6380', 'held');
+  await until('it to be told', async () => (await rulesOf()).includes('repair-frozen'));
+  await hosts.setState('h1:6380', 'running');
+  await until('it to be over', async () => !(await rulesOf()).includes('repair-frozen'));
+  const { operations } = await api.operations.listOperations({ cluster: 'c1' });
+  expect(operations.filter(({ automatic }) => automatic)).toEqual([]);
 });
 
 test('an unfinished creation is neither repaired nor changed', async () => {

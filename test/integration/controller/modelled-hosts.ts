@@ -111,10 +111,10 @@ export class ModelledHosts {
   async setState(key: NodeKey, state: ProcessState): Promise<void> {
     const node = this.node(key);
     const process = { ...node.process, state };
-    const redis = state === 'running' ? node.redis : undefined;
+    // What it would say if it ran is kept in the model, and not told.
     this.#world = {
       ...this.#world,
-      nodes: { ...this.#world.nodes, [key]: { ...node, process, redis } },
+      nodes: { ...this.#world.nodes, [key]: { ...node, process } },
     };
     await this.beat();
   }
@@ -132,7 +132,7 @@ export class ModelledHosts {
     const now = Date.now();
     const nodes = Object.values(this.#world.nodes).filter((node) => node.host === host);
     const present = nodes.filter(({ process }) => process.state !== 'absent');
-    return present.map((node) => ({ ...node, observedAtMs: now }));
+    return present.map((node) => ({ ...asTold(node), observedAtMs: now }));
   }
 
   /** @returns false for what these hosts do not know how to do. */
@@ -162,7 +162,7 @@ export class ModelledHosts {
     const seen = this.#world.nodes[key];
     const port = Number(key.slice(key.lastIndexOf(':') + 1));
     const node = seen ?? absentNode({ key, host, port } as LayoutNode, 0);
-    return nodeObservationToProto({ ...node, observedAtMs: Date.now() }, FULL);
+    return nodeObservationToProto({ ...asTold(node), observedAtMs: Date.now() }, FULL);
   }
 
   #apply(step: Step): void {
@@ -171,6 +171,11 @@ export class ModelledHosts {
     // For a minute no gossip brings back an id that was forgotten.
     this.#world = step.kind === 'forgetNodes' ? world : settle(world);
   }
+}
+
+/** Only a running node answers. */
+function asTold(node: NodeObservation): NodeObservation {
+  return node.process.state === 'running' ? node : { ...node, redis: undefined };
 }
 
 const FULL = { view: 'full' } as const;

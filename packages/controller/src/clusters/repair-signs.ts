@@ -11,7 +11,7 @@ export interface RepairSigns {
   readonly observation: Observation;
 }
 
-export function maySignalRepair({ layout, former, observation }: RepairSigns): boolean {
+export function mayNeedRepair({ layout, former, observation }: RepairSigns): boolean {
   const roles = effectiveRoles(layout);
   const isOff = (node: LayoutNode): boolean => {
     // Of a host that is silent nothing can be repaired; its return is a change.
@@ -33,21 +33,23 @@ export function maySignalRepair({ layout, former, observation }: RepairSigns): b
 function hasLeftovers(
   { clusterId }: Layout,
   former: readonly LayoutNode[],
-  { nodes }: Observation,
+  { hosts, nodes }: Observation,
 ): boolean {
-  return former.some(({ key }) => {
+  return former.some(({ host, key }) => {
     const process = nodes[key]?.process;
-    return process?.marker?.clusterId === clusterId && process.state !== 'absent';
+    if (hosts[host]?.status !== 'online' || process?.state === 'absent') return false;
+    return process?.marker?.clusterId === clusterId;
   });
 }
 
 /** Views that differ, or that know more or fewer nodes than there are. */
-function hasStrangers({ nodes: wanted, drainedHosts }: Layout, { nodes }: Observation): boolean {
-  const drained = new Set(drainedHosts);
+function hasStrangers({ nodes: wanted }: Layout, { hosts, nodes }: Observation): boolean {
   const views = new Map<string, number>();
   for (const { key, host } of wanted) {
-    const view = nodes[key]?.redis?.view;
-    if (view !== undefined && !drained.has(host)) views.set(view.hash, view.nodes.length);
+    const { process, redis } = nodes[key] ?? {};
+    // What a node said last before it fell silent is of the past.
+    if (hosts[host]?.status !== 'online' || process?.state !== 'running') continue;
+    if (redis !== undefined) views.set(redis.view.hash, redis.view.nodes.length);
   }
   return views.size > 1 || [...views.values()].some((count) => count !== wanted.length);
 }

@@ -8,7 +8,7 @@ import {
   type Operation,
   type Release,
 } from '@redrover/core';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 
 import { insertOperation } from './operation-records.ts';
 import type { StoreDatabase, StoreTables } from './schema.ts';
@@ -56,6 +56,13 @@ export class ClusterRecords {
 
   async list(): Promise<ClusterRecord[]> {
     const rows = await this.#select().orderBy('cluster.name').execute();
+    return rows.map(toClusterRecord);
+  }
+
+  /** Those whose spec says `repair: auto`. */
+  async listSelfRepairing(): Promise<ClusterRecord[]> {
+    const isAuto = sql<boolean>`json_extract(cluster.spec_json, '$.repair') = 'auto'`;
+    const rows = await this.#select().where(isAuto).orderBy('cluster.name').execute();
     return rows.map(toClusterRecord);
   }
 

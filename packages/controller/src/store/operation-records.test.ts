@@ -264,18 +264,29 @@ test('former nodes are those of all earlier layouts that the current one lacks',
   expect(await store.clusters.listFormerNodes('id-1', 4)).toEqual(former);
 });
 
-test('automatic repairs are told from those that people began, and from older ones', async () => {
+test('the newest repairs of a cluster come first, and nothing else is among them', async () => {
   await createCluster();
   await endOf('op-1');
-  const made = [
-    { id: 'op-a', automatic: true, createdAtMs: 100 },
-    { id: 'op-b', automatic: true, createdAtMs: 300 },
-    { id: 'op-c', automatic: false, createdAtMs: 400 },
-  ];
-  for (const change of made) {
-    await store.operations.add(operationOf(change.id, { ...change, kind: 'repair' }), 'id-1');
-    await endOf(change.id);
+  for (const [at, id] of ['op-a', 'op-b', 'op-c'].entries()) {
+    const operation = operationOf(id, { kind: 'repair', createdAtMs: 100 * at, automatic: at > 1 });
+    await store.operations.add(operation, 'id-1');
+    await endOf(id);
   }
-  const repairs = await store.operations.listAutomaticRepairs('id-1', 200);
-  expect(repairs.map(({ id }) => id)).toEqual(['op-b']);
+  const repairs = await store.operations.listRepairs('id-1', 2);
+  expect(repairs.map(({ id, automatic }) => [id, automatic])).toEqual([
+    ['op-c', true],
+    ['op-b', false],
+  ]);
+  expect(await store.operations.listRepairs('id-2', 2)).toEqual([]);
+});
+
+test('clusters that repair themselves are found by their spec', async () => {
+  await createCluster();
+  expect(await store.clusters.listSelfRepairing()).toEqual([]);
+  const record = await store.clusters.find('c1');
+  if (record === undefined) throw new Error('no cluster');
+  const spec = { ...record.spec, repair: 'auto' as const };
+  const saved = { ...record, spec, operation: undefined, fromLayoutNumber: 1 };
+  await store.clusters.advance([saved], 200);
+  expect(await store.clusters.listSelfRepairing()).toMatchObject([{ name: 'c1', spec }]);
 });

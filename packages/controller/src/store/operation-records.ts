@@ -68,16 +68,15 @@ export class OperationRecords {
     return row !== undefined;
   }
 
-  /** The repairs of a cluster that Redrover began by itself since then; oldest first. */
-  async listAutomaticRepairs(clusterId: string, sinceMs: number): Promise<Operation[]> {
+  /** The newest repairs of a cluster, whoever began them, newest first. */
+  async listRepairs(clusterId: string, limit: number): Promise<Operation[]> {
     const rows = await this.#database
       .selectFrom('operation')
       .selectAll()
       .where('cluster_id', '=', clusterId)
       .where('kind', '=', 'repair')
-      .where('automatic', '=', 1)
-      .where('created_at_ms', '>=', sinceMs)
-      .orderBy('created_at_ms')
+      .orderBy('created_at_ms', 'desc')
+      .limit(limit)
       .execute();
     return rows.map((row) => toOperationRecord(row).operation);
   }
