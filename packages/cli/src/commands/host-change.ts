@@ -1,9 +1,8 @@
 /** `redrover host drain`, `undrain`, `replace`, `readdress`: one plan for each cluster on the host. */
 import { describeHostChange } from '@redrover/core';
-import type { HostChange, HostChangeKind, Operation } from '@redrover/core';
-import { HostChangeKind as KindMessage } from '@redrover/proto';
+import type { HostChange, Operation } from '@redrover/core';
 import type { HostChangePlans } from '@redrover/proto';
-import { operationFromProto } from '@redrover/wire';
+import { hostChangeToProto, operationFromProto } from '@redrover/wire';
 import type { Command } from 'commander';
 
 import { ExitCode } from '../exit-code.ts';
@@ -198,19 +197,6 @@ async function applyChange({ api }: Session, change: HostChange, plans: readonly
     fingerprints: plans.map(({ fingerprint }) => fingerprint),
   });
   return operations.map((each) => operationFromProto(each));
-}
-
-const KINDS: Readonly<Record<HostChangeKind, KindMessage>> = {
-  drain: KindMessage.DRAIN,
-  drainMove: KindMessage.DRAIN_MOVE,
-  undrain: KindMessage.UNDRAIN,
-  replace: KindMessage.REPLACE,
-  readdress: KindMessage.READDRESS,
-};
-
-function hostChangeToProto(change: HostChange) {
-  const successor = change.kind === 'replace' ? change.with : '';
-  return { kind: KINDS[change.kind], host: change.host, with: successor };
 }
 
 function capitalize(text: string): string {

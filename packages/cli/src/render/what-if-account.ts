@@ -104,5 +104,7 @@ function describeNext(outcome: OutcomeView, { style }: View): string {
   const carries = `${worst.host} may have ${formatCount(worst.masters, 'master')}`;
   return worst.quorumKept
     ? `${carries}; losing it as well would ${style.good('leave a majority')}.`
-    : `${carries}; losing it next would ${style.caution('take the majority')}. Repair before that.`;
+    : `${carries}; losing it next, before ${nameOf(outcome)} is back and roles are home, would ` +
+        style.caution('take the majority') +
+        '.';
 }

@@ -1,10 +1,13 @@
 /** What a loss would cost, for scripts, and the table of all hosts and zones. One loss in words is elsewhere. */
 import { SLOT_COUNT, countSlots, formatRanges } from '@redrover/core';
-import type { DomainOutcome } from '@redrover/proto';
+import type { DomainOutcome } from '@redrover/core';
+import type { DomainOutcome as OutcomeMessage } from '@redrover/proto';
+import { domainOutcomeFromProto } from '@redrover/wire';
 
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
+import { formatBytes } from '../output/units.ts';
+import { wrapText } from '../output/wrap.ts';
 import { compareText } from './plan-view.ts';
 
 /** What `cluster what-if` gives as JSON for each host or zone. */
@@ -29,7 +32,7 @@ export interface OutcomeView {
   readonly worstHostAfter: WorstHost | null;
 }
 
-interface BusiestHost {
+export interface BusiestHost {
   readonly host: string;
   readonly usedBytes: number;
   /** Null where the host has not told it. */
@@ -43,34 +46,32 @@ interface WorstHost {
   readonly quorumKept: boolean;
 }
 
-export function toOutcomeView(outcome: DomainOutcome): OutcomeView {
-  const ranges = outcome.lostSlots.map(({ start, end }) => ({ start, end }));
+export function toOutcomeView(message: OutcomeMessage): OutcomeView {
+  const outcome = domainOutcomeFromProto(message);
+  const { kind, domain, lostSlots, lostShards, quorumKept } = outcome;
   return {
-    kind: outcome.kind === 'zone' ? 'zone' : 'host',
-    domain: outcome.domain,
-    survived: ranges.length === 0 && outcome.lostShards.length === 0 && outcome.quorumKept,
-    mastersThere: [...outcome.mastersThere],
-    lostSlots: formatRanges(ranges).split(' ').filter(Boolean),
-    lostSlotCount: countSlots(ranges),
-    lostShards: [...outcome.lostShards],
-    failovers: [...outcome.failovers],
+    kind,
+    domain,
+    survived: lostSlots.length === 0 && lostShards.length === 0 && quorumKept,
+    mastersThere: outcome.mastersThere.toSorted(compareText),
+    lostSlots: formatRanges(lostSlots).split(' ').filter(Boolean),
+    lostSlotCount: countSlots(lostSlots),
+    lostShards,
+    failovers: outcome.failovers,
     mastersLeft: outcome.mastersLeft,
     mastersNeeded: outcome.mastersNeeded,
-    quorumKept: outcome.quorumKept,
-    replicasLeft: { ...outcome.replicasLeft },
+    quorumKept,
+    replicasLeft: outcome.replicasLeft,
     busiestHost: toBusiestHost(outcome),
     worstHostAfter: toWorstHost(outcome),
   };
 }
 
 function toBusiestHost(outcome: DomainOutcome): BusiestHost | null {
-  if (outcome.busiestHost === '') return null;
-  const memoryBytes = Number(outcome.busiestHostMemoryBytes);
-  return {
-    host: outcome.busiestHost,
-    usedBytes: Number(outcome.busiestHostUsedBytes),
-    memoryBytes: memoryBytes === 0 ? null : memoryBytes,
-  };
+  const { busiestHost: host, busiestHostUsedBytes: usedBytes } = outcome;
+  if (host === '') return null;
+  const memoryBytes = outcome.busiestHostMemoryBytes;
+  return { host, usedBytes, memoryBytes: memoryBytes === 0 ? null : memoryBytes };
 }
 
 function toWorstHost(outcome: DomainOutcome): WorstHost | null {
@@ -80,54 +81,63 @@ function toWorstHost(outcome: DomainOutcome): WorstHost | null {
   return { host, masters, quorumKept: mastersThen - masters >= outcome.mastersNeeded };
 }
 
+const LEGEND =
+  'If it died now. MAJORITY: masters left / needed. REPLICAS: left in sync, of the shards that are ' +
+  'worst off. MEMORY: of the fullest host then. AND THEN: the host that may have most masters ' +
+  'after the failovers, and whether it may go as well.';
+
 /** Hosts, then zones. */
 export function renderOutcomes(outcomes: readonly OutcomeView[], view: View): string {
   const kinds = Map.groupBy(outcomes, ({ kind }) => kind);
-  return (['host', 'zone'] as const)
-    .flatMap((kind) => {
-      const ofKind = kinds.get(kind)?.toSorted((a, b) => compareText(a.domain, b.domain));
-      return ofKind === undefined ? [] : [renderTable(kind, ofKind, view)];
-    })
-    .join('\n\n');
+  const tables = (['host', 'zone'] as const).flatMap((kind) => {
+    const ofKind = kinds.get(kind)?.toSorted((a, b) => compareText(a.domain, b.domain));
+    return ofKind === undefined ? [] : [renderTable(kind, ofKind, view)];
+  });
+  if (tables.length === 0) return 'Every host of the cluster is lost already.';
+  return [...tables, view.style.faint(wrapText(LEGEND, { width: view.width }))].join('\n\n');
 }
 
 function renderTable(kind: string, outcomes: readonly OutcomeView[], view: View): string {
   const { style } = view;
-  const rows = outcomes.map((outcome) => [
-    outcome.domain,
-    outcome.mastersThere.join(', ') || 'none',
-    outcome.lostSlotCount === 0 ? style.good('none') : style.bad(describeLostSlots(outcome)),
-    paintQuorum(outcome, style),
-    outcome.failovers.join(', ') || 'none',
-    describeReplicas(outcome.replicasLeft),
+  const rows = outcomes.map((outcome) => {
     // Without a majority nothing follows: it ends there.
-    outcome.quorumKept ? describeMemory(outcome.busiestHost) : '',
-    outcome.quorumKept ? describeNext(outcome.worstHostAfter, style) : '',
-  ]);
+    const { busiestHost, worstHostAfter } = outcome.quorumKept ? outcome : STOPPED;
+    return [
+      outcome.domain,
+      outcome.mastersThere.join(', ') || 'none',
+      outcome.lostSlotCount === 0 ? style.good('kept') : describeLostSlots(outcome, style),
+      paintMajority(outcome, style),
+      outcome.failovers.join(', ') || 'none',
+      describeReplicas(outcome.replicasLeft),
+      busiestHost === null ? '' : `${busiestHost.host} ${describeShare(busiestHost)}`,
+      describeNext(worstHostAfter, style),
+    ];
+  });
   const columns = [
-    `${kind.toUpperCase()} LOST`,
+    kind.toUpperCase(),
     'MASTERS',
-    'SLOTS LOST',
-    'QUORUM',
+    'SLOTS',
+    'MAJORITY',
     'FAILOVERS',
-    'REPLICAS LEFT',
-    'MEMORY THEN',
-    'AND THEN?',
+    'REPLICAS',
+    'MEMORY',
+    'AND THEN',
   ];
   return view.table(columns, rows);
 }
 
-function describeLostSlots({ lostSlotCount, lostShards }: OutcomeView): string {
-  return `${lostSlotCount} (${lostShards.join(', ')})`;
+const STOPPED = { busiestHost: null, worstHostAfter: null };
+
+function describeLostSlots({ lostSlotCount, lostShards }: OutcomeView, style: Style): string {
+  return `${style.bad('lost')} ${lostSlotCount} (${lostShards.join(', ')})`;
 }
 
-function paintQuorum({ quorumKept, mastersLeft, mastersNeeded }: OutcomeView, style: Style) {
-  return quorumKept
-    ? `${style.good('kept')}: ${mastersLeft} left, needs ${mastersNeeded}`
-    : `${style.bad('lost')}: ${mastersLeft} left, needs ${mastersNeeded}`;
+function paintMajority({ quorumKept, mastersLeft, mastersNeeded }: OutcomeView, style: Style) {
+  const count = `${mastersLeft}/${mastersNeeded}`;
+  return quorumKept ? `${style.good('kept')} ${count}` : `${style.bad('lost')} ${count}`;
 }
 
-/** The shards that are worst off: `none for s1, s2`, `at least 1`. */
+/** The shards that are worst off: `none of s1, s2`, `1 of each`. */
 export function describeReplicas(replicasLeft: OutcomeView['replicasLeft']): string {
   const counts = Object.values(replicasLeft);
   if (counts.length === 0) return '';
@@ -135,26 +145,30 @@ export function describeReplicas(replicasLeft: OutcomeView['replicasLeft']): str
   const shards = Object.keys(replicasLeft)
     .filter((shard) => replicasLeft[shard] === least)
     .toSorted(compareText);
-  if (shards.length === counts.length) return `${least === 0 ? 'none' : least} for each shard`;
-  return `${least === 0 ? 'none' : least} for ${shards.join(', ')}`;
+  const which = shards.length === counts.length ? 'each' : shards.join(', ');
+  return `${least === 0 ? 'none' : least} of ${which}`;
 }
 
-export function describeMemory(busiest: BusiestHost | null): string {
-  if (busiest === null) return '';
-  const { host, usedBytes, memoryBytes } = busiest;
+/** As short as a table wants it; the whole is in `describeMemory`. */
+function describeShare({ usedBytes, memoryBytes }: BusiestHost): string {
+  return memoryBytes === null ? formatBytes(usedBytes) : formatPercent(usedBytes / memoryBytes);
+}
+
+/** `h2: 300 MiB of 4 GiB (7 %)` */
+export function describeMemory({ host, usedBytes, memoryBytes }: BusiestHost): string {
   const used = `${host}: ${formatBytes(usedBytes)}`;
   if (memoryBytes === null) return used;
-  const percent = (100 * usedBytes) / memoryBytes;
-  const share = percent < 1 ? 'under 1' : percent.toFixed(0);
-  return `${used} of ${formatBytes(memoryBytes)} (${share} %)`;
+  return `${used} of ${formatBytes(memoryBytes)} (${formatPercent(usedBytes / memoryBytes)})`;
+}
+
+function formatPercent(share: number): string {
+  return share > 0 && share < 0.01 ? '<1 %' : `${Math.round(100 * share)} %`;
 }
 
 function describeNext(worst: WorstHost | null, style: Style): string {
   if (worst === null) return '';
-  const carries = `${worst.host} may have ${formatCount(worst.masters, 'master')}`;
-  return worst.quorumKept
-    ? `${carries}; ${style.good('may go too')}`
-    : `${carries}; ${style.caution('must not go')}`;
+  const verdict = worst.quorumKept ? style.good('may go') : style.caution('must stay');
+  return `${worst.host} has ${worst.masters}, ${verdict}`;
 }
 
 /** `5461 of 16384 slots (0-5460)` */
