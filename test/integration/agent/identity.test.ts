@@ -200,6 +200,25 @@ describe('a node whose directory was deleted', () => {
     expect(anew.redis?.keys).toBe(0);
   });
 
+  test('or emptied is removed and made anew, also when its server has written there since', async () => {
+    await createCluster(harness, PORTS);
+    await noted();
+    for (const name of await readdir(directory(7004))) {
+      await rm(join(directory(7004), name), { recursive: true });
+    }
+    // A server opens its log for each line.
+    await writeFile(join(directory(7004), 'redis.log'), 'a line');
+    harness.signal(7004, 'SIGKILL');
+    const { process } = await harness.inState(7004, 'held');
+    expect(process).toMatchObject({ identityLost: true, hasData: false, marker: undefined });
+    const remove = { kind: 'removeNode', host: 'h1', node: harness.key(7004) } as const;
+    await stop(7004);
+    const { message } = await harness.controller.step({ ...remove, purge: true });
+    expect(message).toMatch(/^kept as /);
+    await harness.run(harness.plan(7004));
+    expect((await seen(7004)).process.state).toBe('running');
+  });
+
   test('at boot is absent as well, and waits for its start once it is prepared', async () => {
     await createCluster(harness, PORTS);
     await noted();

@@ -10,7 +10,7 @@ export interface RemoveRequest {
   readonly paths: AgentPaths;
   readonly port: number;
   readonly cluster: string;
-  /** Only a directory that carries this id is touched. */
+  /** A directory that carries another id is not touched. */
   readonly clusterId: string;
   readonly purge: boolean;
   readonly now: number;
@@ -19,30 +19,42 @@ export interface RemoveRequest {
 /** Begins the name of what is to be deleted; the name of a cluster does not begin with a dot. */
 const PURGED = '.purged-';
 
-/** Where the directory is now; undefined when it was deleted, or there was none. */
-export async function removeNodeDirectory(request: RemoveRequest): Promise<string | undefined> {
+export type Removal =
+  | { readonly kind: 'kept'; readonly path: string }
+  | { readonly kind: 'deleted' }
+  /** There was none, or an empty one. */
+  | { readonly kind: 'none' };
+
+/**
+ * The caller's record says that the directory is the node's. One that has lost its marker all the same
+ * is never deleted, only moved.
+ *
+ * @throws RedroverError `failed-precondition` for the directory of another cluster.
+ */
+export async function removeNodeDirectory(request: RemoveRequest): Promise<Removal> {
   const { paths, port, clusterId, purge } = request;
   const { directory } = nodePaths(paths.root, port);
   if (purge) await finishPurge(request);
-  const { exists, marker } = await inspectDirectory(nodePaths(paths.root, port));
-  if (!exists) return undefined;
-  if (marker?.clusterId !== clusterId) {
+  const { exists, marker, names } = await inspectDirectory(nodePaths(paths.root, port));
+  if (!exists) return { kind: 'none' };
+  if (marker !== undefined && marker.clusterId !== clusterId) {
     throw new RedroverError(
       'failed-precondition',
-      `${directory} is not removed: it carries ${marker === undefined ? 'no marker' : 'the marker of ' + marker.cluster}, ` +
-        `not that of cluster ${clusterId}`,
+      `${directory} is not removed: it carries the marker of ${marker.cluster}, not that of cluster ` +
+        clusterId,
     );
   }
-  const target = trashName(request);
+  const isOurs = marker !== undefined || names.length === 0;
+  const target = trashName({ ...request, purge: purge && isOurs });
   try {
     await ensureDirectory(paths.trash, { mode: 0o700 });
     // Deleting goes through the trash too: a rename is done or not, a deletion may be half done.
     await rename(directory, target);
     await syncDirectory(paths.root);
     await syncDirectory(paths.trash);
-    if (!purge) return target;
+    if (names.length > 0 && !(purge && isOurs)) return { kind: 'kept', path: target };
     await rm(target, { recursive: true, force: true });
-    return undefined;
+    return names.length === 0 ? { kind: 'none' } : { kind: 'deleted' };
   } catch (thrown) {
     throw fileError(thrown, `removing ${directory}`);
   }

@@ -1,6 +1,6 @@
 /** `removeNode`: the directory of a stopped node goes to the trash folder, or for good. */
 import { RedroverError, type RemoveNodeStep } from '@redrover/core';
-import { removeNodeDirectory } from '../nodes/remove-node.ts';
+import { removeNodeDirectory, type Removal } from '../nodes/remove-node.ts';
 import type { HostContext, StepEffect, StepRun } from './step-context.ts';
 
 export async function removeNode(
@@ -16,7 +16,7 @@ export async function removeNode(
   }
   const { port, clusterId, cluster } = node.record;
   if (purge) onLine(`deleting ${node.paths.directory}`);
-  const kept = await removeNodeDirectory({
+  const removal = await removeNodeDirectory({
     paths,
     port,
     cluster,
@@ -26,5 +26,16 @@ export async function removeNode(
   });
   await nodes.forget(key);
   await fences.forgetNode(cluster, key);
-  return { touched: [key], message: kept === undefined ? 'deleted' : `kept as ${kept}` };
+  return { touched: [key], message: describe(removal) };
+}
+
+function describe(removal: Removal): string {
+  switch (removal.kind) {
+    case 'kept':
+      return `kept as ${removal.path}`;
+    case 'deleted':
+      return 'deleted';
+    case 'none':
+      return 'its directory was gone already';
+  }
 }
