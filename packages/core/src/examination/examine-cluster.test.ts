@@ -392,6 +392,21 @@ describe('placement by actual roles', () => {
     expect(findings[0]?.severity).toBe('warning');
   });
 
+  it('counts masters that are dead already as votes that are missing', () => {
+    const six = runningCluster(layoutOf({ hosts: 3, shards: 6, replicas: 1 }));
+    expect(rulesOf(six)).toEqual([]);
+    const dead = six.layout.nodes
+      .filter(({ shard }) => shard === 's1')
+      .reduce((input, { key }) => withProcess(input, key, { state: 'stopped' }), six);
+    // 5 of 6 masters live; without a host that has 2 of them, 3 are left, and 4 are needed.
+    const risks = examine(dead).filter(({ rule }) => rule === 'host-loss-loses-quorum');
+    expect(risks.length).toBeGreaterThan(0);
+    for (const { evidence } of risks) {
+      expect(evidence).toContain('masters left without it: 3');
+      expect(evidence).toContain('masters needed for a majority: 4 of 6');
+    }
+  });
+
   it('only tells what the layout itself accepted', () => {
     const weak = layoutOf({ hosts: 1, shards: 3, replicas: 1 });
     const trial = runningCluster({ ...weak, allowSameHost: true, allowWeakQuorum: true });

@@ -5,9 +5,9 @@
  * go down together. What the layout itself accepts is told as information.
  */
 import type { Finding, Severity } from '../model/finding.ts';
+import type { Layout } from '../model/layout.ts';
 import {
   findSharedDomains,
-  maxMastersPerDomain,
   whatIfDomainLost,
   type DomainLoss,
   type PlacedMember,
@@ -53,7 +53,7 @@ export function findDomainRisks(picture: Picture): Finding[] {
     const planned = membersPlanned(picture, domains);
     return [...new Set(now.map((member) => member.domain))].flatMap((domain) =>
       judgeLoss(
-        { domains, members: now, cluster: picture.layout.cluster },
+        { domains, members: now, layout: picture.layout },
         whatIfDomainLost(now, domain),
         whatIfDomainLost(planned, domain),
       ),
@@ -88,12 +88,11 @@ export function findRoleDrift(picture: Picture): Finding[] {
 interface JudgedDomains {
   readonly domains: Domains;
   readonly members: readonly PlacedMember[];
-  /** Its name, for the remedy. */
-  readonly cluster: string;
+  readonly layout: Layout;
 }
 
 function judgeLoss(
-  { domains, members, cluster }: JudgedDomains,
+  { domains, members, layout: { cluster, shards } }: JudgedDomains,
   now: DomainLoss,
   planned: DomainLoss,
 ): Finding[] {
@@ -117,14 +116,18 @@ function judgeLoss(
         'a layout with more.',
     });
   }
-  if (domains.keepQuorum && !now.quorumKept) {
-    const limit = maxMastersPerDomain(masters.length + now.mastersLeft);
+  // Masters that are dead already still count: the majority is of all that own slots.
+  const mastersNeeded = Math.floor(shards.length / 2) + 1;
+  if (domains.keepQuorum && now.mastersLeft < mastersNeeded) {
     findings.push({
       rule: `${domains.kind}-loss-loses-quorum`,
       severity: severityOf(!planned.quorumKept),
       subject: now.domain,
       message: `If ${where} dies now, no majority of masters is left, and no failover happens.`,
-      evidence: [...evidence, `at most ${limit} of the masters may be there`],
+      evidence: [
+        ...evidence,
+        `masters needed for a majority: ${mastersNeeded} of ${shards.length}`,
+      ],
       remedy: `Bring roles home: redrover cluster repair ${cluster}`,
     });
   }
