@@ -6,6 +6,7 @@ import { TestStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
 interface OutcomeJson {
+  readonly kind: string;
   readonly domain: string;
   readonly survived: boolean;
   readonly quorumKept: boolean;
@@ -17,7 +18,7 @@ let stack: TestStack;
 let shop: MaintainedCluster;
 
 beforeAll(async () => {
-  stack = await TestStack.start();
+  stack = await TestStack.start({ zones: ['a', 'b', 'c'] });
   shop = await MaintainedCluster.create(stack, { name: 'shop' });
 });
 
@@ -31,13 +32,24 @@ async function whatIf(...scope: readonly string[]): Promise<readonly OutcomeJson
 describe('what a loss would cost', () => {
   test('of a cluster as it was laid out, each single host may go', async () => {
     const { stdout } = await succeed(stack, 'cluster', 'what-if', 'shop');
-    for (const host of stack.hostNames) expect(stdout).toMatch(new RegExp(`^${host} `, 'm'));
+    for (const name of [...stack.hostNames, 'a', 'b', 'c']) {
+      expect(stdout).toMatch(new RegExp(`^${name} `, 'm'));
+    }
     const outcomes = await whatIf();
-    expect(outcomes.map(({ domain }) => domain).toSorted()).toEqual(stack.hostNames);
+    const domains = outcomes.map(({ kind, domain }) => `${kind} ${domain}`);
+    expect(domains.toSorted()).toEqual([
+      ...stack.hostNames.map((name) => `host ${name}`),
+      ...['a', 'b', 'c'].map((name) => `zone ${name}`),
+    ]);
     for (const { survived, mastersThere } of outcomes) {
       expect(survived).toBe(true);
       expect(mastersThere).toHaveLength(1);
     }
+  });
+
+  test('of one zone is told in words', async () => {
+    const { stdout } = await succeed(stack, 'cluster', 'what-if', 'shop', '--zone', 'b');
+    expect(stdout).toContain('shop survives the loss of zone b.');
   });
 
   test('of one host is told in words', async () => {
@@ -67,8 +79,9 @@ describe('roles that drifted', () => {
     expect(stdout).toMatch(/master\*/);
     expect(stdout).toContain('redrover cluster repair shop');
     expect(await stack.redrover(['cluster', 'what-if', 'shop'])).toMatchObject({ exitCode: 2 });
-    const fatal = (await whatIf()).filter(({ survived }) => !survived);
-    expect(fatal).toMatchObject([{ quorumKept: false }]);
+    const lost = (await whatIf()).filter(({ survived }) => !survived);
+    const fatal = lost.filter(({ kind }) => kind === 'host');
+    expect(lost).toMatchObject([{ quorumKept: false }, { kind: 'zone', quorumKept: false }]);
     expect(fatal[0]?.mastersThere).toHaveLength(2);
     const scope = ['--host', fatal[0]?.domain ?? ''];
     const words = await stack.redrover(['cluster', 'what-if', 'shop', ...scope]);

@@ -19,6 +19,8 @@ import type { Scratch } from './scratch.ts';
 export interface TestStackOptions {
   /** Default 3, named h1, h2, … */
   readonly hosts?: number;
+  /** The zone of each host, by order; default: hosts have no such label. */
+  readonly zones?: readonly string[];
   /** Whether the controller knows the release that was built for the tests. Default true. */
   readonly withRelease?: boolean;
 }
@@ -62,6 +64,7 @@ export class TestStack {
     const hosts = Array.from({ length: options.hosts ?? 3 }, (_, index) => ({
       name: `h${index + 1}`,
       address: `${network}.${index + 11}`,
+      labels: zoneLabel(options.zones?.[index]),
     }));
     const stack = new LocalStack({
       directory: scratch.path,
@@ -168,4 +171,8 @@ export class TestStack {
   logOf(program: string): string {
     return readFileSync(this.stack.paths.log(program), 'utf8');
   }
+}
+
+function zoneLabel(zone: string | undefined): Readonly<Record<string, string>> {
+  return zone === undefined ? {} : { zone };
 }

@@ -65,7 +65,7 @@ describe('the table', () => {
   test('it fits the width that there is', () => {
     const text = renderOutcomes([outcome(), outcome(fatal)].map(toOutcomeView), view);
     expect(Math.max(...lines(text).map((line) => line.length))).toBeLessThanOrEqual(view.width);
-    expect(text).toMatch(/^h2 +h2:6379, +lost 5461 +lost 1\/2 +none +none of s1/m);
+    expect(text).toMatch(/^h2 +h2:6379, +lost 5461 \(s1\) +lost 1\/2 +none +none of s1, s3$/m);
   });
 });
 
