@@ -140,7 +140,7 @@ describe('a host', () => {
     expect(remedyOf('suspect')).not.toContain('replace');
   });
 
-  it('is one of most that are silent: then the controller is cut off, and repairs are frozen', () => {
+  it('is one of most that are silent: then it is the controller that is cut off', () => {
     const finding = findingOf(
       input(layout, { hosts: hostsOf(layout, { h1: 'lost', h3: 'suspect' }) }),
       'controller-cut-off',

@@ -80,8 +80,8 @@ export function findOwnIsolation({ layout, hosts }: Picture): Finding[] {
       severity: 'critical',
       subject: layout.cluster,
       message:
-        `${silent.length} of ${hosts.length} hosts are silent at once: it is rather the controller ` +
-        'that is cut off. Repairs are frozen until most agents are back.',
+        `${silent.length} of ${hosts.length} hosts are silent at once: it is rather the ` +
+        'controller that is cut off. Repairs are frozen until most agents are back.',
       evidence: limitLines(silent.map(({ name, status }) => `${name} is ${status}`)),
       remedy:
         'See whether the controller reaches these hosts and they reach it; what is said of their ' +

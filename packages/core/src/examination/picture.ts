@@ -18,11 +18,13 @@ export interface ExaminationInput {
   readonly layout: Layout;
   readonly observation: Observation;
   /**
-   * All known hosts, of whatever cluster: for their labels (zones), their addresses, and whether most
-   * of them are silent. A host that is missing here counts as one without labels.
+   * All known hosts, of whatever cluster: for their labels (zones), their addresses, and whether
+   * most of them are silent. A host that is missing here counts as one without labels.
    */
   readonly hosts: readonly Host[];
-  /** Nodes of earlier layouts that this one does not have, to be found in the observation as well. */
+  /**
+   * Nodes of earlier layouts that this one does not have, to be found in the observation as well.
+   */
   readonly former?: readonly LayoutNode[] | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -127,8 +129,8 @@ export function nameOfId(picture: Picture, nodeId: string): string {
 }
 
 /**
- * By node id where that node speaks, be it of an earlier layout; else by its endpoint: a silent node
- * cannot say its id.
+ * By node id where that node speaks, be it of an earlier layout; else by its endpoint: a silent
+ * node cannot say its id.
  */
 export function layoutNodeOf(picture: Picture, entry: ViewNode): LayoutNode | undefined {
   const speaker = picture.byId.get(entry.nodeId);

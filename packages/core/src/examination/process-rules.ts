@@ -77,7 +77,9 @@ export function findFormerNodes({ layout, departed, observation }: Picture): Fin
           `Node ${node.key} is of an earlier layout, and ` +
           (isThere ? `its process is still there.` : `its directory is still there.`),
         evidence: [`state ${state}`, `it was of shard ${node.shard}`],
-        remedy: `Let it be handed off, stopped and forgotten: redrover cluster repair ${layout.cluster}`,
+        remedy:
+          'Let it be handed off, stopped and forgotten: ' +
+          `redrover cluster repair ${layout.cluster}`,
       },
     ];
   });
@@ -137,7 +139,10 @@ function adviseOn(cluster: string, { host, port }: LayoutNode, seen: NodeObserva
   const { state, identityLost } = seen.process;
   switch (state) {
     case 'absent':
-      return `Let it be made anew: ${repair}; or if its creation was not finished, apply the spec again.`;
+      return (
+        `Let it be made anew: ${repair}; or if its creation was not finished, apply the ` +
+        'spec again.'
+      );
     case 'prepared':
     case 'stopped':
       return (
@@ -150,12 +155,15 @@ function adviseOn(cluster: string, { host, port }: LayoutNode, seen: NodeObserva
         `slots it can be made anew: ${repair}`
       );
     case 'unresponsive':
-      return `See what it does on ${host}. Once another node serves its slots it is restarted by: ${repair}`;
+      return (
+        `See what it does on ${host}. Once another node serves its slots it is restarted by: ` +
+        repair
+      );
     case 'held':
       if (identityLost) return `Once another node serves its slots it is made anew by: ${repair}`;
       return (
-        'It comes back by itself once another node owns its slots. If none can, and what it lacks ' +
-        `is to be given up, run redrover-agent release-node ${port} on ${host}.`
+        'It comes back by itself once another node owns its slots. If none can, and what it ' +
+        `lacks is to be given up, run redrover-agent release-node ${port} on ${host}.`
       );
     case 'starting':
     case 'backoff':

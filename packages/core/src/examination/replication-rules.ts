@@ -56,8 +56,8 @@ export function findIdleMasters({ speakers, layout }: Picture): Finding[] {
       message: `Node ${node.key} is a master without slots; the layout has it in ${node.shard}.`,
       evidence: [`${redis.keys} keys`, `knows ${redis.knownNodes} nodes`],
       remedy:
-        `Let it follow the master of its shard: redrover cluster repair ${layout.cluster}; or if the ` +
-        'creation was not finished, apply the spec again.',
+        `Let it follow the master of its shard: redrover cluster repair ${layout.cluster}; ` +
+        'or if the creation was not finished, apply the spec again.',
     }));
 }
 

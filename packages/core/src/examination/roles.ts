@@ -14,14 +14,14 @@ export interface ActualShard {
 
 export function actualShards(picture: Picture): ActualShard[] {
   const all = [...picture.speakers, ...picture.formerSpeakers];
+  const serving = Map.groupBy(all.filter(servesSlots), ({ node }) => node.shard);
+  const following = Map.groupBy(
+    all.filter(({ redis }) => redis.role === 'replica'),
+    ({ self }) => self?.masterId ?? '',
+  );
   return picture.layout.shards.map((shard) => {
-    const masters = all.filter(
-      (speaker) => speaker.node.shard === shard.id && servesSlots(speaker),
-    );
-    const ids = new Set(masters.map((speaker) => speaker.redis.nodeId));
-    const replicas = all.filter(
-      ({ redis, self }) => redis.role === 'replica' && ids.has(self?.masterId ?? ''),
-    );
+    const masters = serving.get(shard.id) ?? [];
+    const replicas = masters.flatMap(({ redis }) => following.get(redis.nodeId) ?? []);
     return { shard, masters, replicas };
   });
 }

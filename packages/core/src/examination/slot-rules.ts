@@ -35,8 +35,8 @@ export function findUncoveredSlots(picture: Picture): Finding[] {
       severity: 'critical',
       subject: layout.cluster,
       message:
-        `${countSlots(normalizeRanges(uncovered))} of ${SLOT_COUNT} slots have no owner; their keys ` +
-        'cannot be read or written.',
+        `${countSlots(normalizeRanges(uncovered))} of ${SLOT_COUNT} slots have no owner; their ` +
+        'keys cannot be read or written.',
       evidence: limitLines([...lines, ...describeHolders(picture, uncovered)]),
       remedy: adviseOnHolders(picture, uncovered),
     },

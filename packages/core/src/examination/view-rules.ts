@@ -86,7 +86,8 @@ export function findLeftovers(picture: Picture): Finding[] {
           remedy:
             flag === 'handshake'
               ? 'Look for a blocked bus port between these nodes.'
-              : `If that node is gone for good, let it be forgotten: redrover cluster repair ${picture.layout.cluster}`,
+              : 'If that node is gone for good, let it be forgotten: ' +
+                `redrover cluster repair ${picture.layout.cluster}`,
         },
       ];
     }),
@@ -129,7 +130,8 @@ function adviseOnStranger({ layout, former }: Picture, entry: ViewNode): string 
   }
   return entry.slots.length === 0
     ? `It was ${ours.key}. Let that id be forgotten: redrover cluster repair ${layout.cluster}`
-    : `It was ${ours.key}, and nobody else has taken over its slots: that data must come back first.`;
+    : `It was ${ours.key}, and nobody else has taken over its slots: ` +
+        'that data must come back first.';
 }
 
 /** Nodes of the layout that speak, and that other nodes have never heard of. */
@@ -148,8 +150,8 @@ export function findUnmetNodes(picture: Picture): Finding[] {
         message: `Node ${node.key} runs, but ${listSome(without)} do not know it.`,
         evidence: [`its node id is ${redis.nodeId}`, `it knows ${redis.view.nodes.length} nodes`],
         remedy:
-          `Let it meet the others: redrover cluster repair ${layout.cluster}; or if the creation was ` +
-          'not finished, apply the spec again.',
+          `Let it meet the others: redrover cluster repair ${layout.cluster}; or if the creation ` +
+          'was not finished, apply the spec again.',
       },
     ];
   });

@@ -1,7 +1,8 @@
 /**
  * What would be left if a host or zone died now: by actual roles, with what is dead already gone.
  *
- * Only replicas in sync count: one that is not would lose what it lacks, or may not stand for election.
+ * Only replicas in sync count: one that is not would lose what it lacks, or may not stand for
+ * election.
  */
 import { RedroverError } from '../errors.ts';
 import type { DomainOutcome } from '../model/domain-outcome.ts';
@@ -15,7 +16,7 @@ import {
 } from '../placement/domains.ts';
 import { zoneOf } from '../placement/failure-zones.ts';
 import { drawPicture, type ExaminationInput, type Picture } from './picture.ts';
-import { actualMembers, actualShards, isInSync, ownSlots } from './roles.ts';
+import { actualMembers, actualShards, isInSync, ownSlots, type ActualShard } from './roles.ts';
 
 /** One of both at the most; neither: every host of the cluster that is not lost already. */
 export interface WhatIfScope {
@@ -34,11 +35,16 @@ interface Domain {
 const GONE = '';
 
 /**
- * @throws RedroverError `not-found` with the known hosts or zones, `invalid-argument` for both at once.
+ * @throws RedroverError `not-found` with the known hosts or zones, `invalid-argument` for both at
+ * once.
  */
 export function whatIf(input: ExaminationInput, scope: WhatIfScope = {}): DomainOutcome[] {
   const picture = drawPicture(input);
-  return chooseDomains(picture, scope).map((domain) => outcomeOf(picture, domain));
+  const shards = actualShards(picture).map((shard) => ({
+    ...shard,
+    replicas: shard.replicas.filter(isInSync),
+  }));
+  return chooseDomains(picture, scope).map((domain) => outcomeOf(picture, shards, domain));
 }
 
 function chooseDomains(picture: Picture, { host, zone }: WhatIfScope): Domain[] {
@@ -55,7 +61,8 @@ function chooseDomains(picture: Picture, { host, zone }: WhatIfScope): Domain[] 
   if (known.includes(host)) return [single(host)];
   throw new RedroverError(
     'not-found',
-    `cluster ${picture.layout.cluster} has no nodes on a host '${host}'; its hosts are ${known.join(', ')}`,
+    `cluster ${picture.layout.cluster} has no nodes on a host '${host}'; ` +
+      `its hosts are ${known.join(', ')}`,
   );
 }
 
@@ -75,7 +82,8 @@ function zoneNamed(picture: Picture, zone: string): Domain {
     'not-found',
     known.length === 0
       ? `no host of cluster ${layout.cluster} has the label ${layout.zoneLabel}`
-      : `cluster ${layout.cluster} has no hosts with ${layout.zoneLabel}=${zone}; there are ${known.join(', ')}`,
+      : `cluster ${layout.cluster} has no hosts with ${layout.zoneLabel}=${zone}; ` +
+          `there are ${known.join(', ')}`,
   );
 }
 
@@ -87,11 +95,11 @@ function hostsOf({ layout, formerSpeakers }: Picture): string[] {
   return [...new Set(names)].sort(compareNames);
 }
 
-function outcomeOf(picture: Picture, domain: Domain): DomainOutcome {
-  const shards = actualShards(picture).map((shard) => ({
-    ...shard,
-    replicas: shard.replicas.filter(isInSync),
-  }));
+function outcomeOf(
+  picture: Picture,
+  shards: readonly ActualShard[],
+  domain: Domain,
+): DomainOutcome {
   const members = actualMembers(shards, ({ node }) =>
     domain.hosts.has(node.host) ? GONE : node.host,
   );
@@ -138,7 +146,9 @@ function mostMasters(members: readonly PlacedMember[]): DomainLoss['worstAfter']
   return { domain: worst?.[0] ?? '', masters: worst?.[1] ?? 0 };
 }
 
-/** Any replica of a shard may win its election, so what it holds counts on each host that has one. */
+/**
+ * Any replica of a shard may win its election, so what it holds counts on each host that has one.
+ */
 function findBusiest(
   { byId }: Picture,
   after: { readonly members: readonly PlacedMember[]; readonly failovers: readonly string[] },

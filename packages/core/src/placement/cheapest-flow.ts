@@ -1,4 +1,6 @@
-/** A directed network whose arcs cost: filled unit by unit, each along a cheapest way that is left. */
+/**
+ * A directed network whose arcs cost: filled unit by unit, each along a cheapest way that is left.
+ */
 
 interface Arc {
   readonly from: number;
@@ -9,7 +11,9 @@ interface Arc {
 }
 
 export class CheapestFlow {
-  /** An arc and its opposite, along which flow is taken back, are neighbours: 0 and 1, 2 and 3, … */
+  /**
+   * An arc and its opposite, along which flow is taken back, are neighbours: 0 and 1, 2 and 3, …
+   */
   readonly #arcs: Arc[] = [];
   readonly #outgoing: number[][];
 

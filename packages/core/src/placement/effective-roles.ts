@@ -1,5 +1,6 @@
 /**
- * What each node of a layout should be now: its preferred role, save what hosts under maintenance change.
+ * What each node of a layout should be now: its preferred role, save what hosts under maintenance
+ * change.
  *
  * How nodes are brought there is planning's business.
  */

@@ -34,7 +34,10 @@ interface Fields {
   readonly drained: number | undefined;
 }
 
-/** Clusters of any layout that keeps the rules, one host perhaps drained; something is asked of a host. */
+/**
+ * Clusters of any layout that keeps the rules, one host perhaps drained; something is asked of a
+ * host.
+ */
 function casesOf(most: { readonly shards: number }): fc.Arbitrary<Case> {
   const zone = fc.constantFrom('a', 'b', 'c', 'd', undefined);
   const zones = fc.oneof(

@@ -239,7 +239,7 @@ describe('moving the nodes of a host', () => {
     expect([...targets].sort()).toEqual(['h6', 'h7']);
   });
 
-  it('goes only to hosts of the spec, that are online, not drained, and have told their facts', () => {
+  it('goes only to online, undrained hosts of the spec that have told their facts', () => {
     const others = [
       exampleHost('h4', { status: 'lost' }),
       exampleHost('h5', { facts: undefined }),
@@ -370,7 +370,7 @@ describe('replacing a host', () => {
     expect(findings.every(({ severity }) => severity !== 'critical')).toBe(true);
   });
 
-  it('rearranges roles where the new host would hold too many masters, and no more than needed', () => {
+  it('rearranges the fewest roles where the new host would hold too many masters', () => {
     // h4 has one master of five already, and gets two more; two are the limit.
     const twice = { ...five.layout.nodes[2]!, host: 'h1', key: 'h1:6385', port: 6385 };
     const nodes = five.layout.nodes.map((node) =>

@@ -1,8 +1,8 @@
 /**
  * The next layout for what an operator asks of a host, or why there is none and what would work.
  *
- * Pure and total. How the layout is made real is planning's business; each kind of change is drafted
- * in `host-change/`.
+ * Pure and total. How the layout is made real is planning's business; each kind of change is
+ * drafted in `host-change/`.
  */
 import { draftDrain, draftUndrain } from './host-change/drain.ts';
 import { findHostChangeAlternatives } from './host-change/host-change-alternatives.ts';

@@ -55,9 +55,9 @@ export type LayoutPlan =
     };
 
 /**
- * Nodes of a current layout stay where they are. A spec that asks for nothing else of them gives the
- * layout in force itself, with its own number, also when hosts were added since or are away: when
- * and by whom it is repaired, for example, is in no layout.
+ * Nodes of a current layout stay where they are. A spec that asks for nothing else of them gives
+ * the layout in force itself, with its own number, also when hosts were added since or are away:
+ * when and by whom it is repaired, for example, is in no layout.
  */
 export function planLayout(request: LayoutRequest): LayoutPlan {
   const { spec, hosts, current, number } = request;

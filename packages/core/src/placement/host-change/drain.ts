@@ -71,7 +71,7 @@ function notOnline(host: string, status: string): Draft {
     critical({
       rule: 'host-online',
       subject: host,
-      message: `Host ${host} is ${status}: its agent cannot hand off its masters and stop its nodes.`,
+      message: `Host ${host} is ${status}: its agent cannot hand off masters, nor stop nodes.`,
       evidence: [],
       remedy:
         `Bring its agent back (redrover host show ${host}), or give its nodes another place: ` +
@@ -151,7 +151,9 @@ function findLostMajority(picture: Picture): Finding[] {
     critical({
       rule: 'drain-without-majority',
       subject: cluster,
-      message: `${alive.length} of ${shards.length} masters run, and ${needed} are needed to hand off.`,
+      message:
+        `${alive.length} of ${shards.length} masters run, and ${needed} are needed to vote for ` +
+        'a handoff.',
       evidence: shards
         .filter((shard) => !alive.some((other) => other.shard === shard))
         .map((shard) => `no master: ${shard.id}`),

@@ -1,10 +1,16 @@
-/** What an operator could do instead of a change that is refused; each is tried before it is told. */
+/**
+ * What an operator could do instead of a change that is refused; each is tried before it is told.
+ */
 import type { HostChange } from '../../model/host-change.ts';
 import { compareNames } from '../candidate-hosts.ts';
+import { findStillThere } from './move.ts';
 import { nodesOn, type HostChangeRequest } from './host-change-request.ts';
 
 /** A few are enough to choose from. */
 const MAX_HOSTS_NAMED = 3;
+
+/** Each try plans a layout: with many hosts, an answer is worth more than all answers. */
+const MAX_HOSTS_TRIED = 12;
 
 /** More hosts than that are no longer near to what was asked for. */
 const MAX_ADDED_HOSTS = 3;
@@ -40,8 +46,10 @@ export function findHostChangeAlternatives(request: HostChangeRequest, works: Wo
   }
 }
 
+/** Only hosts that are lost are replaced; of others the reason is the same for all successors. */
 function otherHosts(request: HostChangeRequest, works: Works): string[] {
   const { host } = request.change;
+  if (findStillThere(request, host).length > 0) return [];
   // Hosts that carry nothing yet first: there the nodes weigh least.
   const countOn = (name: string) => nodesOn(request.layout, name).length;
   const refused = request.change.kind === 'replace' ? request.change.with : host;
@@ -49,6 +57,7 @@ function otherHosts(request: HostChangeRequest, works: Works): string[] {
     .map(({ name }) => name)
     .filter((name) => name !== host && name !== refused)
     .sort((a, b) => countOn(a) - countOn(b) || compareNames(a, b))
+    .slice(0, MAX_HOSTS_TRIED)
     .filter((name) => works({ ...request, change: { kind: 'replace', host, with: name } }))
     .slice(0, MAX_HOSTS_NAMED)
     .map((name) => `redrover host replace ${host} --with ${name}`);

@@ -64,7 +64,7 @@ export function draftReplace(request: HostChangeRequest, withName: string): Draf
   if (target === undefined) return { ...unknownHost(request, withName), searchable: true };
   if (host === withName) return refused([withItself(layout, host)]);
   const refusals = [
-    ...(found === undefined ? [] : findStillThere(request, found)),
+    ...findStillThere(request, host),
     ...findMissingSources(request),
     ...findUnfit(request, target),
   ];
@@ -108,8 +108,10 @@ function describeRoom(request: HostChangeRequest, target: Host): string {
 }
 
 /** Two nodes that both take themselves for the same member are what a replacement must not make. */
-function findStillThere({ layout, observation }: HostChangeRequest, host: Host): Finding[] {
-  if (host.status === 'lost') return [];
+export function findStillThere(request: HostChangeRequest, name: string): Finding[] {
+  const { layout, observation } = request;
+  const host = findHost(request, name);
+  if (host === undefined || host.status === 'lost') return [];
   const nodes = nodesOn(layout, host.name);
   const present = nodes.filter((node) => observation.nodes[node.key]?.process.state !== 'absent');
   if (host.status === 'online' && present.length === 0) return [];

@@ -1,6 +1,6 @@
 /**
- * Preferred roles within the shards of nodes whose places are settled: as few shards as possible get
- * another master, so that no host and no zone holds more masters than the majority can spare.
+ * Preferred roles within the shards of nodes whose places are settled: as few shards as possible
+ * get another master, so that no host and no zone holds more masters than the majority can spare.
  */
 import type { Host } from '../../model/host.ts';
 import type { Layout, LayoutNode } from '../../model/layout.ts';

@@ -1,6 +1,6 @@
 /**
- * The spec that a host change leaves behind: where it names hosts or nodes, it must name those of the
- * new layout, or the next plan would find the cluster elsewhere than where the spec wants it.
+ * The spec that a host change leaves behind: where it names hosts or nodes, it must name those of
+ * the new layout, or the next plan would find the cluster elsewhere than where the spec wants it.
  */
 import type { HostChange } from '../../model/host-change.ts';
 import type { Layout } from '../../model/layout.ts';

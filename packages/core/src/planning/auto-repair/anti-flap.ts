@@ -38,9 +38,9 @@ export function quietPeriodOf(record: RepairRecord): QuietPeriod {
 }
 
 /**
- * How many automatic repairs in a row failed, or left something to repair. A person's repair ends the
- * row, and so does any change of the topology since the last one that was not its own doing. Only to
- * be asked while there is something to repair.
+ * How many automatic repairs in a row failed, or left something to repair. A person's repair ends
+ * the row, and so does any change of the topology since the last one that was not its own doing.
+ * Only to be asked while there is something to repair.
  */
 export function countFruitless(record: RepairRecord): number {
   const { pastRepairs, quietSinceMs } = record;

@@ -1,6 +1,6 @@
 /**
- * Whether a repair that nobody asked for may begin now. It waits for quiet, acts rarely, and freezes
- * when in doubt; each answer says why (docs/adr/0012).
+ * Whether a repair that nobody asked for may begin now. It waits for quiet, acts rarely, and
+ * freezes when in doubt; each answer says why (docs/adr/0012).
  *
  * What a repair would do is planned elsewhere; remembering since when it is quiet is the caller's.
  */
@@ -77,8 +77,8 @@ function decideByRecord(input: AutoRepairInput): AutoRepairDecision {
   if (fruitless >= MAX_FRUITLESS) {
     return decided(
       'frozen',
-      `The last ${fruitless} automatic repairs failed or left something to repair; the next begins ` +
-        'only after a person has repaired, or something else has changed.',
+      `The last ${fruitless} automatic repairs failed or left something to repair; the next ` +
+        'begins only after a person has repaired, or something else has changed.',
     );
   }
   const period = quietPeriodOf(record);
