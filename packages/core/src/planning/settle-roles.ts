@@ -14,15 +14,17 @@ export interface Voice {
 }
 
 /** The nodes' own lines, in the order of the group. */
-export function resolveRoles(group: readonly Voice[]): ViewNode[] {
-  const selves = resolveClaims(separateEpochs(group));
+export function resolveRoles(group: readonly Voice[], silent: readonly ViewNode[]): ViewNode[] {
+  const selves = resolveClaims(separateEpochs(group), silent);
   const byId = new Map(selves.map((self) => [self.nodeId, self]));
   return selves.map((self) => followLeader(self, byId));
 }
 
-/** Slots that two claim are the one's with the higher epoch. */
-function resolveClaims(selves: readonly ViewNode[]): ViewNode[] {
-  const ranked = selves.filter(isOwner).sort((a, b) => b.configEpoch - a.configEpoch);
+/** Slots that two claim are the one's with the higher epoch, also if it is dead by now. */
+function resolveClaims(selves: readonly ViewNode[], silent: readonly ViewNode[]): ViewNode[] {
+  const ranked = [...selves, ...silent]
+    .filter(isOwner)
+    .sort((a, b) => b.configEpoch - a.configEpoch);
   const settled = new Map<string, ViewNode>();
   const winners: ViewNode[] = [];
   for (const self of ranked) {

@@ -93,7 +93,7 @@ function settleGroup(
 ): [NodeKey, RedisObservation][] {
   const everyone = [...group, ...heard];
   const remembered = rememberSilent(group, everyone);
-  const all = resolveRoles(everyone);
+  const all = resolveRoles(everyone, remembered);
   // Who is only heard by the group does not hear it: it votes for nobody in it.
   const own = electReplicas(group, all.slice(0, group.length), remembered);
   const selves = [...own, ...all.slice(group.length)];

@@ -17,7 +17,10 @@ export function missingCalm(fleet: Fleet): Waiting[] {
   if (!fleet.isImpaired && !meshComplete(meshOf(fleet))) {
     say(layout.cluster, 'not all nodes know each other yet');
   }
-  for (const owned of fleet.shards) if (!isAgreed(owned)) say(owned.shard.id, owned.doubt);
+  for (const owned of fleet.shards) {
+    const isServed = isAgreed(owned) || owned.remoteId !== undefined;
+    if (!isServed) say(owned.shard.id, owned.doubt);
+  }
   for (const view of fleet.settledViews) {
     for (const reason of judgeView(fleet, view)) say(view.holders[0] ?? layout.cluster, reason);
   }

@@ -31,6 +31,11 @@ export interface OwnedShard {
   readonly owner: LiveNode | undefined;
   /** Why not all views agree that the owner has the whole shard; empty when they do. */
   readonly doubt: string;
+  /**
+   * The id of a master that all views agree on, and that cannot be spoken to: its agent is away,
+   * and its server is not. The shard is served; nothing can be done about it.
+   */
+  readonly remoteId: string | undefined;
 }
 
 /**
@@ -140,18 +145,28 @@ function ownShard({ shard, settled, settledViews }: ShardCase): OwnedShard {
   const claimants = members.filter((live) => ownsByAnyView(settledViews, live));
   const [owner] = claimants;
   if (owner === undefined) {
-    return { shard, members, owner: undefined, doubt: UNOWNED };
+    const remoteId = findRemote(shard, settledViews);
+    return { shard, members, owner, doubt: UNOWNED, remoteId };
   }
   if (claimants.length > 1) {
     const names = claimants.map((live) => live.node.key).join(' and ');
     const doubt = `${names} both own slots of it in some view`;
-    return { shard, members, owner: undefined, doubt };
+    return { shard, members, owner: undefined, doubt, remoteId: undefined };
   }
   if (owner.redis.role !== 'master') {
     const doubt = `${owner.node.key} owns its slots in some view and says that it is a replica`;
-    return { shard, members, owner: undefined, doubt };
+    return { shard, members, owner: undefined, doubt, remoteId: undefined };
   }
-  return { shard, members, owner, doubt: doubtOwner(shard, owner, settledViews) };
+  const doubt = doubtOwner(shard, owner, settledViews);
+  return { shard, members, owner, doubt, remoteId: undefined };
+}
+
+function findRemote(shard: LayoutShard, views: readonly DistinctView[]): string | undefined {
+  const [first, ...others] = views.map((view) => {
+    const entry = [...view.nodes.values()].find(({ slots }) => containsSlots(slots, shard.slots));
+    return entry === undefined || isTroubled(entry.flags) ? undefined : entry.nodeId;
+  });
+  return others.every((id) => id === first) ? first : undefined;
 }
 
 export function ownsByAnyView(views: readonly DistinctView[], live: LiveNode): boolean {
@@ -219,7 +234,8 @@ export function hasNoIdentity(fleet: Fleet, { host, key }: LayoutNode): boolean 
   const seen = isOnline(fleet, host) ? seenNode(fleet, key) : undefined;
   if (seen === undefined || isUp(seen)) return false;
   const { state, hasData, identityLost } = seen.process;
-  return identityLost || isWiped(seen) || state === 'absent' || (state === 'prepared' && !hasData);
+  const isEmpty = !hasData && (state === 'absent' || state === 'prepared');
+  return identityLost || isWiped(seen) || isEmpty;
 }
 
 export function isUp({ process: { state } }: NodeObservation): boolean {

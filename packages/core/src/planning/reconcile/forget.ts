@@ -75,7 +75,8 @@ function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
   if (!isFormer(fleet, node)) return 'kept';
   const { state, marker } = seen.process;
   const isOthers = marker !== undefined && marker.clusterId !== fleet.layout.clusterId;
-  return isOthers || state === 'stopped' || state === 'prepared' ? 'gone' : 'kept';
+  const isDown = state === 'absent' || state === 'stopped' || state === 'prepared';
+  return isOthers || isDown ? 'gone' : 'kept';
 }
 
 /**

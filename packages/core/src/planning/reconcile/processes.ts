@@ -14,12 +14,15 @@ import { planBuilds } from '../builds.ts';
 import { prepareNode, refuseForeign, startNode, startStep, waitForAnswer } from '../nodes.ts';
 import { planHashOf } from '../plan-hash.ts';
 import { hostOf, isOnline, seenNode } from '../situation.ts';
-import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
+import { blocking, IDLE, mergeTurns, stepping, waiting, type Turn } from '../turn.ts';
 import { isOwnedElsewhere, isUp, isWiped, shallRun, type Fleet } from './fleet.ts';
 import { planHung } from './hung.ts';
 import { planReaddress, planRefit } from './readdress.ts';
 import { isLostIdentity, planAnew } from './recreate.ts';
 import { explainOwner } from './shard-prospects.ts';
+
+/** The first may have come too early: before a replica took over. */
+const STARTS_BEFORE_ANEW = 2;
 
 export function planProcesses(fleet: Fleet): Turn {
   const nodes = fleet.layout.nodes.filter((node) => shallRun(fleet, node));
@@ -75,16 +78,21 @@ function planRunning(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Tur
 }
 
 /**
- * It crashes, or its agent holds it back. It is started once more on purpose, which helps when the
- * cause is gone, a full disk say, and keeps its data; only what fails then is made anew.
+ * It crashes, or its agent holds it back. It is started on purpose first, which keeps its data and
+ * helps when the cause is gone: a full disk, or slots that another node has taken over since. Only
+ * what fails twice is made anew.
  */
 function planStuck(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Turn {
   const { state, reason } = seen.process;
-  const trail = trailOf(fleet.attempts, stepKey(startStep(node)));
-  const hasFailed = trail.failures.length > 0;
-  if (hasFailed) return planAnew(fleet, node, seen);
-  if (state === 'backoff') return waiting(node.key, `${state}: ${reason}`);
-  return startNode(fleet, node);
+  const step = startStep(node);
+  const { failures } = trailOf(fleet.attempts, stepKey(step));
+  if (failures.length >= STARTS_BEFORE_ANEW) return planAnew(fleet, node, seen);
+  if (failures.length === 0) {
+    if (state === 'backoff') return waiting(node.key, `${state}: ${reason}`);
+    return startNode(fleet, node);
+  }
+  // The guard that holds a master back lets it start once another node owns its slots.
+  return isOwnedElsewhere(fleet, node) ? stepping(step) : explainOwner(fleet, node);
 }
 
 /** Whether the host has the address that the node is to bind to, as far as it has reported any. */

@@ -13,7 +13,7 @@ import { planVerify } from '../verify.ts';
 import { missingCalm } from './agreement.ts';
 import { planDepartures, planRemovals } from './departures.ts';
 import { planDrains } from './drains.ts';
-import { assessFleet, hasMajority, shallRun, type Fleet } from './fleet.ts';
+import { assessFleet, hasMajority, shallRun, type Fleet, type OwnedShard } from './fleet.ts';
 import { planForgetting } from './forget.ts';
 import { planHandoffs } from './handoffs.ts';
 import { planJoining } from './joining.ts';
@@ -66,8 +66,10 @@ function planMajority(fleet: Fleet): Turn {
   if (hasMajority(fleet)) return IDLE;
   const suspects = awaitSuspects(fleet);
   if (isBusy(suspects)) return suspects;
-  const alive = fleet.shards.filter(({ owner }) => owner !== undefined);
-  const gone = fleet.shards.filter(({ owner }) => owner === undefined);
+  const isAlive = ({ owner, remoteId }: OwnedShard) =>
+    owner !== undefined || remoteId !== undefined;
+  const alive = fleet.shards.filter(isAlive);
+  const gone = fleet.shards.filter((owned) => !isAlive(owned));
   return blocking({
     rule: 'no-majority',
     subject: fleet.layout.cluster,

@@ -10,8 +10,8 @@ import type { NodeObservation } from '../../model/observation.ts';
 import { nodePlanOf, type Step } from '../../model/step.ts';
 import { hasBuild } from '../builds.ts';
 import { startStep } from '../nodes.ts';
-import type { LiveNode } from '../situation.ts';
-import { waiting, type Turn } from '../turn.ts';
+import { hostOf, type LiveNode } from '../situation.ts';
+import { blocking, waiting, type Turn } from '../turn.ts';
 import { hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
 import { tryChain } from './phases.ts';
 import { explainOwner } from './shard-prospects.ts';
@@ -28,10 +28,15 @@ export function isLostIdentity(fleet: Fleet, live: LiveNode): boolean {
   return !claims && live.redis.keys > 0 && isOwnedElsewhere(fleet, live.node);
 }
 
+/** What an empty node, its first snapshot and its log need at the least; a copy needs more. */
+const FREE_BYTES_NEEDED = 64 * 1024 * 1024;
+
 export function planAnew(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Turn {
   if (!isOwnedElsewhere(fleet, node) || !hasMajority(fleet)) return explainOwner(fleet, node);
   if (!hasBuild(fleet, node.host)) return waiting(node.key, 'its host has no build yet');
   const { host, key } = node;
+  const freeBytes = hostOf(fleet, host)?.facts?.diskFreeBytes ?? Infinity;
+  if (freeBytes < FREE_BYTES_NEEDED) return refuseFullDisk(node, freeBytes);
   const plan = nodePlanOf(fleet.layout, node, fleet.release);
   // Without a marker there is no directory of ours that could be moved away.
   const hasDirectory = seen.process.marker !== undefined;
@@ -46,5 +51,16 @@ export function planAnew(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
     what: `making ${key} anew`,
     subject: key,
     remedy: `Repair what the message names on ${host}, then repair again; old data is in its trash`,
+  });
+}
+
+/** Made anew on a full disk it would not come back, and what it has would be in the trash. */
+function refuseFullDisk({ host, key }: LayoutNode, freeBytes: number): Turn {
+  return blocking({
+    rule: 'disk-full',
+    subject: key,
+    message: `Node ${key} cannot start, and is not made anew: the disk of ${host} is full.`,
+    evidence: [`${freeBytes} bytes free`],
+    remedy: `Make room on ${host} (old data may be in its trash folder), then repair again`,
   });
 }

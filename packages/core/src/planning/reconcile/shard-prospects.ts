@@ -12,6 +12,7 @@ import { startStep } from '../nodes.ts';
 import { hostOf, isOnline, seenNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
 import {
+  endpointOf,
   hasMajority,
   isAgreed,
   shallRun,
@@ -27,7 +28,11 @@ const ELECTION_LIMIT_MS = 60_000;
 /** Shards that are not plainly owned: waited for, or a person's. */
 export function planProspects(fleet: Fleet): Turn {
   return mergeTurns(
-    fleet.shards.map((owned) => (isAgreed(owned) ? IDLE : planProspect(fleet, owned))),
+    fleet.shards.map((owned) => {
+      // A repair does without what it cannot speak to, as long as it serves.
+      const isServed = owned.remoteId !== undefined && fleet.kind === 'repair';
+      return isServed || isAgreed(owned) ? IDLE : planProspect(fleet, owned);
+    }),
   );
 }
 
@@ -48,6 +53,7 @@ export function explainOwner(fleet: Fleet, node: LayoutNode): Turn {
 
 function planProspect(fleet: Fleet, owned: OwnedShard): Turn {
   const { shard, owner, members, doubt } = owned;
+  if (owned.remoteId !== undefined) return refuseRemote(fleet, owned);
   if (owner !== undefined && fleet.settledViews.length === 1) return refuseOtherOwners(owned);
   // Gossip and elections settle what the living disagree about.
   const isDisputed = owner !== undefined || doubt !== UNOWNED;
@@ -82,7 +88,10 @@ function silentForMs(fleet: Fleet, { shard }: OwnedShard): number {
     const failure = trailOf(fleet.attempts, stepKey(startStep(node))).failures[0];
     return failure === undefined ? [] : [failure.endedAtMs ?? failure.startedAtMs];
   });
-  return times.length === 0 ? 0 : Math.max(0, fleet.now - Math.max(...times));
+  if (times.length > 0) return Math.max(0, fleet.now - Math.max(...times));
+  // Else since this operation did its first step, if it did any.
+  const begun = Math.min(...fleet.history.map((attempt) => attempt.startedAtMs));
+  return Number.isFinite(begun) ? Math.max(0, fleet.now - begun) : 0;
 }
 
 function nodesOf({ layout, former }: Fleet, shard: string): LayoutNode[] {
@@ -103,6 +112,38 @@ function refuseLost(fleet: Fleet, { shard }: OwnedShard): Turn {
       `folder of its host), then run redrover cluster repair ${fleet.layout.cluster}` +
       (release.length === 0 ? '' : `; to accept what a held node lacks: ${release.join(' or ')}`),
   });
+}
+
+function refuseRemote(fleet: Fleet, owned: OwnedShard): Turn {
+  const { shard, remoteId } = owned;
+  const waitedMs = silentForMs(fleet, owned);
+  const node = remoteNode(fleet, remoteId);
+  const name = node?.key ?? remoteId ?? '';
+  if (waitedMs < ELECTION_LIMIT_MS && !isAway(fleet, node)) {
+    return waiting(shard.id, `its master ${name} cannot be asked`);
+  }
+  return blocking({
+    rule: 'master-out-of-reach',
+    subject: shard.id,
+    message: `The master of shard ${shard.id} is ${name}, which the other nodes reach and we do not.`,
+    evidence: [
+      `host ${node?.host ?? 'unknown'}: ${hostOf(fleet, node?.host ?? '')?.status ?? 'not known'}`,
+    ],
+    remedy: `Bring the agent of ${node?.host ?? name} back (redrover host show), then repair again`,
+  });
+}
+
+function isAway(fleet: Fleet, node: LayoutNode | undefined): boolean {
+  return node !== undefined && hostOf(fleet, node.host)?.status === 'lost';
+}
+
+function remoteNode(fleet: Fleet, nodeId: string | undefined): LayoutNode | undefined {
+  for (const view of fleet.settledViews) {
+    const entry = view.nodes.get(nodeId ?? '');
+    const node = entry === undefined ? undefined : fleet.byEndpoint.get(endpointOf(entry));
+    if (node !== undefined) return node;
+  }
+  return undefined;
 }
 
 /** All agree, and not on what the layout says: slots were moved by somebody else. */
