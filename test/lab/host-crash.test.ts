@@ -23,8 +23,7 @@ const SPEC = {
 };
 // What Redis promises is the timeout and 3 s. A loaded machine may need more without a defect.
 const WRITABLE_TIMEOUT_MS = 5 * (NODE_TIMEOUT_MS + 3_000);
-const LANES = 6;
-const RATE_PER_SECOND = 120;
+const LOAD = { lanes: 6, ratePerSecond: 120 };
 
 describe.skipIf(reason !== '')('hosts that crash one after another', () => {
   let lab: Lab;
@@ -44,11 +43,10 @@ describe.skipIf(reason !== '')('hosts that crash one after another', () => {
   });
 
   test.each(['h1', 'h2', 'h3'])('%s is written around, and comes home by itself', async (host) => {
-    const load = { lanes: LANES, ratePerSecond: RATE_PER_SECOND };
-    const client = await LiveClient.start(lab, SPEC.name, { ...load, prefix: `any-${host}` });
+    const client = await LiveClient.start(lab, SPEC.name, { ...LOAD, prefix: `any-${host}` });
     // Shards whose other member is on the host take none of these until it is back.
     const careful = await LiveClient.start(lab, SPEC.name, {
-      ...load,
+      ...LOAD,
       prefix: `safe-${host}`,
       waitReplicas: 1,
     });
@@ -71,7 +69,7 @@ describe.skipIf(reason !== '')('hosts that crash one after another', () => {
       const { lostCount, unread } = await client.stop();
       figures.push(`${lostCount} writes without WAIT lost`);
       // Replication is asynchronous: of each lane, what was on its way at the moment of the crash.
-      expect(lostCount).toBeLessThanOrEqual(LANES);
+      expect(lostCount).toBeLessThanOrEqual(LOAD.lanes);
       expect(unread).toBe(0);
       expect(await careful.stop()).toMatchObject({ lostCount: 0, unread: 0 });
     } finally {

@@ -15,7 +15,7 @@ import { reasonToSkipLab } from './skip-reason.ts';
 const reason = await reasonToSkipLab();
 
 const NODE_TIMEOUT_MS = 2_000;
-const LANES = 6;
+const LOAD = { lanes: 6, ratePerSecond: 120 };
 const FAILOVER_TIMEOUT_MS = 60_000;
 
 describe.skipIf(reason !== '')('masters that are killed one after another', () => {
@@ -69,7 +69,7 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
   }
 
   test('with its agent, a master is back at once, still master, and nothing is lost', async () => {
-    const client = await LiveClient.start(lab, 'kill', { prefix: 'back', lanes: LANES });
+    const client = await LiveClient.start(lab, 'kill', { prefix: 'back', ...LOAD });
     const victim = await masterOf('s1');
     const before = await witness.view(anyone());
     const pid = await lab.nodePid(victim.host, victim.port);
@@ -89,7 +89,7 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
   });
 
   test('killed for good, its replica takes over and writing goes on; so with a second', async () => {
-    const client = await LiveClient.start(lab, 'kill', { prefix: 'killed', lanes: LANES });
+    const client = await LiveClient.start(lab, 'kill', { prefix: 'killed', ...LOAD });
     for (const shard of ['s1', 's2']) {
       const mark = client.mark();
       await failOver(shard);
@@ -101,12 +101,12 @@ describe.skipIf(reason !== '')('masters that are killed one after another', () =
     const { lostCount, unread } = await client.stop();
     figures.push(`${lostCount} acknowledged writes lost by the two`);
     // Replication is asynchronous: of each lane, what was on its way at the moment of a kill.
-    expect(lostCount).toBeLessThanOrEqual(2 * LANES);
+    expect(lostCount).toBeLessThanOrEqual(2 * LOAD.lanes);
     expect(unread).toBe(0);
   });
 
   test('with a third, slots are lost: Redrover says which, why, and what brings them back', async () => {
-    const client = await LiveClient.start(lab, 'kill', { prefix: 'loss', lanes: LANES });
+    const client = await LiveClient.start(lab, 'kill', { prefix: 'loss', ...LOAD });
     await client.writesAgain();
     const last = await masterOf('s1');
     const former = witness.membersOf('s1').find((node) => node !== last) ?? fail('no other member');

@@ -118,8 +118,6 @@ describe.skipIf(reason !== '')('two hosts of three, cut off one after the other'
     expect(repair.automatic).toBe(true);
 
     await expectToOutlive('h3', 'by-itself');
-    await witness.untilRolesAreHome();
-    await cluster.whole();
   });
 
   async function whatIf(host: string): Promise<WhatIfJson['outcomes'][number]> {
