@@ -12,7 +12,8 @@ import { reasonToSkipLab } from './skip-reason.ts';
 
 const reason = await reasonToSkipLab();
 
-const NODE_TIMEOUT_MS = 3_000;
+// Long enough for a host to crash and boot within it, which is when old data is dangerous.
+const NODE_TIMEOUT_MS = 5_000;
 describe.skipIf(reason !== '')('a node that lost its files', () => {
   let lab: Lab;
   let cluster: ClusterInLab;
@@ -49,8 +50,9 @@ describe.skipIf(reason !== '')('a node that lost its files', () => {
     const pid = await lab.nodePid('h1', master.port);
     await lab.exec('h1', ['rm', '-rf', directoryOf(master)]);
     await lab.kill('h1', pid);
-    const held = await cluster.finding('node-held', master.key);
-    expect(held.message).toContain(`its directory ${directoryOf(master)} is gone`);
+    const absent = await cluster.finding('node-absent', master.key);
+    expect(absent.message).toContain(`its directory ${directoryOf(master)} is gone`);
+    expect(absent.remedy).toContain('redrover cluster repair lost');
     await untilReplaced(master);
     await cluster.repair();
     await cluster.whole();
@@ -68,6 +70,7 @@ describe.skipIf(reason !== '')('a node that lost its files', () => {
     await lab.startAgent('h2');
     const held = await cluster.finding('node-held', master.key);
     expect(held.message).toContain('nodes.conf');
+    expect(held.remedy).toContain('redrover cluster repair lost');
     expect(await lab.findNode('h2', master.port)).toBeUndefined();
     await untilReplaced(master);
     await cluster.repair();
@@ -88,6 +91,8 @@ describe.skipIf(reason !== '')('a node that lost its files', () => {
     await lab.boot('h3', { agent: false });
     await lab.exec('h3', ['sh', '-euc', PUT_BACK, 'sh', directoryOf(master)]);
     await lab.startAgent('h3');
+    const held = await cluster.finding('node-held', master.key);
+    expect(held.message).toContain('waiting up to');
     const heir = await untilReplaced(master);
     await cluster.healed();
     expect(await cluster.ask(master, 'role')).toMatch(/^slave/);
