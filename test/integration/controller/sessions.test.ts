@@ -1,6 +1,7 @@
+import { clusterViewOf } from '@redrover/core';
 import { HostStatus } from '@redrover/proto';
 import type { AgentService } from '@redrover/proto';
-import type { Client } from '@redrover/wire';
+import { clusterViewToProto, type Client } from '@redrover/wire';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { ScriptedAgent } from './scripted-agent.ts';
@@ -154,7 +155,11 @@ test('numbers that nobody can count end the session, and spoil no list of hosts'
 test('only views that nobody has sent yet are asked for', async () => {
   const agent = await ScriptedAgent.connect(agents, { host: 'viewer' });
   const nodeId = 'a'.repeat(40);
-  const beat = (hash: string) =>
+  const lists = { flags: ['master'], slots: [], migrating: [], importing: [] };
+  const entry = { nodeId, address: '127.0.0.1', port: 6379, busPort: 16379, masterId: '' };
+  const view = clusterViewOf([{ ...entry, ...lists, configEpoch: 1, connected: true }]);
+  const { hash } = view;
+  const beat = () =>
     agent.beat({
       nodes: [
         {
@@ -167,17 +172,16 @@ test('only views that nobody has sent yet are asked for', async () => {
         },
       ],
     });
-  await beat('aaaa');
-  await until('the question for the view', () => agent.viewsWanted.includes('aaaa'));
+  await beat();
+  await until('the question for the view', () => agent.viewsWanted.includes(hash));
   const nodesOf = async () => (await api.hosts.getHost({ host: 'viewer' })).host?.nodes ?? [];
   expect(await nodesOf()).toHaveLength(0);
-  const view = { hash: 'aaaa', nodes: [{ nodeId, port: 6379, busPort: 16379, connected: true }] };
-  await agent.send({ case: 'views', value: { views: [view] } });
-  await until('the node', async () => (await nodesOf())[0]?.redis?.view?.hash === 'aaaa');
-  await beat('aaaa');
+  await agent.send({ case: 'views', value: { views: [clusterViewToProto(view)] } });
+  await until('the node', async () => (await nodesOf())[0]?.redis?.view?.hash === hash);
+  await beat();
   await agent.beat({ nodes: [] });
   await until('the node to be gone', async () => (await nodesOf()).length === 0);
-  expect(agent.viewsWanted).toEqual(['aaaa']);
+  expect(agent.viewsWanted).toEqual([hash]);
   agent.drop();
 });
 

@@ -30,7 +30,8 @@ import {
 } from './cluster-plan.ts';
 import { fingerprintPlan } from './fingerprint.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
-import { forecastRepair } from './repair-planner.ts';
+import { forecastRepair, observeCluster } from './repair-planner.ts';
+import { mayNeedRepair } from './repair-signs.ts';
 import {
   changedFields,
   checkSpec,
@@ -105,7 +106,10 @@ export class ClusterPlanner {
     changed: readonly (keyof ClusterSpec)[],
   ): Promise<Finding[]> {
     const findings = changed.length === 0 ? [] : [savedOnly(record.name, changed)];
-    const { forecast } = await forecastRepair(this.#context, record);
+    const sight = await observeCluster(this.#context, record);
+    // Cheap, where a forecast for a thousand nodes takes seconds.
+    if (!mayNeedRepair({ layout: record.layout, ...sight })) return findings;
+    const { forecast } = forecastRepair(record, sight);
     const steps = forecast.rounds.flat().length;
     return steps === 0 ? findings : [...findings, repairNeeded(record.name, forecast)];
   }

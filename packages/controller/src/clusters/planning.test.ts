@@ -87,3 +87,22 @@ test('the order of fields and what changes by itself do not matter', () => {
     fingerprintPlan({ ...plan, observation: running(3, 99) }),
   );
 });
+
+test('a plan for a running cluster holds as long as nothing moves that it reacts to', () => {
+  const self = { nodeId: 'a', flags: ['master'], masterId: '', slots: [], address: '', port: 1 };
+  const running = (state: string, role: string, keys: number) =>
+    seen({
+      key: 'h1:6379',
+      process: { state },
+      redis: { role, nodeId: 'a', keys, view: { hash: role, nodes: [self] } },
+    });
+  const repair = { ...plan, kind: 'repair' as const };
+  const of = (observation: Observation) => fingerprintPlan({ ...repair, observation });
+  const now = of(running('running', 'master', 1));
+  expect(of(running('running', 'master', 99))).toBe(now);
+  expect(of(running('running', 'replica', 1))).not.toBe(now);
+  expect(of(running('unresponsive', 'master', 1))).not.toBe(now);
+  const former = layout.nodes.map((node) => ({ ...node, key: 'h2:6379' }));
+  const observation = running('running', 'master', 1);
+  expect(fingerprintPlan({ ...repair, observation, former })).not.toBe(now);
+});

@@ -33,17 +33,9 @@ export async function planRepair(
   refuseUnderWay(context, record.name);
   await refuseUnfinished(context, record);
   const { layout, release, spec } = record;
-  const foreseen = await forecastRepair(context, record);
-  const { forecast, former, observation, leftForLater } = foreseen;
-  const facts = {
-    kind: 'repair',
-    purge: false,
-    spec,
-    layout,
-    former,
-    release,
-    observation,
-  } as const;
+  const sight = await observeCluster(context, record);
+  const { forecast, leftForLater } = forecastRepair(record, sight);
+  const facts = { kind: 'repair', purge: false, spec, layout, release, ...sight } as const;
   const { rounds, complete } = forecast;
   return {
     kind: 'repair',
@@ -59,26 +51,34 @@ export async function planRepair(
   };
 }
 
-export interface RepairForecast {
-  readonly forecast: Forecast;
+export interface ClusterSight {
+  /** Nodes of earlier layouts. */
   readonly former: readonly LayoutNode[];
   readonly observation: Observation;
+}
+
+/** Asks every node. */
+export async function observeCluster(
+  context: PlannerContext,
+  record: ClusterRecord,
+): Promise<ClusterSight> {
+  const former = await formerNodes(context, record);
+  const nodes = [...record.layout.nodes, ...former];
+  await observeNodes(context, nodes);
+  return { former, observation: takeSnapshot(context, nodes) };
+}
+
+export interface RepairForecast {
+  readonly forecast: Forecast;
   /** What cannot be repaired now. */
   readonly leftForLater: readonly Finding[];
 }
 
-/** Asks every node first. */
-export async function forecastRepair(
-  context: PlannerContext,
-  record: ClusterRecord,
-): Promise<RepairForecast> {
-  const { layout, release } = record;
-  const former = await formerNodes(context, record);
-  const nodes = [...layout.nodes, ...former];
-  await observeNodes(context, nodes);
-  const observation = takeSnapshot(context, nodes);
-  const seen = { former, observation, now: Date.now() };
-  const input = { layout, release, kind: 'repair', purge: false, ...seen } as const;
-  const leftForLater = findLeftForLater(input);
-  return { forecast: forecastSteps(input), leftForLater, former, observation };
+export function forecastRepair(
+  { layout, release }: ClusterRecord,
+  sight: ClusterSight,
+): RepairForecast {
+  const facts = { layout, release, kind: 'repair', purge: false, ...sight } as const;
+  const input = { ...facts, now: Date.now() };
+  return { forecast: forecastSteps(input), leftForLater: findLeftForLater(input) };
 }
