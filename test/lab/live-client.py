@@ -25,7 +25,7 @@ import time
 
 from redis.cluster import ClusterNode, RedisCluster
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import AskError, MovedError, RedisError
+from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError
 
 DEFAULTS = {
     "nodes": [],  # ["10.77.0.11:6379", ...]
@@ -37,6 +37,8 @@ DEFAULTS = {
     "maxDurationMs": 600_000,
     "timeoutMs": 500,  # of connecting, and of an answer
 }
+# The library's word for a cluster of which no node answers is not one of its RedisErrors.
+FAILURES = (RedisError, RedisClusterException, OSError)
 # How long a lane rests before it tries a failed write again.
 RETRY_REST_S = 0.02
 # For reading everything back, also from a cluster that is just recovering.
@@ -140,7 +142,7 @@ class Lane(threading.Thread):
                     ask()
                     return True
             return False
-        except (RedisError, TooFewReplicas, OSError) as error:
+        except (*FAILURES, TooFewReplicas) as error:
             self.note(error)
             if not isinstance(error, TooFewReplicas):
                 self.renew()
@@ -150,7 +152,7 @@ class Lane(threading.Thread):
         try:
             if self.client is not None:
                 self.client.nodes_manager.initialize()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             self.note(error)
             self.client = None
 
