@@ -34,6 +34,7 @@ import {
 import {
   clusterSpecFromProto,
   clusterSpecToProto,
+  domainOutcomeToProto,
   findingToProto,
   layoutToProto,
   nodeObservationToProto,
@@ -46,7 +47,6 @@ import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
 import { CLUSTERS, EXAMINATIONS } from '../tokens.ts';
 import { planToProto, plannedToProto } from './plan-message.ts';
-import { domainOutcomeToProto } from './what-if-message.ts';
 
 const HEALTH: Readonly<Record<Health, ClusterHealth>> = {
   ok: ClusterHealth.OK,

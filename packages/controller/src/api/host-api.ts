@@ -22,11 +22,13 @@ import type {
   TuningItem,
 } from '@redrover/proto';
 import {
+  hostChangeFromProto,
   hostFactsToProto,
   hostStatusToProto,
   nodeObservationToProto,
   numberToProto,
   operationToProto,
+  requiredField,
   timestampToProto,
 } from '@redrover/wire';
 
@@ -39,7 +41,7 @@ import type { Examinations } from '../clusters/examinations.ts';
 import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
 import { AGENTS, CLUSTERS, EXAMINATIONS, HOSTS, OBSERVATIONS } from '../tokens.ts';
-import { hostChangeFromProto, plannedHostChangeToProto } from './host-change-message.ts';
+import { plannedHostChangeToProto } from './host-change-message.ts';
 
 /** Reads a dozen files. */
 const CHECK_TIMEOUT_MS = 15_000;
@@ -120,7 +122,7 @@ export class HostApi {
   async planHostChange(
     request: PlanHostChangeRequest,
   ): Promise<MessageInitShape<typeof PlanHostChangeResponseSchema>> {
-    const change = hostChangeFromProto(request.change);
+    const change = hostChangeFromProto(requiredField(request.change, 'change'));
     return plannedHostChangeToProto(await this.#clusters.planHostChange(change));
   }
 
@@ -128,7 +130,7 @@ export class HostApi {
   async applyHostChange(
     request: ApplyHostChangeRequest,
   ): Promise<MessageInitShape<typeof ApplyHostChangeResponseSchema>> {
-    const change = hostChangeFromProto(request.change);
+    const change = hostChangeFromProto(requiredField(request.change, 'change'));
     const operations = await this.#clusters.applyHostChange(change, request.fingerprints);
     return { operations: operations.map(operationToProto) };
   }
