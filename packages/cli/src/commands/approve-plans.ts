@@ -13,7 +13,7 @@ import type { Invocation } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
 import { toOperationsResult } from '../render/operation-view.ts';
 import type { ResultShape } from '../render/operation-view.ts';
-import { countSteps } from '../render/plan-view.ts';
+import { BLOCKED, countSteps, isBlocked } from '../render/plan-view.ts';
 import type { PlanView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
 import { followAll } from './follow.ts';
@@ -41,6 +41,7 @@ export async function approvePlans(
   approval: Approval,
 ): Promise<ExitCode> {
   const { output } = session;
+  if (approval.plans.some(isBlocked)) return reportBlocked(session, approval.plans);
   if (!(await session.confirm(approval.question))) {
     output.note('Nothing was changed.');
     return ExitCode.failed;
@@ -61,6 +62,13 @@ export async function approvePlans(
   );
   if (exitCode === ExitCode.done && approval.afterwards) output.note(approval.afterwards);
   return exitCode;
+}
+
+/** Before a person is asked for what would be refused. */
+export function reportBlocked({ output }: Session, plans: readonly PlanView[]): ExitCode {
+  const blockers = plans.filter(isBlocked).flatMap(({ findings }) => findings);
+  output.result({ blocked: true, findings: blockers }, () => BLOCKED);
+  return ExitCode.failed;
 }
 
 export function reportDetached(

@@ -7,7 +7,7 @@ import { argumentAt, flagOption } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
 import { compareNodes } from '../render/node-changes.ts';
-import { toPlanView } from '../render/plan-view.ts';
+import { isBlocked, toPlanView } from '../render/plan-view.ts';
 import type { PlanView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
 import { renderRepair } from '../render/repair-view.ts';
@@ -49,6 +49,7 @@ const repairCluster: Handler = async (session, invocation) => {
   const value = { ...plan, changes };
   if (flagOption(invocation, 'plan')) {
     output.result(value, (view) => renderRepair(value, view));
+    if (isBlocked(plan)) return ExitCode.failed;
     return plan.empty ? ExitCode.done : ExitCode.attention;
   }
   if (plan.empty) {

@@ -17,7 +17,7 @@ import {
 } from '../render/host-change-view.ts';
 import type { HostChangePlan } from '../render/host-change-view.ts';
 import { compareNodes } from '../render/node-changes.ts';
-import { renderRefusal, toPlanView, toRefusalView } from '../render/plan-view.ts';
+import { isBlocked, renderRefusal, toPlanView, toRefusalView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
 import { approvePlans, joinOperations, planOrJoin, withChangeOptions } from './approve-plans.ts';
 import { fetchCluster } from './fetch-cluster.ts';
@@ -156,7 +156,7 @@ async function decide(
   }
   if (flagOption(invocation, 'plan')) {
     output.result({ change, plans }, (view) => renderHostChange(change, plans, view));
-    return ExitCode.attention;
+    return plans.some(isBlocked) ? ExitCode.failed : ExitCode.attention;
   }
   output.note(renderHostChange(change, plans, output.notes));
   const clusters = open.map(({ layout }) => layout.cluster).join(', ');

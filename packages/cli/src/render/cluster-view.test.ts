@@ -110,6 +110,25 @@ describe('a host that is lost', () => {
     expect(nodesOfDetails({ observations, hosts })).toContain('h1:6379 master running');
   });
 
+  test('of what it said nothing is left, but what the others say of it counts', () => {
+    const replica = observe('h2:6379', 'replica');
+    const [self] = replica.redis?.view.nodes ?? [];
+    const [gone] = observe('h1:6379', 'master').redis?.view.nodes ?? [];
+    if (self === undefined || gone === undefined || replica.redis === undefined) throw new Error();
+    const sees = (flags: readonly string[]) => {
+      const nodes = [self, { ...gone, flags: ['master', ...flags] }];
+      const redis = { ...replica.redis, view: { hash: 'b', nodes } } as NodeObservation['redis'];
+      return detailsOf({ observations: [{ ...replica, redis }], hosts: { h1: 'lost' } });
+    };
+    expect(sees([]).slotsCovered).toBe(16384);
+    expect(sees(['fail?']).slotsCovered).toBe(16384);
+    expect(sees(['fail']).slotsCovered).toBe(0);
+    expect(sees(['fail']).nodes.map(({ key, role, slots }) => [key, role, slots])).toEqual([
+      ['h1:6379', 'master', ['0-16383']],
+      ['h2:6379', 'replica', []],
+    ]);
+  });
+
   test('is shown as lost', () => {
     const details = detailsOf({ observations, hosts: { h1: 'lost' } });
     expect(renderCluster(details, [], view)).toMatch(/replica .*h1 .*host lost$/m);

@@ -11,6 +11,7 @@ import type {
   NodeRole,
   Operation,
   SlotRange,
+  ViewNode,
 } from '@redrover/core';
 import { ClusterHealth } from '@redrover/proto';
 import type { ClusterSummary, GetClusterResponse } from '@redrover/proto';
@@ -56,7 +57,7 @@ export interface NodeView {
   /** What the layout wants it to be now: the preferred role, save while hosts are drained. */
   readonly wantedRole: EffectiveRole;
   readonly shard: string;
-  /** `0-5460`, as seen; of a replica none, as its master serves them. */
+  /** `0-5460`, as it says, or as the others say of one that does not answer; of a replica none. */
   readonly slots: readonly string[];
   readonly slotCount: number;
   /** Of its process; `host-lost` where nobody is there to tell. */
@@ -147,7 +148,7 @@ export function toClusterDetails(
   const { repair, repairQuietMs } = clusterSpecFromProto(present(answer.spec, 'spec'));
   return {
     ...toSummaryView(present(answer.summary, 'summary')),
-    slotsCovered: nodes.reduce((sum, { slotCount }) => sum + slotCount, 0),
+    slotsCovered: countCovered(majority),
     drainedHosts: layout.drainedHosts,
     repair,
     repairQuietMs,
@@ -173,7 +174,9 @@ function toNodeView(input: JoinInput): NodeView {
   const { node, observation, majority, offsets } = input;
   const { redis, process } = observation ?? {};
   const own = redis?.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
-  const slots: readonly SlotRange[] = redis?.role === 'master' ? (own?.slots ?? []) : [];
+  const word = redis === undefined ? wordOfOthers(node, majority) : undefined;
+  const owner = redis === undefined ? word : redis.role === 'master' ? own : undefined;
+  const slots: readonly SlotRange[] = owner?.slots ?? [];
   const masterId = own?.masterId ?? '';
   return {
     id: redis?.nodeId ?? '',
@@ -182,7 +185,7 @@ function toNodeView(input: JoinInput): NodeView {
     address: node.address,
     port: node.port,
     busPort: node.busPort,
-    role: redis?.role ?? input.fallbackRole,
+    role: redis?.role ?? (word === undefined ? input.fallbackRole : roleByWord(word)),
     preferredRole: node.preferredRole,
     wantedRole: input.wantedRole,
     shard: node.shard,
@@ -206,6 +209,26 @@ function toNodeView(input: JoinInput): NodeView {
         ? []
         : describeDisagreement(redis.view, majority),
   };
+}
+
+/** What the others say of a node that does not answer, as long as that tells anything. */
+function wordOfOthers(node: LayoutNode, majority: NodesView | undefined): ViewNode | undefined {
+  const said = majority?.nodes.find(
+    ({ address, port }) => address === node.address && port === node.port,
+  );
+  // A master without slots has lost them to another, and will follow that one when it is back.
+  const tells = said?.flags.includes('slave') === true || (said?.slots.length ?? 0) > 0;
+  return tells ? said : undefined;
+}
+
+function roleByWord({ flags }: ViewNode): NodeRole {
+  return flags.includes('slave') ? 'replica' : 'master';
+}
+
+/** Slots of masters that most nodes do not take for failed. */
+function countCovered(majority: NodesView | undefined): number {
+  const serving = majority?.nodes.filter(({ flags }) => !flags.includes('fail')) ?? [];
+  return serving.reduce((sum, { slots }) => sum + countSlots(slots), 0);
 }
 
 function lagOf(redis: NodeObservation['redis'], masterOffset: number | undefined): number | null {

@@ -84,7 +84,7 @@ function renderOne(plan: HostChangePlan, view: View): string {
   if (empty) return `${name}: nothing would change.`;
   const sections = [`${name}: layout ${layout.number}, ${formatCount(countSteps(plan), 'step')}`];
   if (changes.length > 0) sections.push(renderNodeChanges(changes, view));
-  sections.push(`${style.strong('Steps')}\n${renderSteps(plan)}`);
+  if (plan.rounds.length > 0) sections.push(`${style.strong('Steps')}\n${renderSteps(plan)}`);
   if (findings.length > 0) {
     sections.push(`${style.strong('Findings')}\n${renderFindings(findings, view)}`);
   }

@@ -53,6 +53,13 @@ export function savesSpec({ empty, findings }: PlanView): boolean {
   return empty && findings.some(({ rule }) => rule === 'spec-saved-only');
 }
 
+/** A plan that applying refuses: a critical finding of it stands in the way. */
+export function isBlocked({ empty, findings }: PlanView): boolean {
+  return !empty && findings.some(({ severity }) => severity === 'critical');
+}
+
+export const BLOCKED = 'This cannot be carried out now: what stands in the way is critical above.';
+
 export function countSteps({ rounds }: PlanView): number {
   return new Set(rounds.flat().map(stepKey)).size;
 }
@@ -74,7 +81,7 @@ export function renderPlan(plan: PlanView, view: View): string {
   const sections = [
     headline,
     ...(layout.nodes.length === 0 ? [] : [renderLayout(layout, view)]),
-    ...(empty ? [] : [`${style.strong('Steps')}\n${renderSteps(plan)}`]),
+    ...(plan.rounds.length === 0 ? [] : [`${style.strong('Steps')}\n${renderSteps(plan)}`]),
     ...(findings.length === 0
       ? []
       : [`${style.strong('Findings')}\n${renderFindings(findings, view)}`]),

@@ -13,7 +13,7 @@ import {
 } from '../testing/examples.ts';
 import { explainAfterwards, explainNothingToDo, renderHostChange } from './host-change-view.ts';
 import { compareNodes } from './node-changes.ts';
-import { renderPlan, renderRefusal } from './plan-view.ts';
+import { isBlocked, renderPlan, renderRefusal } from './plan-view.ts';
 import { renderRepair } from './repair-view.ts';
 
 const layout = layoutOf(['h1:6379 s1 master', 'h2:6379 s1 replica']);
@@ -57,6 +57,16 @@ describe('a repair', () => {
     expect(text).toContain('h3 is lost');
     expect(text).not.toContain('Steps');
   });
+});
+
+test('a repair that something stands in the way of is neither offered nor counted', () => {
+  const findings = [finding({ rule: 'no-majority', severity: 'critical', message: 'no majority' })];
+  const plan = planOf(layout, { kind: 'repair', findings });
+  expect(isBlocked(plan)).toBe(true);
+  expect(isBlocked({ ...plan, empty: true })).toBe(false);
+  const text = renderRepair({ ...plan, changes: [] }, view);
+  expect(text).toContain('What stands in the way');
+  expect(text).not.toMatch(/Steps|to do/);
 });
 
 test('a cluster that is as it shall be needs one line', () => {

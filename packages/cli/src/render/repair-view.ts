@@ -4,7 +4,7 @@ import { formatCount } from '../output/units.ts';
 import { renderFindings } from './finding-view.ts';
 import { renderNodeChanges } from './node-changes.ts';
 import type { NodeChange } from './node-changes.ts';
-import { countSteps, renderSteps } from './plan-view.ts';
+import { countSteps, isBlocked, renderSteps } from './plan-view.ts';
 import type { PlanView } from './plan-view.ts';
 
 export interface RepairPlan extends PlanView {
@@ -23,13 +23,19 @@ export function renderRepair(plan: RepairPlan, view: View): string {
     const title = style.strong('Not as the layout wants it');
     sections.push(`${title}\n${renderNodeChanges(changes, view, 'SHOULD BE')}`);
   }
-  if (!empty) sections.push(`${style.strong('Steps')}\n${renderSteps(plan)}`);
+  if (plan.rounds.length > 0) sections.push(`${style.strong('Steps')}\n${renderSteps(plan)}`);
   if (findings.length > 0) {
-    const title = style.strong(empty ? 'Not to be repaired now' : 'Left for later');
+    const title = style.strong(titleFindings(plan));
     sections.push(`${title}\n${renderFindings(findings, view)}`);
   }
-  sections.push(empty ? describeNothing(plan) : `${formatCount(countSteps(plan), 'step')} to do.`);
+  if (empty) sections.push(describeNothing(plan));
+  else if (!isBlocked(plan)) sections.push(`${formatCount(countSteps(plan), 'step')} to do.`);
   return sections.join('\n\n');
+}
+
+function titleFindings(plan: RepairPlan): string {
+  if (plan.empty) return 'Not to be repaired now';
+  return isBlocked(plan) ? 'What stands in the way, and what is left for later' : 'Left for later';
 }
 
 function describeNothing({ changes, findings, layout }: RepairPlan): string {
