@@ -27,6 +27,11 @@ function planHost(situation: Situation, name: string): Turn {
     evidence: nodes.map((node) => `node ${node.key}`),
     remedy:
       `Bring the agent of ${name} back (redrover host show ${name}), then try again; ` +
-      `if it is gone for good, forget it: redrover host rm ${name}`,
+      `if it is gone for good, ${wayOn(situation, name)}`,
   });
+}
+
+function wayOn({ kind }: Situation, name: string): string {
+  if (kind === 'change') return `replace it: redrover host replace ${name} --with NEW`;
+  return `forget it: redrover host rm ${name}`;
 }

@@ -6,6 +6,7 @@
  */
 import type { LayoutNode } from '../model/layout.ts';
 import type { NodeObservation } from '../model/observation.ts';
+import type { Attempt } from '../model/operation.ts';
 import { nodePlanOf, stepKey, type NodePlan, type StartNodeStep } from '../model/step.ts';
 import { trailOf, tryStep } from './attempts.ts';
 import { hasBuild } from './builds.ts';
@@ -101,12 +102,24 @@ export function startStep(node: LayoutNode): StartNodeStep {
 
 export function startNode(situation: Situation, node: LayoutNode): Turn {
   if (!hasBuild(situation, node.host)) return IDLE;
-  return tryStep(situation.attempts, startStep(node), {
+  const step = startStep(node);
+  const attempts = new Map([[stepKey(step), startsSincePrepared(situation, node)]]);
+  return tryStep(attempts, step, {
     now: situation.now,
     what: `starting ${node.key}`,
     subject: node.key,
     remedy: `Read its redis.log on ${node.host}, then apply again`,
   });
+}
+
+/** What failed before the node was prepared anew says nothing of it any more. */
+export function startsSincePrepared(situation: Situation, node: LayoutNode): readonly Attempt[] {
+  const plan = nodePlanOf(situation.layout, node, situation.release);
+  const prepare = stepKey({ kind: 'prepareNode', host: node.host, plan });
+  const prepared = situation.attempts.get(prepare)?.findLast(({ outcome }) => outcome === 'ok');
+  const sinceMs = prepared?.endedAtMs ?? 0;
+  const starts = situation.attempts.get(stepKey(startStep(node))) ?? [];
+  return starts.filter(({ startedAtMs }) => startedAtMs >= sinceMs);
 }
 
 function planRunning(node: LayoutNode, seen: NodeObservation): Turn {
@@ -151,7 +164,7 @@ export function waitForAnswer(situation: Situation, node: LayoutNode, seen: Node
   });
 }
 
-function refuseStuck(node: LayoutNode, seen: NodeObservation): Turn {
+export function refuseStuck(node: LayoutNode, seen: NodeObservation): Turn {
   const { state, reason, restarts } = seen.process;
   return blocking({
     rule: state === 'held' ? 'node-held' : 'node-crash-loop',

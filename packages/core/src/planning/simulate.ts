@@ -118,7 +118,7 @@ function applyStart(observation: Observation, key: NodeKey, layout: Layout): Obs
   const planned = layout.nodes.find((candidate) => candidate.key === key);
   if (planned === undefined) return observation;
   return changeNode(observation, key, (node) => {
-    const redis = node.redis ?? remembered(observation, node, planned);
+    const redis = node.redis ?? remembered(observation, node, { planned, layout });
     return started(node, readdressed(redis ?? newborn(observation, planned), planned), layout);
   });
 }
@@ -133,7 +133,7 @@ function started(node: NodeObservation, redis: RedisObservation, layout: Layout)
 function remembered(
   observation: Observation,
   { process }: NodeObservation,
-  planned: LayoutNode,
+  { planned, layout }: { readonly planned: LayoutNode; readonly layout: Layout },
 ): RedisObservation | undefined {
   if (!process.hasData || process.identityLost) return undefined;
   const { address, port } = planned;
@@ -145,11 +145,15 @@ function remembered(
     const { nodeId, masterId, configEpoch } = self;
     const isReplica = masterId !== '';
     const fresh = freshRedis(planned);
+    // A master that was replaced has not heard of it: it comes back with its slots and old epoch.
+    const shard = layout.shards.find(({ id }) => id === planned.shard);
+    const slots = isReplica ? [] : (shard?.slots ?? []);
     return {
       ...changeSelf({ ...fresh, nodeId, view }, (entry) => ({
         ...entry,
         flags: [isReplica ? 'slave' : 'master'],
         connected: true,
+        slots,
       })),
       configEpoch,
       currentEpoch: other.redis.currentEpoch,

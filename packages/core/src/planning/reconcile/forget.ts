@@ -57,23 +57,30 @@ function listAbsentees(fleet: Fleet): ViewNode[][] {
 }
 
 function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
-  if (entries.some((entry) => entry.slots.length > 0)) return 'kept';
-  const id = entries[0]?.nodeId;
-  if (fleet.live.some((live) => live.self?.masterId === id)) return 'kept';
   const isFailed = entries.every(({ flags }) => flags.includes('fail') || flags.includes('noaddr'));
   const node = nodeAt(fleet, entries);
+  const isKnown = node !== undefined && isOnline(fleet, node.host);
+  if (node !== undefined && !isKnown && !isFailed) return 'alive';
+  const id = entries[0]?.nodeId;
+  const isNeeded =
+    entries.some((entry) => entry.slots.length > 0) ||
+    fleet.live.some((live) => live.self?.masterId === id);
+  if (isNeeded) return 'kept';
   if (node === undefined) {
     return isLeftBehind(fleet, entries) && !mayReturn(fleet, entries) ? 'gone' : 'kept';
   }
   if (fleet.liveByKey.has(node.key)) return mayReturn(fleet, entries) ? 'kept' : 'gone';
-  const seen = isOnline(fleet, node.host) ? seenNode(fleet, node.key) : undefined;
-  if (seen === undefined) {
-    if (!isFailed) return 'alive';
-    return isFormer(fleet, node) ? 'gone' : 'kept';
-  }
+  return judgeSilent(fleet, node);
+}
+
+/** What becomes of the id of a node that is where the layout, or an earlier one, has it. */
+function judgeSilent(fleet: Fleet, node: LayoutNode): Fate {
   if (hasNoIdentity(fleet, node)) return 'gone';
   if (!isFormer(fleet, node)) return 'kept';
-  const { state, marker } = seen.process;
+  if (!isOnline(fleet, node.host)) return 'gone';
+  const process = seenNode(fleet, node.key)?.process;
+  if (process === undefined) return 'kept';
+  const { state, marker } = process;
   const isOthers = marker !== undefined && marker.clusterId !== fleet.layout.clusterId;
   const isDown = state === 'absent' || state === 'stopped' || state === 'prepared';
   return isOthers || isDown ? 'gone' : 'kept';

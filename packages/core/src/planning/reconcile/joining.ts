@@ -2,6 +2,7 @@
  * Makes the living nodes one cluster again: those that do not know each other meet, and every node
  * becomes a replica of its own shard's master.
  */
+import { formatRanges } from '../../model/slots.ts';
 import type { AttachReplicaStep } from '../../model/step.ts';
 import { tryStep } from '../attempts.ts';
 import { planMeets, planProbes } from '../mesh.ts';
@@ -91,7 +92,8 @@ function planAttach(fleet: Fleet, live: LiveNode, owner: LiveNode): Turn {
 function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   if (live.redis.role !== 'replica') return undefined;
   const master = fleet.liveById.get(live.self?.masterId ?? '');
-  if (master === undefined || master.node.shard === live.node.shard) return undefined;
+  if (master === undefined) return keptForTheDead(fleet, live);
+  if (master.node.shard === live.node.shard) return undefined;
   const other = shardOf(fleet, master.node);
   if (other === undefined) return undefined;
   if (other.owner !== master || !isAgreed(other)) {
@@ -114,6 +116,23 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
     message: `Node ${key} is the only copy of shard ${shard} now, so it is left where it is.`,
     evidence: own.map(({ key: name }) => describeAbsence(fleet, name)),
     remedy: `Make ${own.map((node) => node.key).join(' or ')} follow ${master.node.key}, then repair again`,
+  });
+}
+
+/** Its master is gone and nobody has taken over its slots: this may be the last copy of them. */
+function keptForTheDead(fleet: Fleet, { node, self }: LiveNode): Turn | undefined {
+  const entries = [...fleet.views.values()].flatMap(
+    (view) => view.nodes.get(self?.masterId ?? '') ?? [],
+  );
+  const entry = entries.find(({ slots }) => slots.length > 0);
+  if (entry === undefined) return undefined;
+  const where = `${entry.address}:${entry.port}`;
+  return blocking({
+    rule: 'replica-of-another-shard',
+    subject: node.key,
+    message: `Node ${node.key} is left where it is: it has a copy of what ${where} owns.`,
+    evidence: [`${where} owns slots ${formatRanges(entry.slots)} and does not answer`],
+    remedy: `Bring ${where} back, then repair again`,
   });
 }
 

@@ -8,17 +8,23 @@
 import type { LayoutNode } from '../../model/layout.ts';
 import type { NodeObservation } from '../../model/observation.ts';
 import { nodePlanOf } from '../../model/step.ts';
-import { stepKey } from '../../model/step.ts';
-import { trailOf } from '../attempts.ts';
 import { planBuilds } from '../builds.ts';
-import { prepareNode, refuseForeign, startNode, startStep, waitForAnswer } from '../nodes.ts';
+import {
+  prepareNode,
+  refuseForeign,
+  refuseStuck,
+  startNode,
+  startsSincePrepared,
+  startStep,
+  waitForAnswer,
+} from '../nodes.ts';
 import { planHashOf } from '../plan-hash.ts';
 import { hostOf, isOnline, seenNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, stepping, waiting, type Turn } from '../turn.ts';
 import { isOwnedElsewhere, isUp, isWiped, shallRun, type Fleet } from './fleet.ts';
 import { planHung } from './hung.ts';
 import { planReaddress, planRefit } from './readdress.ts';
-import { isLostIdentity, planAnew } from './recreate.ts';
+import { isLostIdentity, planAnew, wasMadeAnew } from './recreate.ts';
 import { explainOwner } from './shard-prospects.ts';
 
 /** The first may have come too early: before a replica took over. */
@@ -85,8 +91,12 @@ function planRunning(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Tur
 function planStuck(fleet: Fleet, node: LayoutNode, seen: NodeObservation): Turn {
   const { state, reason } = seen.process;
   const step = startStep(node);
-  const { failures } = trailOf(fleet.attempts, stepKey(step));
-  if (failures.length >= STARTS_BEFORE_ANEW) return planAnew(fleet, node, seen);
+  const starts = startsSincePrepared(fleet, node);
+  const failures = starts.filter(({ outcome }) => outcome === 'failed');
+  if (failures.length >= STARTS_BEFORE_ANEW) {
+    // Anew it crashes as well: the cause is not in its directory.
+    return wasMadeAnew(fleet, node) ? refuseStuck(node, seen) : planAnew(fleet, node, seen);
+  }
   if (failures.length === 0) {
     if (state === 'backoff') return waiting(node.key, `${state}: ${reason}`);
     return startNode(fleet, node);

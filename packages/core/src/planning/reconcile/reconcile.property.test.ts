@@ -64,7 +64,8 @@ function carryOut(world: World, step: Step, fate: Fate): boolean {
   if (crashes) world.truth = withState(world.truth, step.node, 'crash-loop');
   else if (real !== 'failed') apply(world, step);
   const outcome = crashes ? 'failed' : real;
-  const attempt = recordOf(step, outcome, world.input.now);
+  const given = recordOf(step, outcome, world.input.now);
+  const attempt = crashes ? { ...given, errorCode: 'failed-precondition' as const } : given;
   world.input = { ...world.input, history: [...world.input.history, attempt] };
   expect(countLivingOwners(realityOf(world))).toBeGreaterThanOrEqual(before);
   return outcome === 'ok';
@@ -283,7 +284,8 @@ function newWorld(layout: Layout, change: Partial<PlanInput>, truth: Observation
 const HOME = [[], ['replica-of-another-shard']];
 
 /** Hundreds of operations of dozens of turns each. */
-const TIME = 60_000;
+const TIME = 120_000;
+const RUNS = 60;
 
 describe('a repair', () => {
   it(
@@ -296,7 +298,7 @@ describe('a repair', () => {
           play(world, story);
           expect(HOME).toContainEqual(convergeCalmly(world));
         }),
-        { numRuns: 200 },
+        { numRuns: RUNS },
       );
     },
     TIME,
@@ -322,7 +324,7 @@ describe('a repair', () => {
           const { done, blockers, waits } = planTurn(world);
           expect(done || blockers.length + waits.length > 0).toBe(true);
         }),
-        { numRuns: 200 },
+        { numRuns: RUNS },
       );
     },
     TIME,
@@ -342,7 +344,7 @@ describe('a repair', () => {
           play(world, { ...story, strikes: story.strikes.filter(isNoStray) });
           expect(HOME).toContainEqual(convergeCalmly(world));
         }),
-        { numRuns: 200 },
+        { numRuns: RUNS },
       );
     },
     TIME,
@@ -378,7 +380,7 @@ describe('a change', () => {
           play(world, back);
           expect(HOME).toContainEqual(convergeCalmly(world));
         }),
-        { numRuns: 200 },
+        { numRuns: RUNS },
       );
     },
     TIME,
@@ -405,7 +407,7 @@ describe('a change', () => {
             expect(HOME).toContainEqual(convergeCalmly(world));
           },
         ),
-        { numRuns: 150 },
+        { numRuns: RUNS },
       );
     },
     TIME,
@@ -429,7 +431,7 @@ describe('a change', () => {
           play(world, { ...story, strikes: shape.replicas > 0 ? story.strikes : [] });
           expect(HOME).toContainEqual(convergeCalmly(world));
         }),
-        { numRuns: 150 },
+        { numRuns: RUNS },
       );
     },
     TIME,

@@ -7,11 +7,12 @@
  */
 import type { LayoutNode } from '../../model/layout.ts';
 import type { NodeObservation } from '../../model/observation.ts';
-import { nodePlanOf, type Step } from '../../model/step.ts';
+import { nodePlanOf, stepKey, type Step } from '../../model/step.ts';
+import { succeeded } from '../attempts.ts';
 import { hasBuild } from '../builds.ts';
 import { startStep } from '../nodes.ts';
 import { hostOf, type LiveNode } from '../situation.ts';
-import { blocking, waiting, type Turn } from '../turn.ts';
+import { blocking, mergeTurns, stepping, waiting, type Turn } from '../turn.ts';
 import { hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
 import { tryChain } from './phases.ts';
 import { explainOwner } from './shard-prospects.ts';
@@ -45,13 +46,19 @@ export function planAnew(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
     { kind: 'stopNode', host, node: key },
     ...(hasDirectory ? [remove] : []),
     { kind: 'prepareNode', host, plan },
-    startStep(node),
   ];
-  return tryChain(fleet, steps, {
+  const turn = tryChain(fleet, steps, {
     what: `making ${key} anew`,
     subject: key,
     remedy: `Repair what the message names on ${host}, then repair again; old data is in its trash`,
   });
+  // How often the old one failed to start says nothing of the new one.
+  return turn.steps.length === 0 ? turn : mergeTurns([turn, stepping(startStep(node))]);
+}
+
+/** Whether this operation has moved the node's directory away before. */
+export function wasMadeAnew(fleet: Fleet, { host, key: node }: LayoutNode): boolean {
+  return succeeded(fleet.attempts, stepKey({ kind: 'removeNode', host, node, purge: false }));
 }
 
 /** Made anew on a full disk it would not come back, and what it has would be in the trash. */
