@@ -52,6 +52,13 @@ describe('INFO', () => {
     });
   });
 
+  it('of a server whose clock was set back has no time below zero', () => {
+    const text = replica
+      .replace('uptime_in_seconds:42', 'uptime_in_seconds:-3586')
+      .replace('seconds_ago:2', 'seconds_ago:-3600');
+    expect(readInfo(text)).toMatchObject({ uptimeSeconds: 0, masterLastIoSeconds: -1 });
+  });
+
   it('of a replica has its link and its own offset', () => {
     expect(readInfo(replica)).toMatchObject({
       role: 'replica',

@@ -131,7 +131,11 @@ function firstOf(fields: InfoFields, names: readonly string[]): string {
   return '';
 }
 
+/**
+ * Never less than what stands for a missing one: once its host's clock has been set back, a server
+ * says that it has been up for a negative time, and nobody could be told of the rest.
+ */
 function numberOf(fields: InfoFields, names: readonly string[], missing = 0): number {
   const value = Number.parseInt(firstOf(fields, names), 10);
-  return Number.isFinite(value) ? value : missing;
+  return Number.isFinite(value) ? Math.max(missing, value) : missing;
 }
