@@ -468,6 +468,10 @@ describe('a summary', () => {
     expect(summarize(stopped(...layout.nodes.map((node) => node.key))).health).toBe('unknown');
   });
 
+  it('is degraded, not down, where only an agent is silent and the others see its nodes serve', () => {
+    expect(summarize(withHost(healthy, 'h1', { status: 'lost' })).health).toBe('degraded');
+  });
+
   it('keeps the row of a node on a silent host, with an unknown state', () => {
     const { nodes } = summarize(withHost(healthy, 'h1', { status: 'lost' }));
     expect(nodes[0]).toMatchObject({ state: 'unknown', port: 6379, slots: [] });

@@ -76,7 +76,7 @@ export function findRoleDrift(picture: Picture): Finding[] {
       rule: 'role-drift',
       severity: 'info',
       subject: picture.layout.cluster,
-      message: `${lines.length} nodes do not have the role that the layout prefers.`,
+      message: `Not in the role that the layout prefers: ${lines.length} of its nodes.`,
       evidence: limitLines(lines),
       remedy:
         'Harmless while no other finding says otherwise. Bring roles home: ' +

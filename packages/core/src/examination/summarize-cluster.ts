@@ -1,9 +1,9 @@
 /** A cluster in rows: health, shards, nodes; what tables and pictures are drawn from. */
 import type { Layout, LayoutNode, NodeKey } from '../model/layout.ts';
-import type { Observation, ProcessState } from '../model/observation.ts';
+import type { Observation, ProcessState, ViewNode } from '../model/observation.ts';
 import { countSlots, normalizeRanges, SLOT_COUNT, type SlotRange } from '../model/slots.ts';
 import type { NodeRole } from '../model/spec.ts';
-import { drawPicture, nameOfId, type Picture, type Speaker } from './picture.ts';
+import { drawPicture, layoutNodeOf, nameOfId, type Picture, type Speaker } from './picture.ts';
 import { actualShards, ownSlots } from './roles.ts';
 
 /**
@@ -80,10 +80,8 @@ export function summarizeCluster(
 function judgeHealth(picture: Picture, shards: readonly ShardSummary[]): ClusterHealth {
   const { speakers, formerSpeakers, opinions, layout } = picture;
   if (speakers.length === 0) return 'unknown';
-  const all = [...speakers, ...formerSpeakers];
-  const covered = countSlots(normalizeRanges(all.flatMap(ownSlots)));
   const refuses = speakers.some(({ redis }) => redis.clusterState !== 'ok');
-  if (covered < SLOT_COUNT || refuses) return 'down';
+  if (refuses || countServed(picture) < SLOT_COUNT) return 'down';
   const complete =
     speakers.length === layout.nodes.length &&
     formerSpeakers.length === 0 &&
@@ -91,6 +89,25 @@ function judgeHealth(picture: Picture, shards: readonly ShardSummary[]): Cluster
     shards.every((shard) => shard.master !== '' && shard.replicas.length >= shard.wantedReplicas) &&
     speakers.every(({ redis }) => redis.role === 'master' || redis.masterLinkUp === true);
   return complete ? 'ok' : 'degraded';
+}
+
+/**
+ * Slots with an owner that no agent knows to be down and nobody of the living calls failed: where
+ * only the agents are silent, the nodes on their hosts still serve, and the others say so.
+ */
+function countServed(picture: Picture): number {
+  const served = picture.opinions.flatMap(({ nodes }) =>
+    nodes.flatMap((entry) =>
+      entry.flags.includes('fail') || isKnownDown(picture, entry) ? [] : entry.slots,
+    ),
+  );
+  return countSlots(normalizeRanges(served));
+}
+
+function isKnownDown(picture: Picture, entry: ViewNode): boolean {
+  const node = layoutNodeOf(picture, entry);
+  if (node === undefined || picture.observation.hosts[node.host]?.status !== 'online') return false;
+  return picture.observation.nodes[node.key]?.process.state !== 'running';
 }
 
 function summarizeShards(picture: Picture): ShardSummary[] {

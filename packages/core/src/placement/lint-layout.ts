@@ -125,7 +125,9 @@ function quorumFindings(
       `${capitalize(kind)} ${domain} holds ${masters} of ${layout.shards.length} masters: ` +
       'without it there is no majority left, and the cluster stops.',
     evidence: [`at most ${limit} may be on one ${kind}`],
-    remedy: 'Spread the masters wider, or accept the risk with --allow-weak-quorum.',
+    remedy:
+      'Spread the masters over more hosts; a new cluster may accept the risk with ' +
+      '--allow-weak-quorum.',
   }));
 }
 
