@@ -25,9 +25,9 @@ import type {
 import { normalizeRanges } from '../model/slots.ts';
 import { clusterViewOf } from '../topology/cluster-view.ts';
 import { fingerprintOf } from '../topology/fingerprint.ts';
-import { ABSENT, freshRedis, simulatedNodeId } from './fresh-node.ts';
+import { ABSENT, simulatedNodeId } from './fresh-node.ts';
 import { planHashOf } from './plan-hash.ts';
-import { wantedTiming } from './timing.ts';
+import { applyStart, changeNode, changeSelf } from './simulate-start.ts';
 
 /** The observation right after the step was done, before gossip has carried the news. */
 export function applyStep(observation: Observation, step: Step, layout: Layout): Observation {
@@ -112,72 +112,6 @@ function prepared(node: NodeObservation, { plan }: PrepareNodeStep): NodeObserva
   const marker = { cluster, clusterId, layoutNumber };
   const state = node.process.state === 'absent' ? 'prepared' : node.process.state;
   return { ...node, process: { ...node.process, state, marker, planHash: planHashOf(plan) } };
-}
-
-function applyStart(observation: Observation, key: NodeKey, layout: Layout): Observation {
-  const planned = layout.nodes.find((candidate) => candidate.key === key);
-  if (planned === undefined) return observation;
-  return changeNode(observation, key, (node) => {
-    const redis = node.redis ?? remembered(observation, node, { planned, layout });
-    return started(node, readdressed(redis ?? newborn(observation, planned), planned), layout);
-  });
-}
-
-/** A node that ran before comes back as it was, save for timing, which is never persisted. */
-function started(node: NodeObservation, redis: RedisObservation, layout: Layout): NodeObservation {
-  const process = { ...node.process, state: 'running' as const, pid: 1, hasData: true };
-  return { ...node, process, redis: { ...redis, ...wantedTiming(layout) } };
-}
-
-/** What a stopped node with data will say, by what the others remember of it. */
-function remembered(
-  observation: Observation,
-  { process }: NodeObservation,
-  { planned, layout }: { readonly planned: LayoutNode; readonly layout: Layout },
-): RedisObservation | undefined {
-  if (!process.hasData || process.identityLost) return undefined;
-  const { address, port } = planned;
-  for (const other of Object.values(observation.nodes)) {
-    if (other.process.state !== 'running' || other.redis === undefined) continue;
-    const { view } = other.redis;
-    const self = view.nodes.find((entry) => entry.address === address && entry.port === port);
-    if (self === undefined || self.flags.includes('handshake')) continue;
-    const { nodeId, masterId, configEpoch } = self;
-    const isReplica = masterId !== '';
-    const fresh = freshRedis(planned);
-    // A master that was replaced has not heard of it: it comes back with its slots and old epoch.
-    const shard = layout.shards.find(({ id }) => id === planned.shard);
-    const slots = isReplica ? [] : (shard?.slots ?? []);
-    return {
-      ...changeSelf({ ...fresh, nodeId, view }, (entry) => ({
-        ...entry,
-        flags: [isReplica ? 'slave' : 'master'],
-        connected: true,
-        slots,
-      })),
-      configEpoch,
-      currentEpoch: other.redis.currentEpoch,
-      role: isReplica ? 'replica' : 'master',
-    };
-  }
-  return undefined;
-}
-
-/** An empty node has an id that nobody has seen yet. */
-function newborn({ nodes }: Observation, planned: LayoutNode): RedisObservation {
-  const known = new Set(
-    Object.values(nodes).flatMap(({ redis }) => redis?.view.nodes.map((node) => node.nodeId) ?? []),
-  );
-  for (let life = 1; ; life += 1) {
-    const redis = freshRedis(planned, life);
-    if (!known.has(redis.nodeId)) return redis;
-  }
-}
-
-/** It announces the address that its config has now. */
-function readdressed(redis: RedisObservation, planned: LayoutNode): RedisObservation {
-  const { address, port, busPort } = planned;
-  return changeSelf(redis, (self) => ({ ...self, address, port, busPort }));
 }
 
 function claimed(redis: RedisObservation, step: ClaimSlotsStep): RedisObservation {
@@ -291,16 +225,6 @@ function applyHandoff(observation: Observation, step: HandoffMasterStep): Observ
   }));
 }
 
-function changeSelf(
-  redis: RedisObservation,
-  change: (self: ViewNode) => ViewNode,
-): RedisObservation {
-  const nodes = redis.view.nodes.map((node) =>
-    node.nodeId === redis.nodeId ? change(node) : node,
-  );
-  return { ...redis, view: clusterViewOf(nodes) };
-}
-
 function changeRedis(
   observation: Observation,
   key: NodeKey,
@@ -320,14 +244,4 @@ function changeProcess(
     ...node,
     process: { ...node.process, ...change },
   }));
-}
-
-function changeNode(
-  observation: Observation,
-  key: NodeKey,
-  change: (node: NodeObservation) => NodeObservation,
-): Observation {
-  const node = observation.nodes[key];
-  if (node === undefined) return observation;
-  return { ...observation, nodes: { ...observation.nodes, [key]: change(node) } };
 }

@@ -28,7 +28,7 @@ export interface PlanInput {
   /**
    * Must hold an entry for each node of the layout whose host has reported, also for those that
    * the host does not have (`absent`): a missing entry means that nothing is known, and is waited
-   * for.
+   * for. For `change` and `repair` the same goes for the nodes of `former`.
    */
   readonly observation: Observation;
   /** The attempts of this operation, oldest first. */

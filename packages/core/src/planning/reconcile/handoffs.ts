@@ -167,7 +167,10 @@ function refuseLeaving(fleet: Fleet, { node }: LiveNode, shard: string): Turn {
     evidence:
       others.length === 0
         ? ['the layout gives the shard no other node that may run']
-        : others.map((other) => `${other.key} does not run`),
+        : others.map(
+            ({ key }) =>
+              `${key} ${fleet.liveByKey.has(key) ? 'is no replica of it' : 'does not run'}`,
+          ),
     remedy:
       others.length === 0
         ? `Move its nodes instead (redrover host drain ${node.host} --move), or add replicas`

@@ -1,174 +1,26 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Layout, LayoutNode } from '../../model/layout.ts';
+import type { Layout } from '../../model/layout.ts';
 import type { Observation } from '../../model/observation.ts';
-import type { Attempt } from '../../model/operation.ts';
-import { nodePlanOf, stepKey, type Step } from '../../model/step.ts';
-import { effectiveRoles } from '../../placement/effective-roles.ts';
 import { absentNode } from '../fresh-node.ts';
-import { planHashOf } from '../plan-hash.ts';
-import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
-import { applyStep } from '../simulate.ts';
-import type { PlanInput } from '../situation.ts';
-import { MISFORTUNES, strike, visiblePart, type Misfortune } from '../testing/drift.ts';
+import { MISFORTUNES, strike, type Misfortune } from '../testing/drift.ts';
+import { layoutOf, NOW, runningCluster, type Shape } from '../testing/examples.ts';
+import { countLivingOwners } from '../testing/reconcile-safety.ts';
 import {
-  attemptOf,
-  inputOf,
-  layoutOf,
-  NOW,
-  release,
-  runningCluster,
-  type Shape,
-} from '../testing/examples.ts';
-import {
-  assertOneHandoff,
-  assertReconcileSafe,
-  countLivingOwners,
-} from '../testing/reconcile-safety.ts';
-
-/** From the worst moment on, everything is in order after no more turns than this. */
-const CALM_TURNS = 60;
-
-interface World {
-  input: PlanInput;
-  /** What is really there; the planner sees less. */
-  truth: Observation;
-  /** Nodes that crash at every start. */
-  broken: Set<string>;
-  failedOnce: Set<string>;
-}
-
-type Fate = 'ok' | 'cut-off' | 'done-but-failed' | 'failed' | 'never-begun';
-
-function realityOf({ input, truth }: World) {
-  return { layout: input.layout, former: input.former, observation: truth };
-}
-
-function planTurn(world: World) {
-  const observation = visiblePart(world.truth);
-  const next = planSteps({ ...world.input, observation });
-  const { history, now } = world.input;
-  assertOneHandoff(realityOf(world), next.steps, history, now);
-  return next;
-}
-
-function carryOut(world: World, step: Step, fate: Fate): boolean {
-  const failing = fate === 'failed' || fate === 'done-but-failed';
-  const real = failing && world.failedOnce.has(stepKey(step)) ? 'ok' : fate;
-  if (real === 'never-begun') return false;
-  assertReconcileSafe(realityOf(world), step);
-  const before = countLivingOwners(realityOf(world));
-  if (failing) world.failedOnce.add(stepKey(step));
-  const crashes = step.kind === 'startNode' && world.broken.has(step.node);
-  if (crashes) world.truth = withState(world.truth, step.node, 'crash-loop');
-  else if (real !== 'failed') apply(world, step);
-  const outcome = crashes ? 'failed' : real;
-  const given = recordOf(step, outcome, world.input.now);
-  const attempt = crashes ? { ...given, errorCode: 'failed-precondition' as const } : given;
-  world.input = { ...world.input, history: [...world.input.history, attempt] };
-  expect(countLivingOwners(realityOf(world))).toBeGreaterThanOrEqual(before);
-  return outcome === 'ok';
-}
-
-function apply(world: World, step: Step): void {
-  if (step.kind === 'removeNode') world.broken.delete(step.node);
-  world.truth = applyStep(world.truth, step, world.input.layout);
-}
-
-function withState(truth: Observation, key: string, state: 'crash-loop'): Observation {
-  const node = truth.nodes[key];
-  if (node === undefined) return truth;
-  const process = { ...node.process, state };
-  return { ...truth, nodes: { ...truth.nodes, [key]: { ...node, process } } };
-}
-
-function recordOf(step: Step, fate: Fate, now: number): Attempt {
-  const at = { startedAtMs: now, endedAtMs: now };
-  if (fate === 'cut-off') {
-    return attemptOf(step, { ...at, endedAtMs: undefined, outcome: 'running' });
-  }
-  if (fate === 'ok') return attemptOf(step, at);
-  return attemptOf(step, { ...at, outcome: 'failed', errorCode: 'unavailable', message: 'lost' });
-}
-
-/** Steps of one node follow each other only as long as they succeed. */
-function carryOutTurn(world: World, steps: readonly Step[], fates: readonly Fate[]): void {
-  const stuck = new Set<string>();
-  steps.forEach((step, at) => {
-    const lane = 'node' in step ? step.node : 'plan' in step ? step.plan.node.key : step.host;
-    if (stuck.has(lane)) return;
-    if (!carryOut(world, step, fates[at % fates.length] ?? 'ok')) stuck.add(lane);
-  });
-}
-
-function pass(world: World, ms: number): void {
-  world.truth = settle(world.truth);
-  world.input = { ...world.input, now: world.input.now + ms };
-}
-
-/** Strikes only where every shard keeps a living owner once Redis has done what it does. */
-function befall(world: World, key: string, misfortune: Misfortune): void {
-  const host = world.input.layout.nodes.find((node) => node.key === key)?.host ?? '';
-  if (world.truth.hosts[host]?.status !== 'online') return;
-  const struck = strike(world.truth, key, misfortune);
-  const shards = world.input.layout.shards.length;
-  const standing = countLivingOwners({ ...realityOf(world), observation: settle(struck) });
-  if (standing < shards) return;
-  world.truth = settle(struck);
-  if (misfortune === 'crash') world.broken.add(key);
-}
-
-/** @returns the rules of what is left to a person. */
-function convergeCalmly(world: World): string[] {
-  for (let turn = 0; turn < CALM_TURNS; turn += 1) {
-    pass(world, 9000);
-    const next = planTurn(world);
-    if (next.blockers.length > 0) return [...new Set(next.blockers.map(({ rule }) => rule))];
-    if (next.done) {
-      assertHome(world);
-      return [];
-    }
-    carryOutTurn(world, next.steps, ['ok']);
-  }
-  const { waits, steps } = planTurn(world);
-  throw new Error(`no end: ${JSON.stringify({ waits, steps: steps.map(stepKey) }, null, 1)}`);
-}
-
-/** What `done` promises, by what is really there. */
-function assertHome({ input, truth }: World): void {
-  const { layout, former } = input;
-  const isOnline = (node: LayoutNode) => truth.hosts[node.host]?.status === 'online';
-  const roles = effectiveRoles(layout);
-  const allowed = new Set<string>();
-  for (const node of layout.nodes) {
-    const seen = truth.nodes[node.key];
-    const id = seen?.redis?.nodeId;
-    if (id !== undefined) allowed.add(id);
-    if (!isOnline(node)) continue;
-    const isRunning = seen?.process.state === 'running';
-    expect(`${node.key} ${isRunning}`).toBe(`${node.key} ${roles.get(node.key) !== 'stopped'}`);
-    if (!isRunning) continue;
-    const wanted = layout.nodes.find(
-      (other) => other.shard === node.shard && roles.get(other.key) === 'master',
-    );
-    if (wanted !== undefined && isOnline(wanted)) {
-      expect(`${node.key} ${seen.redis?.role}`).toBe(`${node.key} ${roles.get(node.key)}`);
-    }
-    if (seen.redis?.role === 'replica') expect(seen.redis.masterLinkUp).toBe(true);
-    expect(seen.redis?.clusterState).toBe('ok');
-    expect(seen.process.planHash).toBe(planHashOf(nodePlanOf(layout, node, release)));
-  }
-  for (const node of former) {
-    if (isOnline(node)) expect(truth.nodes[node.key]?.process.state).toBe('absent');
-  }
-  for (const node of layout.nodes) {
-    const { process, redis } = truth.nodes[node.key] ?? {};
-    if (!isOnline(node) || process?.state !== 'running') continue;
-    const strangers = redis?.view.nodes.filter(({ nodeId }) => !allowed.has(nodeId));
-    expect(strangers).toEqual([]);
-  }
-}
+  befall,
+  CALM_TURNS,
+  carryOutTurn,
+  convergeCalmly,
+  newWorld,
+  pass,
+  planTurn,
+  realityOf,
+  TANGLED,
+  withHostStatus,
+  type Fate,
+  type World,
+} from '../testing/reconcile-world.ts';
 
 const shapes: fc.Arbitrary<Shape> = fc
   .record({
@@ -275,13 +127,8 @@ function play(world: World, story: Story): void {
   world.input = { ...world.input, history: [] };
 }
 
-function newWorld(layout: Layout, change: Partial<PlanInput>, truth: Observation): World {
-  const input: PlanInput = { ...inputOf(layout, truth), kind: 'repair', ...change };
-  return { input, truth, broken: new Set(), failedOnce: new Set() };
-}
-
-/** Replicas that keep each other's shard alive are a person's to disentangle. */
-const HOME = [[], ['replica-of-another-shard']];
+/** What may be left to a person in the end: nothing else. */
+const HOME = [[], [TANGLED]];
 
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 120_000;
@@ -352,17 +199,6 @@ describe('a repair', () => {
 });
 
 const isNoStray = ({ misfortune }: { readonly misfortune: Misfortune }) => misfortune !== 'stray';
-
-function withHostStatus(
-  observation: Observation,
-  name: string,
-  status: 'online' | 'lost',
-): Observation {
-  const host = observation.hosts[name];
-  if (host === undefined) throw new Error(`no host ${name}`);
-  const changed = { ...host, status, lastSeenMs: NOW - 90_000 };
-  return { ...observation, hosts: { ...observation.hosts, [name]: changed } };
-}
 
 describe('a change', () => {
   it(
