@@ -110,6 +110,16 @@ describe('hosts and processes', () => {
     expect(finding?.evidence).toEqual(['node h2:6379', 'node h2:6380']);
   });
 
+  it('names a host whose clock is ahead, once for all its nodes', () => {
+    const ahead = ['h1:6379', 'h1:6380'].reduce(
+      (input, key) => withNode(input, key, (node) => ({ ...node, observedAtMs: NOW + 3_600_000 })),
+      healthy,
+    );
+    expect(rulesOf(ahead)).toEqual(['clock-ahead h1']);
+    const early = withNode(healthy, 'h1:6379', (node) => ({ ...node, observedAtMs: NOW + 9_000 }));
+    expect(rulesOf(early)).toEqual([]);
+  });
+
   it('tells stale knowledge from fresh', () => {
     const stale = withNode(healthy, 'h1:6379', (node) => ({ ...node, observedAtMs: NOW - 11_000 }));
     expect(rulesOf(stale)).toEqual(['node-stale h1:6379']);

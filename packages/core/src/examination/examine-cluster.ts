@@ -9,6 +9,7 @@ import {
   findDrainedHosts,
   findOwnIsolation,
   findReaddressedHosts,
+  findClocksAhead,
   findStaleNodes,
   findUnreachableHosts,
 } from './host-rules.ts';
@@ -61,6 +62,7 @@ const CHECKS: readonly { readonly passed: string; readonly rules: readonly Rule[
       findReaddressedHosts,
       findDrainedHosts,
       findStaleNodes,
+      findClocksAhead,
     ],
   },
   {

@@ -107,3 +107,25 @@ export function findStaleNodes({ speakers, now }: Picture): Finding[] {
     ];
   });
 }
+
+/**
+ * A host whose clock is ahead: its agent takes whatever it is told for expired. One that is behind
+ * shows as old knowledge, which says the same.
+ */
+export function findClocksAhead({ speakers, now }: Picture): Finding[] {
+  const ahead = new Map<string, number>();
+  for (const { node, seen } of speakers) {
+    const aheadMs = seen.observedAtMs - now;
+    if (aheadMs > STALE_AFTER_MS) ahead.set(node.host, aheadMs);
+  }
+  return [...ahead].map(([host, aheadMs]) => ({
+    rule: 'clock-ahead',
+    severity: 'warning',
+    subject: host,
+    message:
+      `The clock of ${host} is ${Math.round(aheadMs / 1000)} s ahead of the controller's: its ` +
+      'agent takes commands for expired and refuses them.',
+    evidence: [`${aheadMs} ms ahead`],
+    remedy: `Compare the clocks of ${host} and the controller, and look at their time sync.`,
+  }));
+}
