@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { until } from '../../support/until.ts';
 import { AgentHarness } from './agent-harness.ts';
-import { createCluster } from './cluster.ts';
+import { createCluster, isServing, settled, targetOf } from './cluster.ts';
 
 const OTHERS = [7001, 7002, 7003];
 
@@ -40,6 +40,41 @@ test('a stopped replica is forgotten by all, also when that is asked twice', asy
   // Several heartbeats of the bus later it has not come back.
   await until('heartbeats', async () => (await knownTo(7001)).length === 3);
   expect(await knownTo(7002)).not.toContain(ids[7004]);
+});
+
+test('a master that is gone is forgotten though a replica of it is down, which follows the new one', async () => {
+  const { controller } = harness;
+  const late = 7005;
+  await harness.run(harness.plan(late, { nodeTimeoutMs: 2_000 }));
+  const peers = [...OTHERS, 7004].map((port) => targetOf(harness, port));
+  const node = harness.key(late);
+  await controller.step({ kind: 'meetNodes', host: 'h1', node, peers });
+  await until('the new node to be known', async () => (await knownTo(7004)).length === 5);
+  const master = harness.key(7001);
+  const masterNodeId = ids[7001] ?? '';
+  await controller.step({ kind: 'attachReplica', host: 'h1', node, master, masterNodeId });
+  await settled(
+    harness,
+    [...OTHERS, 7004, late].map((port) => harness.key(port)),
+    isServing,
+  );
+  await controller.step({ kind: 'stopNode', host: 'h1', node });
+  await controller.step({ kind: 'stopNode', host: 'h1', node: master });
+  const living = [7002, 7003, 7004].map((port) => harness.key(port));
+  await settled(harness, living, (seen) => {
+    const entries = seen.redis?.view.nodes ?? [];
+    const failed = entries.filter(({ flags }) => flags.includes('fail'));
+    return failed.length === 2 && isServing(seen);
+  });
+  for (const port of [7002, 7003, 7004]) {
+    expect((await forget(port, ids[7001])).message).toBe('forgot 1');
+  }
+  await controller.step({ kind: 'startNode', host: 'h1', node });
+  await until('the late one to follow the new master', async () => {
+    const [seen] = await controller.observe([node]);
+    const own = seen?.redis?.view.nodes.find(({ nodeId }) => nodeId === seen.redis?.nodeId);
+    return own?.masterId === ids[7004] && seen?.redis?.masterLinkUp === true;
+  });
 });
 
 describe('a node refuses to forget', () => {

@@ -49,11 +49,19 @@ function requireForgettable(
     );
   }
   const follower = view.nodes.find(
-    (node) => node.masterId === nodeId && !nodeIds.includes(node.nodeId),
+    (node) => node.masterId === nodeId && !nodeIds.includes(node.nodeId) && !isFailed(node),
   );
   if (follower !== undefined) {
     const who =
       follower === myself ? 'it follows that node' : `${follower.nodeId} follows that node`;
     throw new RedroverError('failed-precondition', `${what}: ${who}; plan again`);
   }
+}
+
+/**
+ * A follower that is down is remembered as one for as long as it is: the node that is gone must not
+ * stay known until then. Once back, it finds another owner of its slots, and follows that one.
+ */
+function isFailed({ flags }: ViewNode): boolean {
+  return flags.includes('fail');
 }

@@ -70,7 +70,9 @@ function judge(fleet: Fleet, entries: readonly ViewNode[]): Fate {
     return isLeftBehind(fleet, entries) && !mayReturn(fleet, entries) ? 'gone' : 'kept';
   }
   if (fleet.liveByKey.has(node.key)) return mayReturn(fleet, entries) ? 'kept' : 'gone';
-  return judgeSilent(fleet, node);
+  // An agent that was started on another root has no such node either, and the server runs on.
+  const isAbsent = seenNode(fleet, node.key)?.process.state === 'absent';
+  return isAbsent && !isFailed ? 'alive' : judgeSilent(fleet, node);
 }
 
 /** What becomes of the id of a node that is where the layout, or an earlier one, has it. */

@@ -45,10 +45,9 @@ export function explainOwner(fleet: Fleet, node: LayoutNode): Turn {
     if (blockers.length > 0) return { ...IDLE, blockers };
     return waiting(node.key, waits[0]?.reason ?? owned.doubt);
   }
-  if (owned.owner?.redis.clusterState !== 'ok') {
-    return waiting(node.key, `${owned.owner?.node.key ?? ''} says cluster_state fail`);
-  }
-  return waiting(node.key, 'a majority of masters does not answer');
+  // What keeps the cluster down may be for a person to end: then that is said, and not waited for.
+  if (!hasMajority(fleet) || planProspects(fleet).blockers.length > 0) return IDLE;
+  return waiting(node.key, `${owned.owner?.node.key ?? ''} says cluster_state fail`);
 }
 
 function planProspect(fleet: Fleet, owned: OwnedShard): Turn {
