@@ -17,7 +17,7 @@ import { needsReaddress } from './readdress.ts';
  * it does for 5 s at the most (cluster.c, CLUSTER_MF_TIMEOUT).
  */
 const LAG_LIMIT_BYTES = 32 * 1024 * 1024;
-/** A failed handoff costs clients a pause each time (redis-facts of a handoff: three tries). */
+/** Each failed handoff costs clients a pause of seconds; what failed three times has a cause. */
 const HANDOFF_TRIES = 3;
 /** No agent works on a handoff for longer, so one that a dead controller began is over by then. */
 const IN_FLIGHT_LIMIT_MS = 30_000;
