@@ -1,5 +1,5 @@
 import { absentNode, clusterViewOf, type ClusterView, type NodeObservation } from '@redrover/core';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { Observations, type NodeReport } from './observations.ts';
 
@@ -125,4 +125,45 @@ test('views that no node holds any more are dropped', () => {
   for (let at = 1; at <= 500; at += 1) seen.merge('h1', [report(at, viewOf(`v${at}`))]);
   expect(seen.viewCount).toBeLessThan(100);
   expect(viewNow()?.hash).toBe(hashOf('v500'));
+});
+
+describe('what is fresh', () => {
+  let tick = 1_000;
+  const passMs = (ms: number) => (tick += ms);
+  const isFresh = () => seen.findFresh('h1:6379') !== undefined;
+  beforeEach(() => void vi.spyOn(performance, 'now').mockImplementation(() => tick));
+  afterEach(() => vi.restoreAllMocks());
+
+  test('is what was said of late, whatever time the agent puts on it', () => {
+    seen.merge('h1', [report(1, viewOf('v1'))]);
+    passMs(5_000);
+    expect(isFresh()).toBe(true);
+    passMs(1_500);
+    expect(isFresh()).toBe(false);
+    expect(seen.find('h1:6379')).toBeDefined();
+    seen.mergeList('h1', [report(2, bare('v1'))], 2);
+    expect(isFresh()).toBe(true);
+  });
+
+  test('is not a node whose view nobody sends, though its host is heard each second', () => {
+    seen.merge('h1', [report(1, viewOf('v1'))]);
+    for (let at = 2; at < 10; at += 1) {
+      seen.mergeList('h1', [report(at, bare('v2'))], at);
+      passMs(1_000);
+    }
+    expect(isFresh()).toBe(false);
+    seen.mergeViews('h1', [viewOf('v2')]);
+    expect(isFresh()).toBe(true);
+  });
+
+  test('is that a host has no such node, as long as its lists come', () => {
+    seen.mergeList('h1', [report(1, viewOf('v1'))], 1);
+    for (let at = 2; at < 10; at += 1) {
+      seen.mergeList('h1', [], at);
+      passMs(1_000);
+    }
+    expect(seen.findFresh('h1:6379')?.process.state).toBe('absent');
+    passMs(6_000);
+    expect(isFresh()).toBe(false);
+  });
 });

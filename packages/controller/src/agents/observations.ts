@@ -6,6 +6,7 @@
  * business.
  */
 import { EventEmitter } from 'node:events';
+import { performance } from 'node:perf_hooks';
 
 import {
   clusterViewOf,
@@ -16,6 +17,8 @@ import {
   type ViewNode,
 } from '@redrover/core';
 
+import { LOST_AFTER_MS } from './liveness.ts';
+
 /** What a host reported of one node. */
 export interface NodeReport {
   readonly observation: NodeObservation;
@@ -25,6 +28,12 @@ export interface NodeReport {
 
 /** An agent's clock that is set back must not make all that it says look old for ever. */
 const CLOCK_STEP_MS = 5_000;
+
+/**
+ * Older than that, what was said of a node on a host that is heard is of the past: from before the
+ * host was away, or the last that could be read there. Twice the silence that makes a host lost.
+ */
+const STALE_AFTER_MS = 2 * LOST_AFTER_MS;
 
 /** Views that no node holds any more are dropped when there are this many more than nodes. */
 const SPARE_VIEWS = 64;
@@ -37,6 +46,9 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
   readonly #waiting = new Map<NodeKey, NodeReport>();
   /** The nodes that a host listed in its last heartbeat. */
   readonly #listed = new Map<string, ReadonlySet<NodeKey>>();
+  /** When each node was merged last, and each host's list, by the monotonic clock. */
+  readonly #mergedTicks = new Map<NodeKey, number>();
+  readonly #listedTicks = new Map<string, number>();
 
   constructor() {
     super();
@@ -46,6 +58,20 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
 
   find(key: NodeKey): NodeObservation | undefined {
     return this.#nodes.get(key);
+  }
+
+  /**
+   * Only what may still be so, for decisions about the nodes of a host that is heard: it may be
+   * heard for long while of one of its nodes nothing new is.
+   */
+  findFresh(key: NodeKey): NodeObservation | undefined {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return undefined;
+    const merged = this.#mergedTicks.get(key) ?? -Infinity;
+    // A list does not name the nodes that the host does not have.
+    const isAbsent = node.process.state === 'absent';
+    const listed = isAbsent ? (this.#listedTicks.get(node.host) ?? -Infinity) : -Infinity;
+    return performance.now() - Math.max(merged, listed) < STALE_AFTER_MS ? node : undefined;
   }
 
   /** The nodes that the host's agent has, by its last complete list. */
@@ -70,9 +96,10 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
     for (const key of this.#listed.get(host) ?? []) {
       const known = this.#nodes.get(key);
       const isNewer = known !== undefined && known.observedAtMs > observedAtMs;
-      if (!keys.has(key) && !isNewer) this.#nodes.set(key, absentNode(key, host, observedAtMs));
+      if (!keys.has(key) && !isNewer) this.#set(absentNode(key, host, observedAtMs));
     }
     this.#listed.set(host, keys);
+    this.#listedTicks.set(host, performance.now());
     return this.merge(host, reports);
   }
 
@@ -109,7 +136,12 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
   forgetHost(host: string): void {
     this.forgetWaiting(host);
     this.#listed.delete(host);
-    for (const [key, node] of this.#nodes) if (node.host === host) this.#nodes.delete(key);
+    this.#listedTicks.delete(host);
+    for (const [key, node] of this.#nodes) {
+      if (node.host !== host) continue;
+      this.#nodes.delete(key);
+      this.#mergedTicks.delete(key);
+    }
     this.emit('change', host);
   }
 
@@ -146,7 +178,7 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
     if (known !== undefined && isOlder(observation, known)) return undefined;
     if (redis === undefined) {
       this.#waiting.delete(key);
-      this.#nodes.set(key, observation);
+      this.#set(observation);
       return undefined;
     }
     const view = this.#viewFor(redis, known?.redis);
@@ -156,8 +188,13 @@ export class Observations extends EventEmitter<{ change: [host: string] }> {
     }
     this.#waiting.delete(key);
     const linked = view === redis.view ? view : withLinks(view, report.disconnectedIds);
-    this.#nodes.set(key, { ...observation, redis: { ...redis, view: linked } });
+    this.#set({ ...observation, redis: { ...redis, view: linked } });
     return undefined;
+  }
+
+  #set(node: NodeObservation): void {
+    this.#nodes.set(node.key, node);
+    this.#mergedTicks.set(node.key, performance.now());
   }
 
   /**

@@ -29,7 +29,9 @@ export function takeSnapshot(
     // A host that nobody has heard of is no entry at all.
     const seenHost = seenHosts[host] ?? observeHost(hosts, host);
     if (seenHost !== undefined) seenHosts[host] = seenHost;
-    const node = observations.find(key);
+    // Of a host that is away, what was seen last is all there is, and is read as that.
+    const isHeard = seenHost?.status === 'online';
+    const node = isHeard ? observations.findFresh(key) : observations.find(key);
     if (node !== undefined) seenNodes[key] = node;
   }
   return { hosts: seenHosts, nodes: seenNodes, sharedBuilds: exchange.listShared() };
