@@ -119,6 +119,7 @@ export class AutoRepair {
     const signs = { layout, former, observation };
     const hasWork = nowMs >= watch.idleUntilMs && mayNeedRepair(signs);
     const pastRepairs = hasWork ? await store.operations.listRepairs(clusterId, PAST_REPAIRS) : [];
+    const lastOperation = hasWork ? await store.operations.findNewest(clusterId) : undefined;
     return decideAutoRepair({
       spec,
       layout,
@@ -126,6 +127,7 @@ export class AutoRepair {
       allHosts: hosts.listStatuses(),
       quietSinceMs: watch.quietSinceMs,
       pastRepairs,
+      lastOperation,
       hasWork,
       underWay: operations.findUnderWay(name) !== undefined,
       now: nowMs,

@@ -278,6 +278,10 @@ test('the newest repairs of a cluster come first, and nothing else is among them
     ['op-b', false],
   ]);
   expect(await store.operations.listRepairs('id-2', 2)).toEqual([]);
+  expect(await store.operations.findNewest('id-2')).toBeUndefined();
+  const removal = operationOf('op-d', { kind: 'remove', createdAtMs: 999 });
+  await store.operations.add(removal, 'id-1');
+  expect(await store.operations.findNewest('id-1')).toEqual(removal);
 });
 
 test('clusters that repair themselves are found by their spec', async () => {

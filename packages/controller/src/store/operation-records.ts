@@ -68,6 +68,19 @@ export class OperationRecords {
     return row !== undefined;
   }
 
+  /** The newest operation on a cluster, of whatever kind. */
+  async findNewest(clusterId: string): Promise<Operation | undefined> {
+    const row = await this.#database
+      .selectFrom('operation')
+      .selectAll()
+      .where('cluster_id', '=', clusterId)
+      .orderBy('created_at_ms', 'desc')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row === undefined ? undefined : toOperationRecord(row).operation;
+  }
+
   /** The newest repairs of a cluster, whoever began them, newest first. */
   async listRepairs(clusterId: string, limit: number): Promise<Operation[]> {
     const rows = await this.#database

@@ -23,6 +23,7 @@ function input(fields: Partial<AutoRepairInput> = {}): AutoRepairInput {
     allHosts: hostsThat(['online', 'online', 'online']),
     quietSinceMs: NOW - 600 * MINUTE_MS,
     pastRepairs: [],
+    lastOperation: undefined,
     hasWork: true,
     underWay: false,
     now: NOW,
@@ -109,6 +110,20 @@ describe('an automatic repair', () => {
       'cut off',
     ],
     [
+      'what a person has cancelled',
+      input({
+        lastOperation: repaired(60, { kind: 'change', state: 'cancelled', reason: 'drain' }),
+      }),
+      'frozen',
+      'Operation op-60 (drain) was cancelled',
+    ],
+    [
+      'to start what a removal has stopped',
+      input({ lastOperation: repaired(60, { kind: 'remove', state: 'failed', reason: '' }) }),
+      'frozen',
+      'Operation op-60 (remove) has failed',
+    ],
+    [
       'while two hosts are away',
       input({ observation: withStatuses({ h1: 'lost', h2: 'suspect' }) }),
       'frozen',
@@ -128,6 +143,7 @@ describe('an automatic repair', () => {
   });
 
   it.each<[string, Partial<AutoRepairInput>]>([
+    ['a change has failed', { lastOperation: repaired(60, { kind: 'change', state: 'failed' }) }],
     ['one host is away', { observation: withStatuses({ h1: 'lost' }) }],
     [
       'nodes on one host are stuck',

@@ -22,6 +22,8 @@ export interface AutoRepairInput {
   readonly quietSinceMs: number;
   /** Operations of kind `repair` on the cluster, the newest first. */
   readonly pastRepairs: readonly Operation[];
+  /** The newest operation on the cluster, of whatever kind. */
+  readonly lastOperation: Operation | undefined;
   /** Whether a repair would have anything to do. */
   readonly hasWork: boolean;
   /** Whether an operation on the cluster is under way, paused ones included. */
@@ -49,7 +51,7 @@ const MAX_TROUBLED_HOSTS = 1;
 const STUCK: ReadonlySet<ProcessState> = new Set(['absent', 'unresponsive', 'crash-loop', 'held']);
 
 export function decideAutoRepair(input: AutoRepairInput): AutoRepairDecision {
-  const { spec, allHosts, hasWork, underWay } = input;
+  const { spec, allHosts, hasWork, underWay, lastOperation } = input;
   if (spec.repair !== 'auto') return decided('idle', 'The spec says repair: manual.');
   if (isCutOff(allHosts)) {
     const silent = allHosts.filter(({ status }) => status !== 'online').length;
@@ -60,6 +62,14 @@ export function decideAutoRepair(input: AutoRepairInput): AutoRepairDecision {
   }
   if (underWay) return decided('waiting', 'An operation on the cluster is under way.');
   if (!hasWork) return decided('idle', 'There is nothing to repair.');
+  if (lastOperation !== undefined && isLeftToPeople(lastOperation)) {
+    const { id, kind, reason, state } = lastOperation;
+    return decided(
+      'frozen',
+      `Operation ${id} (${reason || kind}) ${state === 'cancelled' ? 'was' : 'has'} ${state}, and a ` +
+        'repair would finish or undo it: a person is to say what becomes of it.',
+    );
+  }
   const troubled = findTroubledHosts(input);
   if (troubled.length > MAX_TROUBLED_HOSTS) {
     return decided(
@@ -68,6 +78,14 @@ export function decideAutoRepair(input: AutoRepairInput): AutoRepairDecision {
     );
   }
   return decideByRecord(input);
+}
+
+/**
+ * A repair finishes what a change has left half done, and starts what a removal has stopped: not
+ * against the will of whoever cancelled the one or began the other.
+ */
+function isLeftToPeople({ kind, state }: Operation): boolean {
+  return kind === 'remove' || (kind === 'change' && state === 'cancelled');
 }
 
 function decideByRecord(input: AutoRepairInput): AutoRepairDecision {
