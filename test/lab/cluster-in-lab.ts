@@ -42,7 +42,11 @@ export interface OperationView {
   readonly state: string;
   readonly message: string;
   readonly automatic: boolean;
-  readonly attempts: readonly { readonly stepKey: string; readonly outcome: string }[];
+  readonly attempts: readonly {
+    readonly stepKey: string;
+    readonly outcome: string;
+    readonly message: string;
+  }[];
   readonly waits: readonly { readonly subject: string; readonly reason: string }[];
 }
 
@@ -151,6 +155,20 @@ export class ClusterInLab {
 
   async operation(id: string): Promise<OperationView> {
     return this.lab.redroverJson<OperationView>(['op', 'show', id]);
+  }
+
+  /** Every attempt of every operation, for the message of a test that fails. */
+  async journal(): Promise<string> {
+    const operations = await this.operations();
+    const all = await Promise.all(operations.map(async ({ id }) => this.operation(id)));
+    return all.flatMap(({ attempts }) => attempts.map((each) => JSON.stringify(each))).join('\n');
+  }
+
+  /** The id of the one that is running. Errors: none is. */
+  async operationUnderWay(): Promise<string> {
+    const operation = (await this.operations()).find(({ state }) => state === 'running');
+    if (operation === undefined) throw new Error(`no operation on ${this.name} is under way`);
+    return operation.id;
   }
 
   /** `redrover cluster repair --yes`, to its end. */

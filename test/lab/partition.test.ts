@@ -135,7 +135,7 @@ describe.skipIf(reason !== '')('a partition', () => {
     expect(drained, drained.stderr).toMatchObject({ exitCode: 0 });
     const begun = await lab.redrover(['host', 'undrain', 'h2', '--yes', '--detach']);
     expect(begun, begun.stderr).toMatchObject({ exitCode: 0 });
-    const id = await operationUnderWay();
+    const id = await cluster.operationUnderWay();
     await lab.isolate('h2');
     await until('the operation waits for the host', async () => {
       const { state, waits } = await cluster.operation(id);
@@ -154,13 +154,7 @@ describe.skipIf(reason !== '')('a partition', () => {
     await lab.pause(host, await lab.nodePid(host, replica.port));
     const begun = await lab.redrover(['host', 'drain', host, '--yes', '--detach']);
     expect(begun, begun.stderr).toMatchObject({ exitCode: 0 });
-    return operationUnderWay();
-  }
-
-  async function operationUnderWay(): Promise<string> {
-    const operation = (await cluster.operations()).find(({ state }) => state === 'running');
-    if (operation === undefined) throw new Error('no operation is under way');
-    return operation.id;
+    return cluster.operationUnderWay();
   }
 
   /** It ends by itself, and no effect was had twice. */
