@@ -427,4 +427,16 @@ describe('another address of a host', () => {
     const taken = refusalOf(three, readdress, { hosts: moveTo('10.0.0.2') });
     expect(taken.rules).toEqual(['address-taken h1']);
   });
+
+  it('is refused when the host does not have it: nodes would be stopped, and not start there', () => {
+    const having = (...addresses: string[]) =>
+      moveTo('10.0.0.77').map((host) => {
+        if (host.facts === undefined) throw new Error('no facts');
+        return { ...host, facts: { ...host.facts, addresses } };
+      });
+    const { rules } = refusalOf(three, readdress, { hosts: having('127.0.0.1', '10.0.0.1') });
+    expect(rules).toEqual(['address-not-there h1']);
+    const after = layoutAfter(three, readdress, { hosts: having('10.0.0.1', '10.0.0.77') });
+    expect(after.nodes.some(({ address }) => address === '10.0.0.77')).toBe(true);
+  });
 });

@@ -1,4 +1,5 @@
 /** A host whose address has changed: its nodes bind to the new one and announce it. */
+import type { Host } from '../../model/host.ts';
 import type { Layout } from '../../model/layout.ts';
 import {
   accepted,
@@ -35,7 +36,23 @@ export function draftReaddress(request: HostChangeRequest): Draft {
       remedy: `Start the agent of one of them with its own --address; see redrover host ls.`,
     });
   }
+  if (!hasAddress(host)) {
+    return mistaken({
+      rule: 'address-not-there',
+      subject: name,
+      message:
+        `The agent of ${name} was started with the address ${address}, which ${name} does not ` +
+        `have (it has ${host.facts?.addresses.join(', ')}): its nodes could not bind to it.`,
+      remedy: `Start the agent of ${name} with an --address that it has, then readdress again.`,
+    });
+  }
   return accepted(withAddress(layout, name, address));
+}
+
+/** As far as the host has told; all of 127.0.0.0/8 is there without being any interface's address. */
+function hasAddress({ address, facts }: Host): boolean {
+  const known = facts?.addresses ?? [];
+  return known.length === 0 || address.startsWith('127.') || known.includes(address);
 }
 
 function withAddress(layout: Layout, host: string, address: string): Layout {
