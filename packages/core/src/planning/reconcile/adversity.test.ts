@@ -5,6 +5,7 @@ import { forecastSteps } from '../forecast.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
 import type { PlanInput } from '../situation.ts';
+import { findLeftForLater } from './left-for-later.ts';
 import { strike, visiblePart, type Misfortune } from '../testing/drift.ts';
 import {
   attemptOf,
@@ -62,5 +63,31 @@ describe('an agent that says that it has no such node', () => {
     const observation = settle(unseen);
     const { steps } = planSteps({ ...running, history, observation, now: NOW + 60_000 });
     expect(steps.map(({ kind }) => kind)).toContain('forgetNodes');
+  });
+});
+
+describe('a drain that was cut short', () => {
+  // s1 is on h1 (master), h2 and h3.
+  const wide = layoutOf({ hosts: 6, shards: 3, replicas: 2 });
+  const drained = { ...wide, number: 2, drainedHosts: ['h2'] };
+  const begun: PlanInput = { ...runningCluster(wide), kind: 'repair', layout: drained };
+  const stops = (input: PlanInput) =>
+    forecastSteps(input)
+      .rounds.flat()
+      .flatMap((step) => (step.kind === 'stopNode' ? step.node : []));
+
+  it('is finished by a repair', () => {
+    expect(stops(begun)).toEqual(['h2:6379', 'h2:6380']);
+    expect(findLeftForLater(begun)).toEqual([]);
+  });
+
+  it('does not take the last copy beside a master while the third one is on a lost host', () => {
+    const input = lose(begun, 'h3');
+    expect(stops(input)).toEqual([]);
+    const kept = findLeftForLater(input).filter(({ rule }) => rule === 'drained-node-kept');
+    expect(kept.map(({ subject, evidence }) => [subject, ...evidence])).toEqual([
+      ['h2:6379', 'h3:6379 does not run'],
+      ['h2:6380', 'h3:6380 does not run'],
+    ]);
   });
 });

@@ -2,6 +2,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { LayoutNode } from '../../model/layout.ts';
 import { hostOf, isOnline, layoutHosts, type PlanInput } from '../situation.ts';
+import { findMissingCopies } from './drains.ts';
 import { assessFleet, isFormer, shallRun, type Fleet } from './fleet.ts';
 
 /** Empty for anything but a repair: a change waits for its hosts, or is blocked by them. */
@@ -11,6 +12,24 @@ export function findLeftForLater(given: Omit<PlanInput, 'history'>): Finding[] {
   return [
     ...layoutHosts(fleet.layout).flatMap((host) => describeSilentHost(fleet, host)),
     ...fleet.former.flatMap((node) => describeFormer(fleet, node)),
+    ...fleet.layout.nodes.flatMap((node) => describeDrained(fleet, node)),
+  ];
+}
+
+/** A node of a drained host that is not stopped: it is the only copy beside the master. */
+function describeDrained(fleet: Fleet, node: LayoutNode): Finding[] {
+  if (fleet.roles.get(node.key) !== 'stopped' || !fleet.liveByKey.has(node.key)) return [];
+  const missing = findMissingCopies(fleet, node);
+  if (missing.length === 0) return [];
+  return [
+    {
+      rule: 'drained-node-kept',
+      severity: 'warning',
+      subject: node.key,
+      message: `Node ${node.key} goes on running, though ${node.host} is drained: no other copy of ${node.shard} runs.`,
+      evidence: missing.map((other) => `${other.key} does not run`),
+      remedy: `Bring ${missing.map(({ key }) => key).join(' or ')} back, then repair again`,
+    },
   ];
 }
 
