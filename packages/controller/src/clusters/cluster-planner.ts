@@ -66,9 +66,10 @@ export class ClusterPlanner {
     const clusterId =
       approved?.clusterId ?? (await store.plans.newestClusterId(spec.name)) ?? randomUUID();
     const hosts = listPlanningHosts(this.#context, await store.clusters.list(), clusterId);
+    const number = await store.clusters.nextLayoutNumber(spec.name);
     const placed =
       approved === undefined
-        ? planLayout({ spec, hosts, current: undefined, clusterId, number: 1 })
+        ? planLayout({ spec, hosts, current: undefined, clusterId, number })
         : keepApproved(approved, hosts);
     if (!placed.ok) return placed;
     const { layout, findings } = placed;

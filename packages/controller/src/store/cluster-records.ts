@@ -130,6 +130,19 @@ export class ClusterRecords {
     return nodes;
   }
 
+  /**
+   * The number that the first layout of a new cluster of this name is to have: above those of all
+   * clusters that had it, as hosts that were away when such a one was removed refuse lower ones.
+   */
+  async nextLayoutNumber(cluster: string): Promise<number> {
+    const row = await this.#database
+      .selectFrom('layout')
+      .select(({ fn }) => fn.max('number').as('highest'))
+      .where('cluster', '=', cluster)
+      .executeTakeFirst();
+    return 1 + (row?.highest ?? 0);
+  }
+
   async readLayout(clusterId: string, number: number): Promise<StoredLayout> {
     const row = await this.#database
       .selectFrom('layout')

@@ -262,6 +262,9 @@ test('former nodes are those of all earlier layouts that the current one lacks',
   ]);
   expect(await store.clusters.listFormerNodes('id-1', 3)).toEqual([{ key: 'h3:1', address: 'a2' }]);
   expect(await store.clusters.listFormerNodes('id-1', 4)).toEqual(former);
+  // A new cluster of that name goes on from there, also once this one is gone.
+  expect(await store.clusters.nextLayoutNumber('c1')).toBe(5);
+  expect(await store.clusters.nextLayoutNumber('c2')).toBe(1);
 });
 
 test('the newest repairs of a cluster come first, and nothing else is among them', async () => {

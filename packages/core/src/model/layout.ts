@@ -29,7 +29,7 @@ export interface Layout {
   readonly cluster: string;
   /** Random, chosen once when the cluster is first planned: tells this cluster from another of the same name. */
   readonly clusterId: string;
-  /** 1 for the first layout of a cluster, then one more each time. */
+  /** One more each time; 1 for the first layout of the first cluster of that name. */
   readonly number: number;
   /** Name of the release that every node runs. */
   readonly release: string;
