@@ -15,7 +15,10 @@ mount -t proc proc /proc
 
 # Whatever the lab writes is in memory, and below /mnt as this namespace alone sees it.
 mount -t tmpfs -o size=1g,mode=755 redrover-lab /mnt
-mkdir /mnt/seed /mnt/seed-work /mnt/build /mnt/hosts /mnt/logs
+mkdir /mnt/seed /mnt/seed-work /mnt/build /mnt/hosts /mnt/logs /mnt/modules
+# Bound into each host: a checkout may be where hosts have something of their own, in /tmp say.
+mount --bind "$modules" /mnt/modules
+mount -o remount,bind,ro /mnt/modules
 
 # A layer between the machine's files and each host's own: what every host has from the beginning.
 # Removing in the overlay hides the machine's own files; the machine keeps them.
@@ -24,16 +27,10 @@ cd /mnt/build
 rm -rf usr/local/redis var/cache/redrover var/lib/redrover etc/rc.local etc/ld.so.preload
 rm -f etc/sysctl.d/90-redrover.conf etc/security/limits.d/90-redrover.conf
 rm -f etc/tmpfiles.d/90-redrover.conf etc/resolv.conf etc/hosts
-mkdir -p opt/redrover var/cache/redrover .machine
+mkdir -p opt/redrover/node_modules var/cache/redrover .machine
 : > etc/resolv.conf
 printf '127.0.0.1 localhost\n10.77.0.2 controller\n10.77.0.3 client\n' > etc/hosts
 cp "$programs"/*.mjs opt/redrover/
-ln -s "$modules" opt/redrover/node_modules
-# An overlay shows one file system: a checkout on another one is bound into each host.
-if [ "$(stat -c %d "$modules")" != "$(stat -c %d /)" ]; then
-  mkdir -p ".$modules"
-  ln -s "$modules" /mnt/bound-modules
-fi
 for part in builds packs sources; do
   if [ -e "$cache/$part" ]; then cp -a "$cache/$part" var/cache/redrover/; fi
 done

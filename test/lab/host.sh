@@ -12,11 +12,7 @@ layers="lowerdir=/mnt/seed:/,upperdir=$base/disk/upper,workdir=$base/disk/work"
 mount -t overlay overlay -o "$layers" "$root"
 cd "$root"
 
-if [ -e /mnt/bound-modules ]; then
-  modules=$(readlink /mnt/bound-modules)
-  mount --bind "$modules" ".$modules"
-  mount -o remount,bind,ro ".$modules"
-fi
+mount --bind /mnt/modules opt/redrover/node_modules
 
 # Of the kernel's settings only those of the network belong to the host. The rest of the machine's
 # are read-only, save for two that get a copy of their own, as fresh as after a boot.

@@ -38,6 +38,8 @@ export { CLIENT, CONTROLLER };
 
 const API = `${CONTROLLER_ADDRESS}:7400`;
 const AGENTS = `${CONTROLLER_ADDRESS}:7401`;
+// The checkout's own Node 24, from npm: node_modules are bound to this place on every host.
+const NODE = '/opt/redrover/node_modules/node/bin/node';
 const DATA = '/var/lib/redrover';
 const TOKEN_FILE = '/etc/redrover/agent-token';
 
@@ -168,7 +170,7 @@ export class Lab extends BareLab {
 
   /** The command line of `redrover` on the controller's host. */
   redroverCommand(args: readonly string[]): string[] {
-    return [process.execPath, '/opt/redrover/redrover.mjs', ...args];
+    return [NODE, '/opt/redrover/redrover.mjs', ...args];
   }
 
   /** What makes it find the lab's controller, beside what every program of a host gets. */
@@ -263,7 +265,7 @@ export class Lab extends BareLab {
     const file = openSync(this.enclosure.path(`/mnt/logs/${log}.log`), 'a', 0o644);
     try {
       const stdio = ['ignore', file, file] as const;
-      return this.host(host).spawn([process.execPath, ...args], { stdio: [...stdio] });
+      return this.host(host).spawn([NODE, ...args], { stdio: [...stdio] });
     } finally {
       closeSync(file);
     }
