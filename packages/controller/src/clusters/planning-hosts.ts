@@ -38,7 +38,7 @@ export function listPlanningHosts(
 interface Users {
   readonly others: readonly PlanningCluster[];
   /** Whether the node is in the layout of the cluster that is planned. */
-  isOwn(node: NodeObservation): boolean;
+  readonly isOwn: (node: NodeObservation) => boolean;
 }
 
 function usedPortsOf(

@@ -148,7 +148,7 @@ function refuse(fleet: Fleet, { heir, owner }: Handoff): Turn {
     subject: heir.node.key,
     message:
       `${owner.node.key} did not hand over to ${heir.node.key} in ${failures.length} tries: ` +
-      `${failures.at(-1)?.message ?? ''}`,
+      (failures.at(-1)?.message ?? ''),
     evidence: failures.map((failure) => `${failure.errorCode ?? 'internal'}: ${failure.message}`),
     remedy: `redrover cluster check ${fleet.layout.cluster} shows what is in the way`,
   });
