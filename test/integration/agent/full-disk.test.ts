@@ -128,11 +128,11 @@ describe.skipIf(isSkipped)(
       await harness.startAgent();
       const { process: taken } = await harness.inState(7001, 'running');
       expect(taken.pid).toBe(server);
-      const beat = await harness.controller.heartbeat(
-        'a heartbeat',
-        ({ nodes }) => nodes.length > 0,
+      // The last beat may be the former agent's, of the time before.
+      await harness.controller.heartbeat(
+        'a heartbeat that tells of the full disk',
+        ({ nodes, diskFreeBytes }) => nodes.length > 0 && diskFreeBytes < 100_000n,
       );
-      expect(beat.diskFreeBytes).toBeLessThan(100_000n);
     });
 
     test('under a server that crashes is told as the reason, until it starts by itself', async () => {
