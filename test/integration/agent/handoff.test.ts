@@ -91,6 +91,28 @@ test('handed over and back twenty times under a live writer, nothing acknowledge
   await expectIntact({ 7001: 'master', 7004: 'replica' });
 });
 
+test('to a node that has just started is not begun before the votes for it would arrive', async () => {
+  await createCluster(harness, { ...PORTS, nodeTimeoutMs: 1_000 });
+  const live = startWriter();
+  const refusals: string[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const [from, to] = round % 2 === 0 ? [7001, 7004] : [7004, 7001];
+    const restarted = harness.key(to);
+    const id = (await seen(from)).redis?.nodeId ?? '';
+    await harness.controller.step({ kind: 'stopNode', host: 'h1', node: restarted });
+    await harness.controller.step({ kind: 'startNode', host: 'h1', node: restarted });
+    await until('the handoff', async () => {
+      const said = await handOffFrom(from, to, id).then(({ message }) => message, String);
+      if (said.includes('not in sync')) return false;
+      refusals.push(...(said.startsWith('took over') ? [] : [said]));
+      return true;
+    });
+  }
+  expect(refusals).toEqual([]);
+  expect(await live.lost()).toEqual([]);
+  expect(live.longestGapMs).toBeLessThan(2_000);
+});
+
 describe('a handoff that has nothing to do', () => {
   test('succeeds when the node has taken over already', async () => {
     await createCluster(harness, PORTS);

@@ -72,12 +72,13 @@ function mayHaveStood(last: RedisObservation, redis: RedisObservation): boolean 
   return master?.flags.includes('fail') ?? false;
 }
 
+/** Its heir sees it for a while as a master without slots, before it says whose replica it is. */
 function oustedBetween(before: ClusterView, after: ClusterView): string[] {
   const owners = before.nodes.filter((node) => node.slots.length > 0);
   return owners
     .filter(({ nodeId }) => {
       const now = after.nodes.find((node) => node.nodeId === nodeId);
-      return now !== undefined && now.masterId !== '';
+      return now !== undefined && now.slots.length === 0;
     })
     .map(({ nodeId }) => nodeId);
 }
