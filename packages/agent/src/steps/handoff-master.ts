@@ -10,6 +10,7 @@ import { readInfo, RedroverError, type HandoffMasterStep } from '@redrover/core'
 import type { AgentNode } from '../supervise/agent-node.ts';
 import { readOwnView } from './own-view.ts';
 import { requireHeir } from './handoff-rules.ts';
+import { waitForVoters } from './handoff-voters.ts';
 import type { HostContext, StepEffect, StepRun } from './step-context.ts';
 
 /** Of the time of a step, the rest of which is for the handoff itself. */
@@ -35,6 +36,7 @@ export async function handoffMaster(
     return { touched: [key], message: 'is master already' };
   }
   await waitForElection(node, step, { signal, onLine });
+  await waitForVoters(node, signal);
   // Once more, right before: a while may have passed.
   if ((await requireHeir(node, step)) === 'is master') {
     return { touched: [key], message: `took over from ${master} by itself meanwhile` };
