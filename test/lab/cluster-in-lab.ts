@@ -157,11 +157,13 @@ export class ClusterInLab {
     return this.lab.redroverJson<OperationView>(['op', 'show', id]);
   }
 
-  /** Every attempt of every operation, for the message of a test that fails. */
-  async journal(): Promise<string> {
+  /** Every handoff of every operation, for the message of a test that fails. */
+  async handoffs(): Promise<string> {
     const operations = await this.operations();
     const all = await Promise.all(operations.map(async ({ id }) => this.operation(id)));
-    return all.flatMap(({ attempts }) => attempts.map((each) => JSON.stringify(each))).join('\n');
+    const attempts = all.flatMap((operation) => operation.attempts);
+    const handoffs = attempts.filter(({ stepKey }) => stepKey.startsWith('handoffMaster '));
+    return handoffs.map((each) => JSON.stringify(each)).join('\n');
   }
 
   /** The id of the one that is running. Errors: none is. */

@@ -13,6 +13,8 @@ import { reasonToSkipLab } from './skip-reason.ts';
 const reason = await reasonToSkipLab();
 
 const NODE_TIMEOUT_MS = 3_000;
+// Long enough to cut the controller off before it repairs.
+const REPAIR_QUIET_MS = 5_000;
 
 describe.skipIf(reason !== '')('a partition', () => {
   let lab: Lab;
@@ -102,9 +104,42 @@ describe.skipIf(reason !== '')('a partition', () => {
     expect(await waited.stop()).toMatchObject({ lostCount: 0, unread: 0 });
   });
 
-  test('that cuts the controller off freezes what it does, and no user of Redis sees it', async () => {
-    await cluster.repair();
+  test('that cuts the controller off keeps it from repairing, until it is over', async () => {
+    const drifted = await cluster.nodeOn('h1', 'replica');
+    expect(drifted.preferredRole).toBe('master');
+    await applyRepair('auto');
+    const operations = await cluster.operations();
+    const client = await cluster.client('auto');
+    await lab.isolate(CONTROLLER);
+    const mark = client.mark();
+    const frozen = await cluster.finding('controller-cut-off');
+    expect(frozen.message).toContain('3 of 3 hosts');
+    await until('twice the quiet period has passed', async () => {
+      return (await client.report()).quietSinceMs > mark + 2 * REPAIR_QUIET_MS;
+    });
+    expect(await cluster.operations()).toEqual(operations);
+    await lab.heal();
+    const repair = await until(
+      'a repair that began by itself is done',
+      async () => (await cluster.operations()).find((each) => each.automatic),
+      60_000,
+    );
+    await expectDone(repair.id);
     await cluster.whole();
+    await applyRepair('manual');
+    await client.writesAgain();
+    expect((await client.gapSince(mark)).gapMs).toBeLessThan(NODE_TIMEOUT_MS);
+    expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
+  });
+
+  async function applyRepair(repair: 'auto' | 'manual'): Promise<void> {
+    const fields = { name: 'split', nodeTimeoutMs: NODE_TIMEOUT_MS };
+    const spec = await lab.writeSpec({ ...fields, repair, repairQuietMs: REPAIR_QUIET_MS });
+    const applied = await lab.redrover(['cluster', 'apply', '-f', spec, '--yes']);
+    expect(applied, applied.stderr).toMatchObject({ exitCode: 0 });
+  }
+
+  test('that cuts the controller off freezes what it does, and no user of Redis sees it', async () => {
     const client = await cluster.client('frozen');
     const id = await beginSlowDrain('h3');
     await client.writesAgain();
