@@ -157,13 +157,14 @@ export class ClusterInLab {
     return this.lab.redroverJson<OperationView>(['op', 'show', id]);
   }
 
-  /** Every handoff of every operation, for the message of a test that fails. */
-  async handoffs(): Promise<string> {
+  /** Every handoff of every operation that failed: each holds clients for seconds. */
+  async failedHandoffs(): Promise<OperationView['attempts']> {
     const operations = await this.operations();
     const all = await Promise.all(operations.map(async ({ id }) => this.operation(id)));
     const attempts = all.flatMap((operation) => operation.attempts);
-    const handoffs = attempts.filter(({ stepKey }) => stepKey.startsWith('handoffMaster '));
-    return handoffs.map((each) => JSON.stringify(each)).join('\n');
+    return attempts.filter(
+      ({ stepKey, outcome }) => stepKey.startsWith('handoffMaster ') && outcome === 'failed',
+    );
   }
 
   /** The id of the one that is running. Errors: none is. */
