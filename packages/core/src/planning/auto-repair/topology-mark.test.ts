@@ -99,6 +99,28 @@ describe('the mark of a topology', () => {
     expect(markOf(observation)).toBe(markOf(settled));
   });
 
+  it('stays when the others come to call a stopped node failed', () => {
+    const stopped = withNode(
+      (node) => ({
+        ...node,
+        process: { ...node.process, state: 'stopped', pid: undefined },
+        redis: undefined,
+      }),
+      'h2:6379',
+    );
+    const { address, port } = layout.nodes.find(({ key }) => key === 'h2:6379')!;
+    const later = Object.values(stopped.nodes).map((node): [string, NodeObservation] => {
+      if (node.redis === undefined) return [node.key, node];
+      const entries = node.redis.view.nodes.map((entry) =>
+        entry.address === address && entry.port === port
+          ? { ...entry, flags: [...entry.flags, 'fail'] }
+          : entry,
+      );
+      return [node.key, { ...node, redis: { ...node.redis, view: clusterViewOf(entries) } }];
+    });
+    expect(markOf({ ...stopped, nodes: Object.fromEntries(later) })).toBe(markOf(stopped));
+  });
+
   it('stays while a node that cannot start is tried again and again', () => {
     const marks = ['starting', 'backoff', 'crash-loop'].map((state) =>
       markOf(

@@ -25,7 +25,7 @@ export function topologyMark(layout: Layout, observation: Observation): string {
     `layout ${layout.clusterId} ${layout.number}`,
     ...hosts.map((name) => `host ${name} ${observation.hosts[name]?.status ?? 'unknown'}`),
     ...nodes.map(describeNode),
-    ...describeViews(nodes),
+    ...describeViews(nodes, stoppedEndpoints(layout, observation)),
   ];
   return fingerprintOf(lines.join('\n'));
 }
@@ -44,19 +44,31 @@ function steadyState(state: ProcessState): string {
   return state === 'starting' || state === 'backoff' || state === 'crash-loop' ? 'coming' : state;
 }
 
+/**
+ * Where nodes are stopped. That the others call these failed comes by itself, a node timeout after
+ * the stop, which is in the mark already.
+ */
+function stoppedEndpoints({ nodes }: Layout, observation: Observation): ReadonlySet<string> {
+  const stopped = nodes.filter(({ key }) => observation.nodes[key]?.process.state === 'stopped');
+  return new Set(stopped.map(({ address, port }) => `${address}:${port}`));
+}
+
 /** What is said of each node by anybody; views that agree are read once. */
-function describeViews(nodes: readonly NodeObservation[]): string[] {
+function describeViews(nodes: readonly NodeObservation[], stopped: ReadonlySet<string>): string[] {
   const views = new Map(
     nodes.flatMap(({ redis }) => (redis === undefined ? [] : [[redis.view.hash, redis.view]])),
   );
   const lines = [...views.values()].flatMap((view) =>
-    view.nodes.filter((entry) => !entry.flags.includes('handshake')).map(describeEntry),
+    view.nodes
+      .filter((entry) => !entry.flags.includes('handshake'))
+      .map((entry) => describeEntry(entry, stopped)),
   );
   return [...new Set(lines)].sort();
 }
 
-function describeEntry(entry: ViewNode): string {
+function describeEntry(entry: ViewNode, stopped: ReadonlySet<string>): string {
   const { nodeId, address, port, masterId, slots, flags } = entry;
-  const failed = flags.includes('fail') ? ' failed' : '';
+  const isNews = flags.includes('fail') && !stopped.has(`${address}:${port}`);
+  const failed = isNews ? ' failed' : '';
   return `known ${nodeId} ${address}:${port} ${masterId} ${formatRanges(slots)}${failed}`;
 }
