@@ -3,7 +3,7 @@ import { hostOf, layoutHosts, type Situation } from './situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from './turn.ts';
 
 /** Longer than a reboot's first half or an agent's upgrade; a person should look after that. */
-export const SILENCE_LIMIT_MS = 60_000;
+const SILENCE_LIMIT_MS = 60_000;
 
 export function planHosts(situation: Situation): Turn {
   return mergeTurns(layoutHosts(situation.layout).map((name) => planHost(situation, name)));

@@ -1,7 +1,6 @@
 /** Nodes on drained hosts: stopped once they are copies, and kept where they are. */
 import type { LayoutNode } from '../../model/layout.ts';
-import { SILENCE_LIMIT_MS } from '../hosts.ts';
-import { hostOf, isOnline, seenNode } from '../situation.ts';
+import { isOnline, seenNode } from '../situation.ts';
 import { IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
 import { shallRun, type Fleet } from './fleet.ts';
 import { planStop } from './stopping.ts';
@@ -10,7 +9,8 @@ export function planDrains(fleet: Fleet): Turn {
   const drained = fleet.layout.nodes.filter(({ key }) => fleet.roles.get(key) === 'stopped');
   return mergeTurns(
     drained.map((node) => {
-      if (!isOnline(fleet, node.host)) return awaitHost(fleet, node);
+      // What runs on a host that is away is stopped when it is back and this is planned again.
+      if (!isOnline(fleet, node.host)) return IDLE;
       const seen = seenNode(fleet, node.key);
       if (seen === undefined) return waiting(node.key, 'not reported yet by its host');
       const { marker } = seen.process;
@@ -18,20 +18,6 @@ export function planDrains(fleet: Fleet): Turn {
       return findMissingCopies(fleet, node).length > 0 ? IDLE : planStop(fleet, node, seen);
     }),
   );
-}
-
-/**
- * Nobody may be told that a host can be worked on while its nodes run, so one that was heard of
- * lately is waited for: its network may be away, or the controller may just be back. What runs on
- * one that stays away is stopped when it is back and this is planned again.
- */
-function awaitHost(fleet: Fleet, { key, host: name }: LayoutNode): Turn {
-  const host = hostOf(fleet, name);
-  const state = seenNode(fleet, key)?.process.state;
-  const isDown = state === 'stopped' || state === 'prepared' || state === 'absent';
-  if (fleet.kind !== 'change' || host === undefined || isDown) return IDLE;
-  if (fleet.now - host.lastSeenMs >= SILENCE_LIMIT_MS) return IDLE;
-  return waiting(name, `host ${host.status}; its nodes are stopped as soon as it is back`);
 }
 
 /**

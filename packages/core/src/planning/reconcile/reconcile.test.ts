@@ -313,19 +313,6 @@ describe('a drained host', () => {
     expect(completes(input)).toBe(true);
   });
 
-  it('is waited for while it may still come back with its nodes running', () => {
-    const handed = { ...running, kind: 'change' as const, layout: drained };
-    const lost = (input: typeof handed, silentMs: number) =>
-      planSteps(withHost(input, 'h1', { status: 'lost', lastSeenMs: NOW - silentMs }));
-    const waits = lost(handed, 10_000).waits.filter(({ subject }) => subject === 'h1');
-    expect(waits.map(({ reason }) => reason)).toContainEqual(
-      'host lost; its nodes are stopped as soon as it is back',
-    );
-    expect(lost(handed, 90_000).waits.filter(({ subject }) => subject === 'h1')).toEqual([]);
-    const stopped = { ...handed, observation: lastOf(handed).observation };
-    expect(lost(stopped, 10_000).waits.filter(({ subject }) => subject === 'h1')).toEqual([]);
-  });
-
   it('keeps a replica running until the others of its shard are in sync', () => {
     const wide = layoutOf({ hosts: 4, shards: 3, replicas: 2 });
     const away: Layout = { ...wide, number: 2, drainedHosts: ['h2'] };
