@@ -46,6 +46,7 @@ export interface OperationView {
     readonly stepKey: string;
     readonly outcome: string;
     readonly message: string;
+    readonly errorCode: string | null;
   }[];
   readonly waits: readonly { readonly subject: string; readonly reason: string }[];
 }
@@ -157,13 +158,17 @@ export class ClusterInLab {
     return this.lab.redroverJson<OperationView>(['op', 'show', id]);
   }
 
-  /** Every handoff of every operation that failed: each holds clients for seconds. */
+  /**
+   * Every handoff of every operation that failed once it had begun, which holds clients for seconds;
+   * one that its agent refused holds nobody.
+   */
   async failedHandoffs(): Promise<OperationView['attempts']> {
     const operations = await this.operations();
     const all = await Promise.all(operations.map(async ({ id }) => this.operation(id)));
     const attempts = all.flatMap((operation) => operation.attempts);
     return attempts.filter(
-      ({ stepKey, outcome }) => stepKey.startsWith('handoffMaster ') && outcome === 'failed',
+      ({ stepKey, outcome, errorCode }) =>
+        stepKey.startsWith('handoffMaster ') && outcome === 'failed' && errorCode !== 'fenced',
     );
   }
 
@@ -179,6 +184,24 @@ export class ClusterInLab {
     const result = await this.lab.redrover(['cluster', 'repair', this.name, '--yes']);
     if (result.exitCode !== 0) throw new Error(`repair failed: ${result.stderr}`);
     return result;
+  }
+
+  async drain(host: string, ...args: string[]): Promise<void> {
+    await this.#changeHost('drain', host, args);
+  }
+
+  async undrain(host: string, ...args: string[]): Promise<void> {
+    await this.#changeHost('undrain', host, args);
+  }
+
+  /** Once more where the plan was overtaken, as it happens on a host that is changing. */
+  async #changeHost(change: string, host: string, args: readonly string[]): Promise<void> {
+    const result = await until(`a plan to ${change} ${host} is accepted`, async () => {
+      const answer = await this.lab.redrover(['host', change, host, '--yes', ...args]);
+      return answer.stderr.includes('run the same command again') ? false : answer;
+    });
+    if (result.exitCode === 0) return;
+    throw new Error(`${change} ${host} failed: ${result.stdout}\n${result.stderr}`);
   }
 
   // --- what Redis says

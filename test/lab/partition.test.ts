@@ -12,9 +12,10 @@ import { reasonToSkipLab } from './skip-reason.ts';
 
 const reason = await reasonToSkipLab();
 
-const NODE_TIMEOUT_MS = 3_000;
-// Long enough to cut the controller off before it repairs.
-const REPAIR_QUIET_MS = 5_000;
+const NODE_TIMEOUT_MS = 2_000;
+// What a busy machine may take for a write; whether anybody took over is told by the roles.
+const BUSY_MS = 5_000;
+const REPAIR_QUIET_MS = 3_000;
 
 describe.skipIf(reason !== '')('a partition', () => {
   let lab: Lab;
@@ -60,7 +61,7 @@ describe.skipIf(reason !== '')('a partition', () => {
     expect(roles(await cluster.nodes())).toEqual(roles(before));
     const { gapMs } = await client.gapSince(mark);
     console.log(`two hosts apart: no write for ${Math.round(gapMs)} ms`);
-    expect(gapMs).toBeLessThan(NODE_TIMEOUT_MS);
+    expect(gapMs).toBeLessThan(BUSY_MS);
     await lab.heal();
     await cluster.whole();
     expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
@@ -107,13 +108,13 @@ describe.skipIf(reason !== '')('a partition', () => {
   test('that cuts the controller off keeps it from repairing, until it is over', async () => {
     const drifted = await cluster.nodeOn('h1', 'replica');
     expect(drifted.preferredRole).toBe('master');
-    await applyRepair('auto');
     const operations = await cluster.operations();
     const client = await cluster.client('auto');
     await lab.isolate(CONTROLLER);
-    const mark = client.mark();
     const frozen = await cluster.finding('controller-cut-off');
     expect(frozen.message).toContain('3 of 3 hosts');
+    await applyRepair('auto');
+    const mark = client.mark();
     await until('twice the quiet period has passed', async () => {
       return (await client.report()).quietSinceMs > mark + 2 * REPAIR_QUIET_MS;
     });
@@ -128,7 +129,7 @@ describe.skipIf(reason !== '')('a partition', () => {
     await cluster.whole();
     await applyRepair('manual');
     await client.writesAgain();
-    expect((await client.gapSince(mark)).gapMs).toBeLessThan(NODE_TIMEOUT_MS);
+    expect((await client.gapSince(mark)).gapMs).toBeLessThan(BUSY_MS);
     expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
   });
 
@@ -159,17 +160,16 @@ describe.skipIf(reason !== '')('a partition', () => {
     await expectNothingOn('h3');
     await client.writesAgain();
     // Whatever was done meanwhile was planned, handoffs included.
-    expect((await client.gapSince(mark)).gapMs).toBeLessThan(NODE_TIMEOUT_MS);
+    expect((await client.gapSince(mark)).gapMs).toBeLessThan(BUSY_MS);
     expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
-    await undrain('h3');
+    await cluster.undrain('h3');
+    await cluster.whole();
   });
 
   test('of the host that an operation works on makes it wait, and it goes on by itself', async () => {
     const client = await cluster.client('waits');
-    const drained = await lab.redrover(['host', 'drain', 'h2', '--yes']);
-    expect(drained, drained.stderr).toMatchObject({ exitCode: 0 });
-    const begun = await lab.redrover(['host', 'undrain', 'h2', '--yes', '--detach']);
-    expect(begun, begun.stderr).toMatchObject({ exitCode: 0 });
+    await cluster.drain('h2');
+    await cluster.undrain('h2', '--detach');
     const id = await cluster.operationUnderWay();
     await lab.isolate('h2');
     await until('the operation waits for the host', async () => {
@@ -187,8 +187,7 @@ describe.skipIf(reason !== '')('a partition', () => {
   async function beginSlowDrain(host: string): Promise<string> {
     const replica = await cluster.nodeOn(host, 'replica');
     await lab.pause(host, await lab.nodePid(host, replica.port));
-    const begun = await lab.redrover(['host', 'drain', host, '--yes', '--detach']);
-    expect(begun, begun.stderr).toMatchObject({ exitCode: 0 });
+    await cluster.drain(host, '--detach');
     return cluster.operationUnderWay();
   }
 
@@ -204,12 +203,6 @@ describe.skipIf(reason !== '')('a partition', () => {
   async function expectNothingOn(host: string): Promise<void> {
     const running = Object.keys(await cluster.processes());
     expect(running.filter((key) => key.startsWith(`${host}:`))).toEqual([]);
-  }
-
-  async function undrain(host: string): Promise<void> {
-    const undrained = await lab.redrover(['host', 'undrain', host, '--yes']);
-    expect(undrained, undrained.stderr).toMatchObject({ exitCode: 0 });
-    await cluster.whole();
   }
 });
 

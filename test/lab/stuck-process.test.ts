@@ -10,7 +10,9 @@ import { reasonToSkipLab } from './skip-reason.ts';
 
 const reason = await reasonToSkipLab();
 
-const NODE_TIMEOUT_MS = 3_000;
+const NODE_TIMEOUT_MS = 2_000;
+// What a busy machine may take for a write; whether anybody took over is told by the roles.
+const BUSY_MS = 5_000;
 
 // SHUTDOWN is not tried on a server that does not answer; then SIGTERM has 10 s, SIGKILL 5 s.
 const HARD_STOP_MS = 30_000;
@@ -39,7 +41,7 @@ describe.skipIf(reason !== '')('a process that is stuck', () => {
     await lab.waitForHosts();
     await cluster.whole();
     const { gapMs } = await client.gapSince(mark);
-    expect(gapMs).toBeLessThan(NODE_TIMEOUT_MS);
+    expect(gapMs).toBeLessThan(BUSY_MS);
     expect(await cluster.processes()).toEqual(processes);
     for (const node of (await cluster.nodes()).filter(({ host }) => host === 'h2')) {
       expect(node).toMatchObject({ state: 'running', restarts: 0, pid: processes[node.key] });
@@ -74,8 +76,7 @@ describe.skipIf(reason !== '')('a process that is stuck', () => {
     const client = await cluster.client('deaf');
     await lab.pause('h3', await lab.nodePid('h3', replica.port));
     const began = performance.now();
-    const drained = await lab.redrover(['host', 'drain', 'h3', '--yes']);
-    expect(drained, drained.stderr).toMatchObject({ exitCode: 0 });
+    await cluster.drain('h3');
     expect(performance.now() - began).toBeLessThan(HARD_STOP_MS);
     const processes = await cluster.processes();
     expect(Object.keys(processes).filter((key) => key.startsWith('h3:'))).toEqual([]);
@@ -83,8 +84,7 @@ describe.skipIf(reason !== '')('a process that is stuck', () => {
       state: 'stopped',
       reason: 'stopped by SIGKILL',
     });
-    const undrained = await lab.redrover(['host', 'undrain', 'h3', '--yes']);
-    expect(undrained, undrained.stderr).toMatchObject({ exitCode: 0 });
+    await cluster.undrain('h3');
     await cluster.whole();
     // Every handoff of it was planned: nothing may be lost.
     expect(await client.stop()).toMatchObject({ lostCount: 0, unread: 0, readMisses: [] });
