@@ -4,6 +4,7 @@ export * from './redrover/agent/v1/agent_pb.ts';
 export * from './redrover/api/v1/api_pb.ts';
 export * from './redrover/v1/cluster_pb.ts';
 export * from './redrover/v1/host_pb.ts';
+export * from './redrover/v1/migration_pb.ts';
 export * from './redrover/v1/observation_pb.ts';
 export * from './redrover/v1/operation_pb.ts';
 export * from './redrover/v1/release_pb.ts';

@@ -6,6 +6,7 @@ export * from './model/finding.ts';
 export * from './model/host.ts';
 export * from './model/host-change.ts';
 export * from './model/layout.ts';
+export * from './model/migration.ts';
 export * from './model/observation.ts';
 export * from './model/operation.ts';
 export * from './model/release.ts';

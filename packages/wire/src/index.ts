@@ -22,6 +22,7 @@ export {
 } from './fields.ts';
 export * from './host.ts';
 export * from './host-change.ts';
+export * from './migration.ts';
 export * from './observation.ts';
 export * from './operation.ts';
 export * from './release.ts';

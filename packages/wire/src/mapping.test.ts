@@ -11,6 +11,7 @@ import * as wire from './index.ts';
 import { optionalRoleFromProto } from './cluster.ts';
 import * as arbitrary from './testing/arbitraries.ts';
 import * as hostChangeArbitrary from './testing/host-change-arbitraries.ts';
+import * as moveArbitrary from './testing/move-arbitraries.ts';
 import { hostileMessage } from './testing/hostile-messages.ts';
 
 interface Mapping {
@@ -138,6 +139,43 @@ const mappings: readonly Mapping[] = [
     wire.domainOutcomeToProto,
     wire.domainOutcomeFromProto,
   ),
+  mapping(
+    proto.MoveOptionsSchema,
+    moveArbitrary.moveOptions,
+    wire.moveOptionsToProto,
+    wire.moveOptionsFromProto,
+  ),
+  mapping(
+    proto.MoverObservationSchema,
+    moveArbitrary.mover,
+    wire.moverToProto,
+    wire.moverFromProto,
+  ),
+  mapping(
+    proto.MoveProgressSchema,
+    moveArbitrary.moveProgress,
+    wire.moveProgressToProto,
+    wire.moveProgressFromProto,
+  ),
+  mapping(
+    proto.MoveReportSchema,
+    moveArbitrary.moveReport,
+    wire.moveReportToProto,
+    wire.moveReportFromProto,
+  ),
+  mapping(
+    proto.SlotSurveySchema,
+    moveArbitrary.slotSurvey,
+    wire.slotSurveyToProto,
+    wire.slotSurveyFromProto,
+  ),
+  mapping(
+    proto.PlannedMoveSchema,
+    moveArbitrary.plannedMove,
+    wire.plannedMoveToProto,
+    wire.plannedMoveFromProto,
+  ),
+  mapping(proto.ReshardSchema, moveArbitrary.reshard, wire.reshardToProto, wire.reshardFromProto),
   mapping(
     proto.CommandErrorSchema,
     arbitrary.error,

@@ -16,6 +16,7 @@ import {
   timestampFromProto,
   timestampToProto,
 } from './fields.ts';
+import { moveEngineFromProto, moveEngineToProto } from './migration.ts';
 import {
   clusterViewFromProto,
   clusterViewToProto,
@@ -177,6 +178,8 @@ export function redisObservationToProto(
     aofEnabled: redis.aofEnabled,
     persistenceOk: redis.persistenceOk,
     nofileSoft: number('nofileSoft'),
+    moveEngines: redis.moveEngines.map(moveEngineToProto),
+    openSlotsQuietMs: number('openSlotsQuietMs'),
     ...viewFields(redis.view, form),
   });
 }
@@ -190,7 +193,8 @@ type NumberField =
   | 'maxmemoryBytes'
   | 'keys'
   | 'uptimeSeconds'
-  | 'nofileSoft';
+  | 'nofileSoft'
+  | 'openSlotsQuietMs';
 
 function viewFields(view: core.ClusterView, form: ViewForm) {
   return form.view === 'full'
@@ -230,6 +234,8 @@ export function redisObservationFromProto(
     aofEnabled: message.aofEnabled,
     persistenceOk: message.persistenceOk,
     nofileSoft: number('nofileSoft'),
+    moveEngines: listFromProto(message.moveEngines, `${path}.moveEngines`, moveEngineFromProto),
+    openSlotsQuietMs: number('openSlotsQuietMs'),
     view: viewOfMessage(message, viewOf, path),
   };
 }

@@ -4,6 +4,12 @@ import type * as core from '@redrover/core';
 import * as proto from '@redrover/proto';
 import { errorCodeFromProto } from './error.ts';
 import {
+  moveOptionsFromProto,
+  moveOptionsToProto,
+  moveReportFromProto,
+  moveReportToProto,
+} from './migration.ts';
+import {
   enumMapping,
   nameFromProto,
   nonEmptyFromProto,
@@ -25,6 +31,7 @@ const operationState = enumMapping<core.OperationState, proto.OperationState>({
   done: proto.OperationState.DONE,
   failed: proto.OperationState.FAILED,
   cancelled: proto.OperationState.CANCELLED,
+  'needs-decision': proto.OperationState.NEEDS_DECISION,
 });
 
 const attemptOutcome = enumMapping<core.Attempt['outcome'], proto.AttemptOutcome>({
@@ -58,6 +65,7 @@ export function operationToProto(operation: core.Operation): proto.Operation {
     purge: operation.purge,
     reason: operation.reason,
     automatic: operation.automatic,
+    move: moveOptionsToProto(operation.move),
   });
 }
 
@@ -74,6 +82,7 @@ export function operationFromProto(message: proto.Operation, path = 'operation')
     purge: message.purge,
     reason: message.reason,
     automatic: message.automatic,
+    move: moveOptionsFromProto(message.move, `${path}.move`),
   };
 }
 
@@ -86,6 +95,7 @@ export function attemptToProto(attempt: core.Attempt): proto.Attempt {
     outcome: attemptOutcome.toProto(attempt.outcome),
     errorCode: attempt.errorCode ?? '',
     message: attempt.message,
+    move: optional(attempt.move, moveReportToProto),
   });
 }
 
@@ -97,6 +107,7 @@ export function attemptFromProto(message: proto.Attempt, path = 'attempt'): core
     outcome: attemptOutcome.fromProto(message.outcome, `${path}.outcome`),
     errorCode: message.errorCode === '' ? undefined : errorCodeFromProto(message.errorCode),
     message: message.message,
+    move: optional(message.move, (report) => moveReportFromProto(report, `${path}.move`)),
   };
 }
 

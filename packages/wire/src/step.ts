@@ -25,6 +25,13 @@ import {
   timestampFromProto,
   timestampToProto,
 } from './fields.ts';
+import {
+  moveEndFromProto,
+  moveEngineFromProto,
+  moveEngineToProto,
+  moveOptionsFromProto,
+  moveOptionsToProto,
+} from './migration.ts';
 import { productFromProto, productToProto, releaseFromProto, releaseToProto } from './release.ts';
 
 export function stepToProto(step: core.Step): proto.Step {
@@ -57,6 +64,10 @@ function stepCase(step: core.Step): StepCase {
       return { case: step.kind, value: { ...step } };
     case 'forgetNodes':
       return { case: step.kind, value: { ...step, nodeIds: [...step.nodeIds] } };
+    case 'moveSlots':
+      return { case: step.kind, value: moveSlotsToProto(step) };
+    case 'stopMoves':
+      return { case: step.kind, value: { host: step.host } };
     case 'verifyWrite':
       return { case: step.kind, value: { ...step } };
     case 'stopNode':
@@ -88,6 +99,8 @@ export function stepFromProto(message: proto.Step, path = 'step'): core.Step {
       const targets = listFromProto(step.value.targets, `${at}.targets`, probeTargetFromProto);
       return { kind: step.case, host, targets };
     }
+    case 'stopMoves':
+      return { kind: step.case, host };
     default:
       return nodeStepFromProto(step, { host, path: at });
   }
@@ -125,6 +138,8 @@ function nodeStepFromProto(
       const nodeIds = listFromProto(step.value.nodeIds, `${path}.nodeIds`, nonEmptyFromProto);
       return { kind: step.case, host, node, nodeIds };
     }
+    case 'moveSlots':
+      return moveSlotsFromProto(step.value, { host, node, path });
     case 'startNode':
     case 'verifyWrite':
     case 'stopNode':
@@ -132,6 +147,48 @@ function nodeStepFromProto(
     case 'removeNode':
       return { kind: step.case, host, node, purge: step.value.purge };
   }
+}
+
+function moveSlotsToProto(step: core.MoveSlotsStep) {
+  const { host, node, source, target, nodeTimeoutMs } = step;
+  return {
+    host,
+    node,
+    engine: moveEngineToProto(step.engine),
+    source: { ...source },
+    target: { ...target },
+    slots: step.slots.map(slotRangeToProto),
+    sourceReplicas: step.sourceReplicas.map((end) => ({ ...end })),
+    targetReplicas: step.targetReplicas.map((end) => ({ ...end })),
+    otherMasters: step.otherMasters.map((end) => ({ ...end })),
+    nodeTimeoutMs,
+    options: moveOptionsToProto(step.options),
+  };
+}
+
+function moveSlotsFromProto(
+  message: proto.MoveSlotsStep,
+  { host, node, path }: { readonly host: string; readonly node: string; readonly path: string },
+): core.MoveSlotsStep {
+  const ends = (field: 'sourceReplicas' | 'targetReplicas' | 'otherMasters') =>
+    listFromProto(message[field], `${path}.${field}`, moveEndFromProto);
+  const end = (field: 'source' | 'target') =>
+    moveEndFromProto(requiredField(message[field], `${path}.${field}`), `${path}.${field}`);
+  const options = requiredField(message.options, `${path}.options`);
+  return {
+    kind: 'moveSlots',
+    host,
+    node,
+    engine: moveEngineFromProto(message.engine, `${path}.engine`),
+    source: end('source'),
+    target: end('target'),
+    slots: listFromProto(message.slots, `${path}.slots`, slotRangeFromProto),
+    sourceReplicas: ends('sourceReplicas'),
+    targetReplicas: ends('targetReplicas'),
+    otherMasters: ends('otherMasters'),
+    nodeTimeoutMs: message.nodeTimeoutMs,
+    options: moveOptionsFromProto(options, `${path}.options`),
+  };
 }
 
 function releaseOf(

@@ -199,6 +199,8 @@ export class NodeObserver {
       nodeTimeoutMs: this.#timing?.nodeTimeoutMs ?? 0,
       replicaNoFailover: this.#timing?.replicaNoFailover ?? false,
       nofileSoft: this.#nofileSoft,
+      moveEngines: ['migrate' as const],
+      openSlotsQuietMs: 0,
     };
   }
 }

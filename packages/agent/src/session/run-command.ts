@@ -63,6 +63,7 @@ export async function runCommand(
     }
     case 'readBuild':
       return { case: 'build', value: buildToProto(await builder.read(command.value.buildId)) };
+    case 'surveySlots':
     case undefined:
       throw new RedroverError(
         'invalid-argument',

@@ -88,6 +88,9 @@ export class StepExecutor {
         return handoffMaster(context, step, run);
       case 'forgetNodes':
         return forgetNodes(context, step);
+      case 'moveSlots':
+      case 'stopMoves':
+        throw new RedroverError('invalid-argument', 'this agent does not know how to move slots');
       case 'verifyWrite':
         return verifyWrite(context, step);
       case 'stopNode':
@@ -104,6 +107,8 @@ function nodeOf(step: Step): NodeKey | undefined {
     case 'buildRelease':
     case 'fetchBuild':
     case 'probeMesh':
+    case 'moveSlots':
+    case 'stopMoves':
       return undefined;
     case 'prepareNode':
       return step.plan.node.key;

@@ -37,7 +37,7 @@ function play(live: boolean, events: readonly Played[], redrawAtMs: readonly num
 
 function attempt(change: Partial<Attempt>): OperationEvent {
   const base = { stepKey: 'startNode h1:1', startedAtMs: 100, endedAtMs: undefined };
-  const rest = { outcome: 'running' as const, errorCode: undefined, message: '' };
+  const rest = { outcome: 'running' as const, errorCode: undefined, message: '', move: undefined };
   return { kind: 'attempt', attempt: { ...base, ...rest, ...change } };
 }
 

@@ -19,7 +19,8 @@ function attempt(
   outcome: Attempt['outcome'],
 ): OperationEvent {
   const endedAtMs = outcome === 'running' ? undefined : startedAtMs + 10;
-  const value = { stepKey, startedAtMs, endedAtMs, outcome, errorCode: undefined, message: '' };
+  const rest = { errorCode: undefined, message: '', move: undefined };
+  const value = { stepKey, startedAtMs, endedAtMs, outcome, ...rest };
   return { kind: 'attempt', attempt: value };
 }
 

@@ -68,6 +68,8 @@ function observe(key: string, role: NodeRole): NodeObservation {
       aofEnabled: true,
       persistenceOk: true,
       nofileSoft: 65535,
+      moveEngines: ['migrate'],
+      openSlotsQuietMs: 0,
       view: { hash: 'a', nodes: [own] },
     },
   };

@@ -56,6 +56,15 @@ const WORDS: Readonly<Record<StepKind, StepWords>> = {
     one: (subject) => `make ${subject.split(' ')[0]} forget nodes that are gone`,
     many: (count) => `make ${nodes(count)} forget nodes that are gone`,
   },
+  moveSlots: {
+    one: (subject) =>
+      `move slots from ${subject.split(' ').slice(0, 3).join(' ').replace('>', 'to')}`,
+    many: (count) => `move slots between ${formatCount(count, 'pair')} of masters`,
+  },
+  stopMoves: {
+    one: (subject) => `stop moving slots on ${subject}`,
+    many: (count) => `stop moving slots on ${hosts(count)}`,
+  },
   verifyWrite: {
     one: (subject) => `verify a write on ${subject}`,
     many: (count) => `verify a write on ${formatCount(count, 'master')}`,

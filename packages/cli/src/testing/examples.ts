@@ -1,5 +1,5 @@
 /** What tests of the rendering are built from: views without colours, layouts, nodes, steps, operations. */
-import { busPortOf } from '@redrover/core';
+import { busPortOf, DEFAULT_MOVE_OPTIONS } from '@redrover/core';
 import type { Finding, Layout, NodeRole, Operation, Step } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
@@ -139,6 +139,7 @@ export function operationOf(change: Partial<Operation> = {}): Operation {
     purge: false,
     reason: '',
     automatic: false,
+    move: DEFAULT_MOVE_OPTIONS,
     ...change,
   };
 }

@@ -10,6 +10,7 @@ import {
   clusterViewFromProto,
   hostFactsFromProto,
   installedBuildFromProto,
+  moverFromProto,
   numberFromProto,
   timestampFromProto,
 } from '@redrover/wire';
@@ -239,6 +240,7 @@ export class Agents {
       loadAverage: heartbeat.loadAverage,
       agentRssBytes: numberFromProto(heartbeat.agentRssBytes, 'heartbeat.agentRssBytes'),
       usedPorts: heartbeat.usedPorts,
+      movers: heartbeat.movers.map((mover) => moverFromProto(mover)),
     });
     const reports = readNodeReports(session.host, heartbeat.nodes);
     const sentAtMs = timestampFromProto(heartbeat.sentAt, 'heartbeat.sentAt');

@@ -6,7 +6,13 @@
 import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
 
-import { isCutOff, type HostFacts, type HostStatus, type InstalledBuild } from '@redrover/core';
+import {
+  isCutOff,
+  type HostFacts,
+  type HostStatus,
+  type InstalledBuild,
+  type MoverObservation,
+} from '@redrover/core';
 
 import type { HostRecord } from '../store/host-records.ts';
 import { statusOfSilence } from './liveness.ts';
@@ -17,6 +23,8 @@ export interface KnownHost extends HostRecord {
   readonly agentRssBytes: number;
   /** Ports in use by something else than the agent's nodes. */
   readonly usedPorts: readonly number[];
+  /** At work on the host, as its agent said last. */
+  readonly movers: readonly MoverObservation[];
 }
 
 export type HostIdentity = Pick<HostRecord, 'name' | 'address' | 'labels' | 'facts' | 'builds'>;
@@ -27,6 +35,7 @@ export interface HostBeat {
   readonly loadAverage: number;
   readonly agentRssBytes: number;
   readonly usedPorts: readonly number[];
+  readonly movers: readonly MoverObservation[];
 }
 
 interface Entry {
@@ -38,7 +47,7 @@ interface Entry {
   saidHello: boolean;
 }
 
-const SILENT: Entry['beat'] = { loadAverage: 0, agentRssBytes: 0, usedPorts: [] };
+const SILENT: Entry['beat'] = { loadAverage: 0, agentRssBytes: 0, usedPorts: [], movers: [] };
 
 /** After a restart of the controller: agents dial again with growing pauses of some seconds. */
 const RETURN_MS = 15_000;

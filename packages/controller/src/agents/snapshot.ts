@@ -40,6 +40,6 @@ export function takeSnapshot(
 function observeHost(hosts: Hosts, name: string): HostObservation | undefined {
   const host = hosts.find(name);
   if (host === undefined) return undefined;
-  const { status, facts, builds } = host;
-  return { name, status, lastSeenMs: hosts.waitingSinceMs(name), facts, builds };
+  const { status, facts, builds, movers } = host;
+  return { name, status, lastSeenMs: hosts.waitingSinceMs(name), facts, builds, movers };
 }

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 
 import {
+  DEFAULT_MOVE_OPTIONS,
   findLeftAlone,
   forecastSteps,
   isAcceptable,
@@ -120,7 +121,9 @@ export class ClusterPlanner {
     const observation = takeSnapshot(this.#context, layout.nodes);
     const now = Date.now();
     const kind = 'create';
-    return forecastSteps({ layout, release, kind, former: [], purge: false, observation, now });
+    const seen = { observation, now };
+    const move = DEFAULT_MOVE_OPTIONS;
+    return forecastSteps({ layout, release, kind, former: [], purge: false, move, ...seen });
   }
 
   #toPlan(made: {
@@ -150,7 +153,7 @@ export class ClusterPlanner {
     await observeNodes(this.#context, nodes);
     const observation = takeSnapshot(this.#context, nodes);
     const input = { layout, release, kind: 'remove', former, purge, observation } as const;
-    const forecast = forecastSteps({ ...input, now: Date.now() });
+    const forecast = forecastSteps({ ...input, move: DEFAULT_MOVE_OPTIONS, now: Date.now() });
     const currentLayoutNumber = layout.number;
     return {
       kind: 'remove',

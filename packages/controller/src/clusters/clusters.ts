@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 
 import {
+  DEFAULT_MOVE_OPTIONS,
   RedroverError,
   type ClusterSpec,
   type HostChange,
@@ -224,6 +225,7 @@ function newOperation(
     purge,
     reason,
     automatic,
+    move: DEFAULT_MOVE_OPTIONS,
   };
 }
 

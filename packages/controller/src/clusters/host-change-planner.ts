@@ -3,6 +3,7 @@
  * nodes go is core's answer; here clusters are told of each other, as they share hosts.
  */
 import {
+  DEFAULT_MOVE_OPTIONS,
   describeHostChange,
   forecastSteps,
   planHostChange,
@@ -149,7 +150,7 @@ async function toPlan(
   const observation = takeSnapshot(context, nodes);
   const seen = { former, observation, now: Date.now() };
   const input = { layout, release, kind: 'change', purge: false, ...seen } as const;
-  const forecast = forecastSteps(input);
+  const forecast = forecastSteps({ ...input, move: DEFAULT_MOVE_OPTIONS });
   const spec = specAfterHostChange(record.spec, change, { before: record.layout, after: layout });
   const currentLayoutNumber = record.layout.number;
   return {

@@ -29,6 +29,7 @@ test('what other clusters use on a host is taken, what the cluster itself uses i
     loadAverage: 0,
     agentRssBytes: 0,
     usedPorts: [22],
+    movers: [],
   });
   const sources = { hosts, observations: new Observations() };
   const [own] = listPlanningHosts(sources, [recordOf('id-1')], 'id-1');

@@ -1,5 +1,6 @@
 /** Plans repairs: what it takes to make the layout in force real again. */
 import {
+  DEFAULT_MOVE_OPTIONS,
   findLeftForLater,
   forecastSteps,
   type Finding,
@@ -79,6 +80,6 @@ export function forecastRepair(
   sight: ClusterSight,
 ): RepairForecast {
   const facts = { layout, release, kind: 'repair', purge: false, ...sight } as const;
-  const input = { ...facts, now: Date.now() };
+  const input = { ...facts, move: DEFAULT_MOVE_OPTIONS, now: Date.now() };
   return { forecast: forecastSteps(input), leftForLater: findLeftForLater(input) };
 }

@@ -56,6 +56,7 @@ export class Journal {
       outcome: 'running',
       errorCode: undefined,
       message: '',
+      move: undefined,
     });
     this.#markDirty(position);
     return position;

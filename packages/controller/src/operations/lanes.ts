@@ -9,7 +9,11 @@ export function laneOf(step: Step): string {
     case 'buildRelease':
     case 'fetchBuild':
     case 'probeMesh':
+    case 'stopMoves':
       return step.host;
+    case 'moveSlots':
+      // Others act on the same node meanwhile: it is not held up by what may take hours.
+      return `${step.source.node} > ${step.target.node}`;
     case 'prepareNode':
       return step.plan.node.key;
     default:

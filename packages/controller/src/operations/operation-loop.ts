@@ -196,11 +196,11 @@ export class OperationLoop {
 
   #plan(mode: Mode): NextSteps {
     const { layout, release, former } = this.#subject;
-    const { kind, purge } = this.operation;
+    const { kind, purge, move } = this.operation;
     const observation = takeSnapshot(this.#context, this.#nodes);
     const history = this.#silence.history;
     const seen = { observation, history, now: Date.now() };
-    const input = { layout, release, kind, former, purge, ...seen };
+    const input = { layout, release, kind, former, purge, move, ...seen };
     return mode === 'running' ? planSteps(input) : planCancel(input);
   }
 

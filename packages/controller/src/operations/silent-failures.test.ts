@@ -16,6 +16,7 @@ function journalOf(...messages: string[]): Journal {
     outcome: 'failed',
     errorCode: 'unavailable',
     message,
+    move: undefined,
   }));
   return { history } as unknown as Journal;
 }

@@ -23,6 +23,10 @@ const TIMEOUT_MS: Readonly<Record<StepKind, number>> = {
   // CLUSTER_MF_TIMEOUT), and 10 s until the old master is seen to follow.
   handoffMaster: 30 * SECOND_MS,
   forgetNodes: 15 * SECOND_MS,
+  // As long as the slots take; ended by whoever cancels it, by the lease, or when an end fails.
+  moveSlots: 24 * 60 * MINUTE_MS,
+  // A window that is half open is brought to an end first.
+  stopMoves: 2 * MINUTE_MS,
   verifyWrite: 15 * SECOND_MS,
   // SHUTDOWN may write a large dataset to disk first.
   stopNode: 10 * MINUTE_MS,

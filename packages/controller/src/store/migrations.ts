@@ -71,6 +71,12 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE cluster SET spec_json =
     json_insert(spec_json, '$.repair', 'manual', '$.repairQuietMs', 300000);
   `,
+  // 4: how an operation moves slots, and what each of its attempts moved.
+  `
+  ALTER TABLE operation ADD COLUMN move_json TEXT NOT NULL DEFAULT
+    '{"engine":"auto","pace":"gentle","maxLatencyMs":0,"rateBytesPerS":0,"maxKeyBytes":0}';
+  ALTER TABLE attempt ADD COLUMN move_json TEXT;
+  `,
 ];
 
 /**

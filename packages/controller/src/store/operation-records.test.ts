@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { parseSpec, type Attempt, type Layout, type Operation, type Release } from '@redrover/core';
+import {
+  DEFAULT_MOVE_OPTIONS,
+  parseSpec,
+  type Attempt,
+  type Layout,
+  type Operation,
+  type Release,
+} from '@redrover/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { openStore, type Store } from './store.ts';
@@ -57,6 +64,7 @@ function operationOf(id: string, change: Partial<Operation> = {}): Operation {
     purge: false,
     reason: '',
     automatic: false,
+    move: DEFAULT_MOVE_OPTIONS,
     ...change,
   };
 }
@@ -79,6 +87,7 @@ function attemptOf(stepKey: string, change: Partial<Attempt> = {}): Attempt {
     outcome: 'running',
     errorCode: undefined,
     message: '',
+    move: undefined,
     ...change,
   };
 }

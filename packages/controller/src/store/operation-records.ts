@@ -167,6 +167,7 @@ export class OperationRecords {
       outcome: row.outcome as Attempt['outcome'],
       errorCode: (row.error_code ?? undefined) as Attempt['errorCode'],
       message: row.message,
+      move: row.move_json === null ? undefined : (JSON.parse(row.move_json) as Attempt['move']),
     }));
   }
 }
@@ -191,12 +192,13 @@ export async function insertOperation(
       purge: operation.purge ? 1 : 0,
       reason: operation.reason,
       automatic: operation.automatic ? 1 : 0,
+      move_json: JSON.stringify(operation.move),
       cancelling: 0,
     })
     .execute();
 }
 
-/** SQLite takes 32766 values in one statement (sqlite.org/limits.html); a row has nine. */
+/** SQLite takes 32766 values in one statement (sqlite.org/limits.html); a row has ten. */
 const ROWS_AT_ONCE = 1_000;
 
 async function saveAttempts(
@@ -214,6 +216,7 @@ async function saveAttempts(
           outcome: row.ref('excluded.outcome'),
           error_code: row.ref('excluded.error_code'),
           message: row.ref('excluded.message'),
+          move_json: row.ref('excluded.move_json'),
         })),
       )
       .execute();
@@ -230,6 +233,7 @@ function toAttemptRow({ operationId, position, attempt }: AttemptRecord) {
     outcome: attempt.outcome,
     error_code: attempt.errorCode ?? null,
     message: attempt.message,
+    move_json: attempt.move === undefined ? null : JSON.stringify(attempt.move),
   };
 }
 
@@ -249,6 +253,7 @@ function toOperationRecord(row: OperationTable): OperationRecord {
       purge: row.purge === 1,
       reason: row.reason,
       automatic: row.automatic === 1,
+      move: JSON.parse(row.move_json) as Operation['move'],
     },
   };
 }

@@ -76,6 +76,7 @@ export interface OperationTable {
   purge: number;
   reason: string;
   automatic: number;
+  move_json: string;
   /** Somebody asked to cancel it, and lowered timing is being put back. */
   cancelling: number;
 }
@@ -91,6 +92,7 @@ export interface AttemptTable {
   outcome: string;
   error_code: string | null;
   message: string;
+  move_json: string | null;
 }
 
 export interface StoreTables {

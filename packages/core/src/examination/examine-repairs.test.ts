@@ -76,7 +76,14 @@ describe('a drained host', () => {
 
   it('may be away, and its nodes may be taken for failed by the others', () => {
     const lastSeenMs = 0;
-    const away = { name: 'h1', status: 'lost', lastSeenMs, facts: undefined, builds: [] } as const;
+    const away = {
+      name: 'h1',
+      status: 'lost',
+      lastSeenMs,
+      facts: undefined,
+      builds: [],
+      movers: [],
+    } as const;
     const { observation } = input(drained);
     const stopped = { ...entryAt(layout.nodes[0]!), flags: ['slave', 'fail'], slots: [] };
     const seen = withEntry(observation, stopped);

@@ -5,6 +5,7 @@
  */
 import type { HostFacts, HostStatus } from './host.ts';
 import type { NodeKey } from './layout.ts';
+import type { MoveEngine, MoverObservation } from './migration.ts';
 import type { SlotRange } from './slots.ts';
 import type { NodeRole } from './spec.ts';
 
@@ -122,6 +123,13 @@ export interface RedisObservation {
   readonly persistenceOk: boolean;
   /** Soft `nofile` limit really in force in the process, from /proc. */
   readonly nofileSoft: number;
+  /** Engines that this server has; `migrate` always. */
+  readonly moveEngines: readonly MoveEngine[];
+  /**
+   * For how long its own open slots (migrating, importing) and the keys in them have been as they are, in milliseconds,
+   * as far as its agent has watched; 0 if none is open.
+   */
+  readonly openSlotsQuietMs: number;
   readonly view: ClusterView;
 }
 
@@ -142,6 +150,8 @@ export interface HostObservation {
   readonly facts: HostFacts | undefined;
   /** Ids of the builds that are installed and verified on the host. */
   readonly builds: readonly InstalledBuild[];
+  /** Movers at work there, of any cluster. */
+  readonly movers: readonly MoverObservation[];
 }
 
 export interface InstalledBuild {

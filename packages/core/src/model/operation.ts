@@ -1,6 +1,7 @@
 /** Operations, their journal, and what a turn of the planner says. */
 import type { ErrorCode } from '../errors.ts';
 import type { Finding } from './finding.ts';
+import type { MoveOptions, MoveReport } from './migration.ts';
 import type { Step } from './step.ts';
 
 /**
@@ -9,7 +10,14 @@ import type { Step } from './step.ts';
  */
 export type OperationKind = 'create' | 'change' | 'repair' | 'remove';
 
-export type OperationState = 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+/** `needs-decision`: all is done but what a person must decide; the message says what, the attempts why. */
+export type OperationState =
+  | 'running'
+  | 'paused'
+  | 'done'
+  | 'failed'
+  | 'cancelled'
+  | 'needs-decision';
 
 export interface Operation {
   readonly id: string;
@@ -27,6 +35,8 @@ export interface Operation {
   readonly reason: string;
   /** Begun by Redrover itself, as the spec's `repair: auto` allows. */
   readonly automatic: boolean;
+  /** How slots are moved, where any are. */
+  readonly move: MoveOptions;
 }
 
 /** One attempt at one step. */
@@ -39,6 +49,8 @@ export interface Attempt {
   readonly errorCode: ErrorCode | undefined;
   /** One line for people; empty on success without anything to say. */
   readonly message: string;
+  /** Of a `moveSlots` that ended, also of one that failed half way; else undefined. */
+  readonly move: MoveReport | undefined;
 }
 
 /** The journal as the planner reads it, oldest first. Losing it may slow an operation down, never endanger data. */
@@ -59,6 +71,11 @@ export interface NextSteps {
   readonly waits: readonly Waiting[];
   /** Why the operation cannot go on without a person; it fails when there is one and no step is under way. */
   readonly blockers: readonly Finding[];
+  /**
+   * What a person must decide (quarantined slots, say) while everything else goes on. With these, and nothing else
+   * left, `done` is true and the operation ends as `needs-decision`.
+   */
+  readonly decisions: readonly Finding[];
   /** Nothing is left to do: the layout is real and verified. */
   readonly done: boolean;
 }

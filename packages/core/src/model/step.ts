@@ -4,6 +4,7 @@
  * When a step is due is the planner's business (`planning/`), how it is done the agent's.
  */
 import type { Layout, LayoutNode, NodeKey } from './layout.ts';
+import type { MoveEnd, MoveEngine, MoveOptions } from './migration.ts';
 import type { Release } from './release.ts';
 import type { SlotRange } from './slots.ts';
 
@@ -131,6 +132,35 @@ export interface ForgetNodesStep {
   readonly nodeIds: readonly string[];
 }
 
+/**
+ * Moves slots from one master to another and ends when they are there, when it is told to stop, or when it cannot go
+ * on. Idempotent: what the task finds moved or half open, whoever opened it, it goes on from there. An agent that has
+ * a mover of the same pair at work attaches to that one and renews its lease.
+ */
+export interface MoveSlotsStep {
+  readonly kind: 'moveSlots';
+  /** The source's host; the target's for `redis-atomic`. */
+  readonly host: string;
+  /** The end that is on that host. */
+  readonly node: NodeKey;
+  readonly engine: MoveEngine;
+  readonly source: MoveEnd;
+  readonly target: MoveEnd;
+  readonly slots: readonly SlotRange[];
+  readonly sourceReplicas: readonly MoveEnd[];
+  readonly targetReplicas: readonly MoveEnd[];
+  /** Every other master: witnesses before a slot is finalised, and to be told afterwards where gossip lags. */
+  readonly otherMasters: readonly MoveEnd[];
+  readonly nodeTimeoutMs: number;
+  readonly options: MoveOptions;
+}
+
+/** Tells every mover of the cluster on a host to stop, and waits until nothing of theirs is half open. */
+export interface StopMovesStep {
+  readonly kind: 'stopMoves';
+  readonly host: string;
+}
+
 /** Writes, reads back and removes a key of the master's own slots: proof that it takes writes. */
 export interface VerifyWriteStep {
   readonly kind: 'verifyWrite';
@@ -165,6 +195,8 @@ export type Step =
   | AttachReplicaStep
   | HandoffMasterStep
   | ForgetNodesStep
+  | MoveSlotsStep
+  | StopMovesStep
   | VerifyWriteStep
   | StopNodeStep
   | RemoveNodeStep;
@@ -178,7 +210,10 @@ export function stepKey(step: Step): string {
     case 'fetchBuild':
       return `${step.kind} ${step.host} ${step.release.name}`;
     case 'probeMesh':
+    case 'stopMoves':
       return `${step.kind} ${step.host}`;
+    case 'moveSlots':
+      return `${step.kind} ${step.source.node} > ${step.target.node} ${step.engine}`;
     case 'prepareNode':
       return `${step.kind} ${step.plan.node.key}`;
     case 'setTiming':

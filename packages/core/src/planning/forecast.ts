@@ -60,5 +60,6 @@ function succeededAt(step: Step, now: number): Attempt {
     outcome: 'ok',
     errorCode: undefined,
     message: '',
+    move: undefined,
   };
 }

@@ -71,6 +71,8 @@ export function freshRedis(node: LayoutNode, life = 1): RedisObservation {
     aofEnabled: true,
     persistenceOk: true,
     nofileSoft: 65_535,
+    moveEngines: ['migrate'],
+    openSlotsQuietMs: 0,
     view: clusterViewOf([self]),
   };
 }

@@ -45,7 +45,7 @@ export function planSteps(input: PlanInput): NextSteps {
   const situation = assessSituation(input);
   const turn = planKind(input, situation);
   if (turn.blockers.length > 0) return abandon(situation, turn);
-  return { ...turn, done: isIdle(turn) };
+  return { ...turn, decisions: [], done: isIdle(turn) };
 }
 
 /**
@@ -59,7 +59,8 @@ export function planCancel(input: PlanInput): NextSteps {
   const mayLower = input.kind === 'create';
   const unknown = mayLower ? awaitTimingOfOthers(situation) : IDLE;
   const turn = mergeTurns([planTimingRestore(situation), unknown]);
-  return { ...turn, done: turn.steps.length === 0 && turn.waits.length === 0 };
+  const done = turn.steps.length === 0 && turn.waits.length === 0;
+  return { ...turn, decisions: [], done };
 }
 
 function planKind(input: PlanInput, situation: Situation): Turn {
@@ -76,7 +77,7 @@ function planKind(input: PlanInput, situation: Situation): Turn {
 
 /** Nothing is begun beside a blocker, but no cluster is left with lowered timing either. */
 function abandon(situation: Situation, turn: Turn): NextSteps {
-  if (situation.kind === 'remove') return { ...turn, steps: [], done: false };
+  if (situation.kind === 'remove') return { ...turn, steps: [], decisions: [], done: false };
   const { steps, waits } = planTimingRestore(situation);
-  return { steps, waits, blockers: turn.blockers, done: false };
+  return { steps, waits, blockers: turn.blockers, decisions: [], done: false };
 }

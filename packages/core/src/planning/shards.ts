@@ -86,3 +86,8 @@ export function subtractSlots(
 export function containsSlots(outer: readonly SlotRange[], inner: readonly SlotRange[]): boolean {
   return countSlots(subtractSlots(inner, outer)) === 0;
 }
+
+/** Whether any slot is in both. */
+export function overlapsSlots(a: readonly SlotRange[], b: readonly SlotRange[]): boolean {
+  return a.some((one) => b.some(({ start, end }) => one.start <= end && start <= one.end));
+}

@@ -69,6 +69,8 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
         redis: undefined,
       }));
     case 'probeMesh':
+    case 'moveSlots':
+    case 'stopMoves':
     case 'verifyWrite':
       return observation;
   }

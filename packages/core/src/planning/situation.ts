@@ -4,6 +4,7 @@
  * Only lookups belong here; what follows from them is decided in the phases beside this file.
  */
 import type { Layout, LayoutNode, NodeKey } from '../model/layout.ts';
+import type { MoveOptions } from '../model/migration.ts';
 import type {
   HostObservation,
   NodeObservation,
@@ -25,6 +26,8 @@ export interface PlanInput {
   readonly former: readonly LayoutNode[];
   /** `remove` only: delete the data instead of keeping it in the trash folder. */
   readonly purge: boolean;
+  /** How slots are moved, where any are. */
+  readonly move: MoveOptions;
   /**
    * Must hold an entry for each node of the layout whose host has reported, also for those that
    * the host does not have (`absent`): a missing entry means that nothing is known, and is waited

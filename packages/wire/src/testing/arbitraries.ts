@@ -27,6 +27,8 @@ import {
   word,
 } from './field-arbitraries.ts';
 
+import { moveEnd, moveEngine, moveOptions, moveReport } from './move-arbitraries.ts';
+
 export { slotRange } from './field-arbitraries.ts';
 
 const errorCode = fc.constantFrom(...(Object.keys(GRPC_STATUS_BY_CODE) as core.ErrorCode[]));
@@ -237,6 +239,8 @@ export const redisObservation = record<core.RedisObservation>({
   aofEnabled: bool,
   persistenceOk: bool,
   nofileSoft: uint64,
+  moveEngines: list(moveEngine),
+  openSlotsQuietMs: uint64,
   view: clusterView,
 });
 
@@ -255,13 +259,21 @@ export const operation = record<core.Operation>({
   cluster: name,
   kind: fc.constantFrom<core.OperationKind[]>('create', 'change', 'repair', 'remove'),
   layoutNumber: uint32,
-  state: fc.constantFrom<core.OperationState[]>('running', 'paused', 'done', 'failed', 'cancelled'),
+  state: fc.constantFrom<core.OperationState[]>(
+    'running',
+    'paused',
+    'done',
+    'failed',
+    'cancelled',
+    'needs-decision',
+  ),
   createdAtMs: timeMs,
   endedAtMs: maybe(timeMs),
   message: text,
   purge: bool,
   reason: text,
   automatic: bool,
+  move: moveOptions,
 });
 
 export const attempt = record<core.Attempt>({
@@ -271,6 +283,7 @@ export const attempt = record<core.Attempt>({
   outcome: fc.constantFrom('running', 'ok', 'failed'),
   errorCode: maybe(errorCode),
   message: text,
+  move: maybe(moveReport),
 });
 
 export const waiting = record<core.Waiting>({ subject: text, reason: text });
@@ -305,6 +318,20 @@ const stepByKind: {
   attachReplica: { host: name, node: word, master: word, masterNodeId: word },
   handoffMaster: { host: name, node: word, master: word, masterNodeId: word },
   forgetNodes: { host: name, node: word, nodeIds: list(word) },
+  moveSlots: {
+    host: name,
+    node: word,
+    engine: moveEngine,
+    source: moveEnd,
+    target: moveEnd,
+    slots: list(slotRange),
+    sourceReplicas: list(moveEnd),
+    targetReplicas: list(moveEnd),
+    otherMasters: list(moveEnd),
+    nodeTimeoutMs: uint32,
+    options: moveOptions,
+  },
+  stopMoves: { host: name },
   verifyWrite: { host: name, node: word },
   stopNode: { host: name, node: word },
   removeNode: { host: name, node: word, purge: bool },

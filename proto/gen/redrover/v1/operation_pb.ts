@@ -8,13 +8,15 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { MoveOptions, MoveReport } from "./migration_pb.ts";
+import { file_redrover_v1_migration } from "./migration_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file redrover/v1/operation.proto.
  */
 export const file_redrover_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("ChtyZWRyb3Zlci92MS9vcGVyYXRpb24ucHJvdG8SC3JlZHJvdmVyLnYxIrYCCglPcGVyYXRpb24SCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIoCgRraW5kGAMgASgOMhoucmVkcm92ZXIudjEuT3BlcmF0aW9uS2luZBIVCg1sYXlvdXRfbnVtYmVyGAQgASgNEioKBXN0YXRlGAUgASgOMhsucmVkcm92ZXIudjEuT3BlcmF0aW9uU3RhdGUSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYCCABKAkSDQoFcHVyZ2UYCSABKAgSDgoGcmVhc29uGAogASgJEhEKCWF1dG9tYXRpYxgLIAEoCCLMAQoHQXR0ZW1wdBIQCghzdGVwX2tleRgBIAEoCRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoHb3V0Y29tZRgEIAEoDjIbLnJlZHJvdmVyLnYxLkF0dGVtcHRPdXRjb21lEhIKCmVycm9yX2NvZGUYBSABKAkSDwoHbWVzc2FnZRgGIAEoCSIqCgdXYWl0aW5nEg8KB3N1YmplY3QYASABKAkSDgoGcmVhc29uGAIgASgJKpsBCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVT1BFUkFUSU9OX0tJTkRfQ1JFQVRFEAESGQoVT1BFUkFUSU9OX0tJTkRfQ0hBTkdFEAISGQoVT1BFUkFUSU9OX0tJTkRfUkVNT1ZFEAMSGQoVT1BFUkFUSU9OX0tJTkRfUkVQQUlSEAQqvwEKDk9wZXJhdGlvblN0YXRlEh8KG09QRVJBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09QRVJBVElPTl9TVEFURV9SVU5OSU5HEAESGgoWT1BFUkFUSU9OX1NUQVRFX1BBVVNFRBACEhgKFE9QRVJBVElPTl9TVEFURV9ET05FEAMSGgoWT1BFUkFUSU9OX1NUQVRFX0ZBSUxFRBAEEh0KGU9QRVJBVElPTl9TVEFURV9DQU5DRUxMRUQQBSqCAQoOQXR0ZW1wdE91dGNvbWUSHwobQVRURU1QVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9PVVRDT01FX1JVTk5JTkcQARIWChJBVFRFTVBUX09VVENPTUVfT0sQAhIaChZBVFRFTVBUX09VVENPTUVfRkFJTEVEEANiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChtyZWRyb3Zlci92MS9vcGVyYXRpb24ucHJvdG8SC3JlZHJvdmVyLnYxIt4CCglPcGVyYXRpb24SCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIoCgRraW5kGAMgASgOMhoucmVkcm92ZXIudjEuT3BlcmF0aW9uS2luZBIVCg1sYXlvdXRfbnVtYmVyGAQgASgNEioKBXN0YXRlGAUgASgOMhsucmVkcm92ZXIudjEuT3BlcmF0aW9uU3RhdGUSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYCCABKAkSDQoFcHVyZ2UYCSABKAgSDgoGcmVhc29uGAogASgJEhEKCWF1dG9tYXRpYxgLIAEoCBImCgRtb3ZlGAwgASgLMhgucmVkcm92ZXIudjEuTW92ZU9wdGlvbnMi8wEKB0F0dGVtcHQSEAoIc3RlcF9rZXkYASABKAkSLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKB291dGNvbWUYBCABKA4yGy5yZWRyb3Zlci52MS5BdHRlbXB0T3V0Y29tZRISCgplcnJvcl9jb2RlGAUgASgJEg8KB21lc3NhZ2UYBiABKAkSJQoEbW92ZRgHIAEoCzIXLnJlZHJvdmVyLnYxLk1vdmVSZXBvcnQiKgoHV2FpdGluZxIPCgdzdWJqZWN0GAEgASgJEg4KBnJlYXNvbhgCIAEoCSqbAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhkKFU9QRVJBVElPTl9LSU5EX0NSRUFURRABEhkKFU9QRVJBVElPTl9LSU5EX0NIQU5HRRACEhkKFU9QRVJBVElPTl9LSU5EX1JFTU9WRRADEhkKFU9QRVJBVElPTl9LSU5EX1JFUEFJUhAEKuMBCg5PcGVyYXRpb25TdGF0ZRIfChtPUEVSQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPUEVSQVRJT05fU1RBVEVfUlVOTklORxABEhoKFk9QRVJBVElPTl9TVEFURV9QQVVTRUQQAhIYChRPUEVSQVRJT05fU1RBVEVfRE9ORRADEhoKFk9QRVJBVElPTl9TVEFURV9GQUlMRUQQBBIdChlPUEVSQVRJT05fU1RBVEVfQ0FOQ0VMTEVEEAUSIgoeT1BFUkFUSU9OX1NUQVRFX05FRURTX0RFQ0lTSU9OEAYqggEKDkF0dGVtcHRPdXRjb21lEh8KG0FUVEVNUFRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF0FUVEVNUFRfT1VUQ09NRV9SVU5OSU5HEAESFgoSQVRURU1QVF9PVVRDT01FX09LEAISGgoWQVRURU1QVF9PVVRDT01FX0ZBSUxFRBADYgZwcm90bzM", [file_google_protobuf_timestamp, file_redrover_v1_migration]);
 
 /**
  * @generated from message redrover.v1.Operation
@@ -78,6 +80,13 @@ export type Operation = Message<"redrover.v1.Operation"> & {
    * @generated from field: bool automatic = 11;
    */
   automatic: boolean;
+
+  /**
+   * How slots are moved, where any are.
+   *
+   * @generated from field: redrover.v1.MoveOptions move = 12;
+   */
+  move?: MoveOptions | undefined;
 };
 
 /**
@@ -124,6 +133,13 @@ export type Attempt = Message<"redrover.v1.Attempt"> & {
    * @generated from field: string message = 6;
    */
   message: string;
+
+  /**
+   * Of a moveSlots that ended, also of one that failed half way.
+   *
+   * @generated from field: redrover.v1.MoveReport move = 7;
+   */
+  move?: MoveReport | undefined;
 };
 
 /**
@@ -224,6 +240,13 @@ export enum OperationState {
    * @generated from enum value: OPERATION_STATE_CANCELLED = 5;
    */
   CANCELLED = 5,
+
+  /**
+   * All is done but what a person must decide.
+   *
+   * @generated from enum value: OPERATION_STATE_NEEDS_DECISION = 6;
+   */
+  NEEDS_DECISION = 6,
 }
 
 /**

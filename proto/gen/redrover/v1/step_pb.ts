@@ -10,6 +10,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { LayoutNode, NodeRole, SlotRange } from "./cluster_pb.ts";
 import { file_redrover_v1_cluster } from "./cluster_pb.ts";
+import type { MoveEnd, MoveEngine, MoveOptions } from "./migration_pb.ts";
+import { file_redrover_v1_migration } from "./migration_pb.ts";
 import type { Product, Release } from "./release_pb.ts";
 import { file_redrover_v1_release } from "./release_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/v1/step.proto.
  */
 export const file_redrover_v1_step: GenFile = /*@__PURE__*/
-  fileDesc("ChZyZWRyb3Zlci92MS9zdGVwLnByb3RvEgtyZWRyb3Zlci52MSLjAgoITm9kZVBsYW4SDwoHY2x1c3RlchgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEhUKDWxheW91dF9udW1iZXIYAyABKA0SJQoEbm9kZRgEIAEoCzIXLnJlZHJvdmVyLnYxLkxheW91dE5vZGUSDwoHcmVsZWFzZRgFIAEoCRIlCgdwcm9kdWN0GAYgASgOMhQucmVkcm92ZXIudjEuUHJvZHVjdBIPCgd2ZXJzaW9uGAcgASgJEhwKD21heG1lbW9yeV9ieXRlcxgIIAEoBEgAiAEBEhcKD25vZGVfdGltZW91dF9tcxgJIAEoDRIxCgZjb25maWcYCiADKAsyIS5yZWRyb3Zlci52MS5Ob2RlUGxhbi5Db25maWdFbnRyeRotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9tYXhtZW1vcnlfYnl0ZXMiTAoLUHJvYmVUYXJnZXQSDAoEbm9kZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SEAoIYnVzX3BvcnQYBCABKA0iRwoQQnVpbGRSZWxlYXNlU3RlcBIMCgRob3N0GAEgASgJEiUKB3JlbGVhc2UYAiABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlIlcKDkZldGNoQnVpbGRTdGVwEgwKBGhvc3QYASABKAkSJQoHcmVsZWFzZRgCIAEoCzIULnJlZHJvdmVyLnYxLlJlbGVhc2USEAoIYnVpbGRfaWQYAyABKAkiRAoPUHJlcGFyZU5vZGVTdGVwEgwKBGhvc3QYASABKAkSIwoEcGxhbhgCIAEoCzIVLnJlZHJvdmVyLnYxLk5vZGVQbGFuIisKDVN0YXJ0Tm9kZVN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJIkgKDVByb2JlTWVzaFN0ZXASDAoEaG9zdBgBIAEoCRIpCgd0YXJnZXRzGAIgAygLMhgucmVkcm92ZXIudjEuUHJvYmVUYXJnZXQiYQoNU2V0VGltaW5nU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSFwoPbm9kZV90aW1lb3V0X21zGAMgASgNEhsKE3JlcGxpY2Ffbm9fZmFpbG92ZXIYBCABKAgiaQoOQ2xhaW1TbG90c1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhQKDGNvbmZpZ19lcG9jaBgDIAEoDRIlCgVzbG90cxgEIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZSJUCg1NZWV0Tm9kZXNTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRInCgVwZWVycxgDIAMoCzIYLnJlZHJvdmVyLnYxLlByb2JlVGFyZ2V0IlcKEUF0dGFjaFJlcGxpY2FTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZtYXN0ZXIYAyABKAkSFgoObWFzdGVyX25vZGVfaWQYBCABKAkiVwoRSGFuZG9mZk1hc3RlclN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEg4KBm1hc3RlchgDIAEoCRIWCg5tYXN0ZXJfbm9kZV9pZBgEIAEoCSI/Cg9Gb3JnZXROb2Rlc1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhAKCG5vZGVfaWRzGAMgAygJIi0KD1ZlcmlmeVdyaXRlU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkiKgoMU3RvcE5vZGVTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCSI7Cg5SZW1vdmVOb2RlU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSDQoFcHVyZ2UYAyABKAgi8AUKBFN0ZXASNgoNYnVpbGRfcmVsZWFzZRgBIAEoCzIdLnJlZHJvdmVyLnYxLkJ1aWxkUmVsZWFzZVN0ZXBIABIyCgtmZXRjaF9idWlsZBgCIAEoCzIbLnJlZHJvdmVyLnYxLkZldGNoQnVpbGRTdGVwSAASNAoMcHJlcGFyZV9ub2RlGAMgASgLMhwucmVkcm92ZXIudjEuUHJlcGFyZU5vZGVTdGVwSAASMAoKc3RhcnRfbm9kZRgEIAEoCzIaLnJlZHJvdmVyLnYxLlN0YXJ0Tm9kZVN0ZXBIABIwCgpwcm9iZV9tZXNoGAUgASgLMhoucmVkcm92ZXIudjEuUHJvYmVNZXNoU3RlcEgAEjAKCnNldF90aW1pbmcYBiABKAsyGi5yZWRyb3Zlci52MS5TZXRUaW1pbmdTdGVwSAASMgoLY2xhaW1fc2xvdHMYByABKAsyGy5yZWRyb3Zlci52MS5DbGFpbVNsb3RzU3RlcEgAEjAKCm1lZXRfbm9kZXMYCCABKAsyGi5yZWRyb3Zlci52MS5NZWV0Tm9kZXNTdGVwSAASOAoOYXR0YWNoX3JlcGxpY2EYCSABKAsyHi5yZWRyb3Zlci52MS5BdHRhY2hSZXBsaWNhU3RlcEgAEjQKDHZlcmlmeV93cml0ZRgKIAEoCzIcLnJlZHJvdmVyLnYxLlZlcmlmeVdyaXRlU3RlcEgAEi4KCXN0b3Bfbm9kZRgLIAEoCzIZLnJlZHJvdmVyLnYxLlN0b3BOb2RlU3RlcEgAEjIKC3JlbW92ZV9ub2RlGAwgASgLMhsucmVkcm92ZXIudjEuUmVtb3ZlTm9kZVN0ZXBIABI4Cg5oYW5kb2ZmX21hc3RlchgNIAEoCzIeLnJlZHJvdmVyLnYxLkhhbmRvZmZNYXN0ZXJTdGVwSAASNAoMZm9yZ2V0X25vZGVzGA4gASgLMhwucmVkcm92ZXIudjEuRm9yZ2V0Tm9kZXNTdGVwSABCBgoEc3RlcCJJChFTdGVwUHJlY29uZGl0aW9ucxIPCgdub2RlX2lkGAEgASgJEiMKBHJvbGUYAiABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZSLBAQoFRmVuY2USEwoLaW5jYXJuYXRpb24YASABKAQSDwoHY2x1c3RlchgCIAEoCRIUCgxvcGVyYXRpb25faWQYAyABKAkSFQoNbGF5b3V0X251bWJlchgEIAEoDRIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg1wcmVjb25kaXRpb25zGAYgASgLMh4ucmVkcm92ZXIudjEuU3RlcFByZWNvbmRpdGlvbnNiBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_release]);
+  fileDesc("ChZyZWRyb3Zlci92MS9zdGVwLnByb3RvEgtyZWRyb3Zlci52MSLjAgoITm9kZVBsYW4SDwoHY2x1c3RlchgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEhUKDWxheW91dF9udW1iZXIYAyABKA0SJQoEbm9kZRgEIAEoCzIXLnJlZHJvdmVyLnYxLkxheW91dE5vZGUSDwoHcmVsZWFzZRgFIAEoCRIlCgdwcm9kdWN0GAYgASgOMhQucmVkcm92ZXIudjEuUHJvZHVjdBIPCgd2ZXJzaW9uGAcgASgJEhwKD21heG1lbW9yeV9ieXRlcxgIIAEoBEgAiAEBEhcKD25vZGVfdGltZW91dF9tcxgJIAEoDRIxCgZjb25maWcYCiADKAsyIS5yZWRyb3Zlci52MS5Ob2RlUGxhbi5Db25maWdFbnRyeRotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9tYXhtZW1vcnlfYnl0ZXMiTAoLUHJvYmVUYXJnZXQSDAoEbm9kZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SEAoIYnVzX3BvcnQYBCABKA0iRwoQQnVpbGRSZWxlYXNlU3RlcBIMCgRob3N0GAEgASgJEiUKB3JlbGVhc2UYAiABKAsyFC5yZWRyb3Zlci52MS5SZWxlYXNlIlcKDkZldGNoQnVpbGRTdGVwEgwKBGhvc3QYASABKAkSJQoHcmVsZWFzZRgCIAEoCzIULnJlZHJvdmVyLnYxLlJlbGVhc2USEAoIYnVpbGRfaWQYAyABKAkiRAoPUHJlcGFyZU5vZGVTdGVwEgwKBGhvc3QYASABKAkSIwoEcGxhbhgCIAEoCzIVLnJlZHJvdmVyLnYxLk5vZGVQbGFuIisKDVN0YXJ0Tm9kZVN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJIkgKDVByb2JlTWVzaFN0ZXASDAoEaG9zdBgBIAEoCRIpCgd0YXJnZXRzGAIgAygLMhgucmVkcm92ZXIudjEuUHJvYmVUYXJnZXQiYQoNU2V0VGltaW5nU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSFwoPbm9kZV90aW1lb3V0X21zGAMgASgNEhsKE3JlcGxpY2Ffbm9fZmFpbG92ZXIYBCABKAgiaQoOQ2xhaW1TbG90c1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhQKDGNvbmZpZ19lcG9jaBgDIAEoDRIlCgVzbG90cxgEIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZSJUCg1NZWV0Tm9kZXNTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRInCgVwZWVycxgDIAMoCzIYLnJlZHJvdmVyLnYxLlByb2JlVGFyZ2V0IlcKEUF0dGFjaFJlcGxpY2FTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZtYXN0ZXIYAyABKAkSFgoObWFzdGVyX25vZGVfaWQYBCABKAkiVwoRSGFuZG9mZk1hc3RlclN0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEg4KBm1hc3RlchgDIAEoCRIWCg5tYXN0ZXJfbm9kZV9pZBgEIAEoCSI/Cg9Gb3JnZXROb2Rlc1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEhAKCG5vZGVfaWRzGAMgAygJIi0KD1ZlcmlmeVdyaXRlU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkiKgoMU3RvcE5vZGVTdGVwEgwKBGhvc3QYASABKAkSDAoEbm9kZRgCIAEoCSI7Cg5SZW1vdmVOb2RlU3RlcBIMCgRob3N0GAEgASgJEgwKBG5vZGUYAiABKAkSDQoFcHVyZ2UYAyABKAgilgMKDU1vdmVTbG90c1N0ZXASDAoEaG9zdBgBIAEoCRIMCgRub2RlGAIgASgJEicKBmVuZ2luZRgDIAEoDjIXLnJlZHJvdmVyLnYxLk1vdmVFbmdpbmUSJAoGc291cmNlGAQgASgLMhQucmVkcm92ZXIudjEuTW92ZUVuZBIkCgZ0YXJnZXQYBSABKAsyFC5yZWRyb3Zlci52MS5Nb3ZlRW5kEiUKBXNsb3RzGAYgAygLMhYucmVkcm92ZXIudjEuU2xvdFJhbmdlEi0KD3NvdXJjZV9yZXBsaWNhcxgHIAMoCzIULnJlZHJvdmVyLnYxLk1vdmVFbmQSLQoPdGFyZ2V0X3JlcGxpY2FzGAggAygLMhQucmVkcm92ZXIudjEuTW92ZUVuZBIrCg1vdGhlcl9tYXN0ZXJzGAkgAygLMhQucmVkcm92ZXIudjEuTW92ZUVuZBIXCg9ub2RlX3RpbWVvdXRfbXMYCiABKA0SKQoHb3B0aW9ucxgLIAEoCzIYLnJlZHJvdmVyLnYxLk1vdmVPcHRpb25zIh0KDVN0b3BNb3Zlc1N0ZXASDAoEaG9zdBgBIAEoCSLUBgoEU3RlcBI2Cg1idWlsZF9yZWxlYXNlGAEgASgLMh0ucmVkcm92ZXIudjEuQnVpbGRSZWxlYXNlU3RlcEgAEjIKC2ZldGNoX2J1aWxkGAIgASgLMhsucmVkcm92ZXIudjEuRmV0Y2hCdWlsZFN0ZXBIABI0CgxwcmVwYXJlX25vZGUYAyABKAsyHC5yZWRyb3Zlci52MS5QcmVwYXJlTm9kZVN0ZXBIABIwCgpzdGFydF9ub2RlGAQgASgLMhoucmVkcm92ZXIudjEuU3RhcnROb2RlU3RlcEgAEjAKCnByb2JlX21lc2gYBSABKAsyGi5yZWRyb3Zlci52MS5Qcm9iZU1lc2hTdGVwSAASMAoKc2V0X3RpbWluZxgGIAEoCzIaLnJlZHJvdmVyLnYxLlNldFRpbWluZ1N0ZXBIABIyCgtjbGFpbV9zbG90cxgHIAEoCzIbLnJlZHJvdmVyLnYxLkNsYWltU2xvdHNTdGVwSAASMAoKbWVldF9ub2RlcxgIIAEoCzIaLnJlZHJvdmVyLnYxLk1lZXROb2Rlc1N0ZXBIABI4Cg5hdHRhY2hfcmVwbGljYRgJIAEoCzIeLnJlZHJvdmVyLnYxLkF0dGFjaFJlcGxpY2FTdGVwSAASNAoMdmVyaWZ5X3dyaXRlGAogASgLMhwucmVkcm92ZXIudjEuVmVyaWZ5V3JpdGVTdGVwSAASLgoJc3RvcF9ub2RlGAsgASgLMhkucmVkcm92ZXIudjEuU3RvcE5vZGVTdGVwSAASMgoLcmVtb3ZlX25vZGUYDCABKAsyGy5yZWRyb3Zlci52MS5SZW1vdmVOb2RlU3RlcEgAEjgKDmhhbmRvZmZfbWFzdGVyGA0gASgLMh4ucmVkcm92ZXIudjEuSGFuZG9mZk1hc3RlclN0ZXBIABI0Cgxmb3JnZXRfbm9kZXMYDiABKAsyHC5yZWRyb3Zlci52MS5Gb3JnZXROb2Rlc1N0ZXBIABIwCgptb3ZlX3Nsb3RzGA8gASgLMhoucmVkcm92ZXIudjEuTW92ZVNsb3RzU3RlcEgAEjAKCnN0b3BfbW92ZXMYECABKAsyGi5yZWRyb3Zlci52MS5TdG9wTW92ZXNTdGVwSABCBgoEc3RlcCJJChFTdGVwUHJlY29uZGl0aW9ucxIPCgdub2RlX2lkGAEgASgJEiMKBHJvbGUYAiABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZSLBAQoFRmVuY2USEwoLaW5jYXJuYXRpb24YASABKAQSDwoHY2x1c3RlchgCIAEoCRIUCgxvcGVyYXRpb25faWQYAyABKAkSFQoNbGF5b3V0X251bWJlchgEIAEoDRIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg1wcmVjb25kaXRpb25zGAYgASgLMh4ucmVkcm92ZXIudjEuU3RlcFByZWNvbmRpdGlvbnNiBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_migration, file_redrover_v1_release]);
 
 /**
  * @generated from message redrover.v1.NodePlan
@@ -485,6 +487,94 @@ export const RemoveNodeStepSchema: GenMessage<RemoveNodeStep> = /*@__PURE__*/
   messageDesc(file_redrover_v1_step, 15);
 
 /**
+ * @generated from message redrover.v1.MoveSlotsStep
+ */
+export type MoveSlotsStep = Message<"redrover.v1.MoveSlotsStep"> & {
+  /**
+   * The source's host; the target's for MOVE_ENGINE_REDIS_ATOMIC.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * The end that is on that host.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * @generated from field: redrover.v1.MoveEngine engine = 3;
+   */
+  engine: MoveEngine;
+
+  /**
+   * @generated from field: redrover.v1.MoveEnd source = 4;
+   */
+  source?: MoveEnd | undefined;
+
+  /**
+   * @generated from field: redrover.v1.MoveEnd target = 5;
+   */
+  target?: MoveEnd | undefined;
+
+  /**
+   * @generated from field: repeated redrover.v1.SlotRange slots = 6;
+   */
+  slots: SlotRange[];
+
+  /**
+   * @generated from field: repeated redrover.v1.MoveEnd source_replicas = 7;
+   */
+  sourceReplicas: MoveEnd[];
+
+  /**
+   * @generated from field: repeated redrover.v1.MoveEnd target_replicas = 8;
+   */
+  targetReplicas: MoveEnd[];
+
+  /**
+   * @generated from field: repeated redrover.v1.MoveEnd other_masters = 9;
+   */
+  otherMasters: MoveEnd[];
+
+  /**
+   * @generated from field: uint32 node_timeout_ms = 10;
+   */
+  nodeTimeoutMs: number;
+
+  /**
+   * @generated from field: redrover.v1.MoveOptions options = 11;
+   */
+  options?: MoveOptions | undefined;
+};
+
+/**
+ * Describes the message redrover.v1.MoveSlotsStep.
+ * Use `create(MoveSlotsStepSchema)` to create a new message.
+ */
+export const MoveSlotsStepSchema: GenMessage<MoveSlotsStep> = /*@__PURE__*/
+  messageDesc(file_redrover_v1_step, 16);
+
+/**
+ * @generated from message redrover.v1.StopMovesStep
+ */
+export type StopMovesStep = Message<"redrover.v1.StopMovesStep"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message redrover.v1.StopMovesStep.
+ * Use `create(StopMovesStepSchema)` to create a new message.
+ */
+export const StopMovesStepSchema: GenMessage<StopMovesStep> = /*@__PURE__*/
+  messageDesc(file_redrover_v1_step, 17);
+
+/**
  * @generated from message redrover.v1.Step
  */
 export type Step = Message<"redrover.v1.Step"> & {
@@ -575,6 +665,18 @@ export type Step = Message<"redrover.v1.Step"> & {
      */
     value: ForgetNodesStep;
     case: "forgetNodes";
+  } | {
+    /**
+     * @generated from field: redrover.v1.MoveSlotsStep move_slots = 15;
+     */
+    value: MoveSlotsStep;
+    case: "moveSlots";
+  } | {
+    /**
+     * @generated from field: redrover.v1.StopMovesStep stop_moves = 16;
+     */
+    value: StopMovesStep;
+    case: "stopMoves";
   } | { case: undefined; value?: undefined };
 };
 
@@ -583,7 +685,7 @@ export type Step = Message<"redrover.v1.Step"> & {
  * Use `create(StepSchema)` to create a new message.
  */
 export const StepSchema: GenMessage<Step> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 16);
+  messageDesc(file_redrover_v1_step, 18);
 
 /**
  * @generated from message redrover.v1.StepPreconditions
@@ -609,7 +711,7 @@ export type StepPreconditions = Message<"redrover.v1.StepPreconditions"> & {
  * Use `create(StepPreconditionsSchema)` to create a new message.
  */
 export const StepPreconditionsSchema: GenMessage<StepPreconditions> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 17);
+  messageDesc(file_redrover_v1_step, 19);
 
 /**
  * @generated from message redrover.v1.Fence
@@ -651,5 +753,5 @@ export type Fence = Message<"redrover.v1.Fence"> & {
  * Use `create(FenceSchema)` to create a new message.
  */
 export const FenceSchema: GenMessage<Fence> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_step, 18);
+  messageDesc(file_redrover_v1_step, 20);
 

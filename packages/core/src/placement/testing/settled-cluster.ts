@@ -20,7 +20,14 @@ export function settledCluster(
     hosts: Object.fromEntries(
       names.map((name) => [
         name,
-        { name, status: 'online', lastSeenMs: SEEN_AT_MS, facts: hostFacts(), builds: [] },
+        {
+          name,
+          status: 'online',
+          lastSeenMs: SEEN_AT_MS,
+          facts: hostFacts(),
+          builds: [],
+          movers: [],
+        },
       ]),
     ),
     nodes: Object.fromEntries(

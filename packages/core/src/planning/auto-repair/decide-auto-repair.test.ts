@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isCutOff } from '../../model/cut-off.ts';
 import type { HostStatus } from '../../model/host.ts';
 import type { Layout } from '../../model/layout.ts';
+import { DEFAULT_MOVE_OPTIONS } from '../../model/migration.ts';
 import type { Observation, ProcessState } from '../../model/observation.ts';
 import type { Operation } from '../../model/operation.ts';
 import { settledCluster } from '../../placement/testing/settled-cluster.ts';
@@ -68,6 +69,7 @@ function repaired(minutesAgo: number, fields: Partial<Operation> = {}): Operatio
     purge: false,
     reason: 'repair',
     automatic: true,
+    move: DEFAULT_MOVE_OPTIONS,
     ...fields,
   };
 }

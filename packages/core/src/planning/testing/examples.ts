@@ -2,6 +2,7 @@
 import type { Attempt } from '../../model/operation.ts';
 import type { HostFacts } from '../../model/host.ts';
 import { busPortOf, nodeKey, type Layout, type LayoutNode } from '../../model/layout.ts';
+import { DEFAULT_MOVE_OPTIONS } from '../../model/migration.ts';
 import type {
   HostObservation,
   NodeObservation,
@@ -101,7 +102,7 @@ export function bareHosts(layout: Layout): Observation {
     hosts: Object.fromEntries(
       names.map((name) => [
         name,
-        { name, status: 'online', lastSeenMs: NOW, facts: factsOf(2), builds: [] },
+        { name, status: 'online', lastSeenMs: NOW, facts: factsOf(2), builds: [], movers: [] },
       ]),
     ),
     nodes: Object.fromEntries(layout.nodes.map((node) => [node.key, absentNode(node, NOW)])),
@@ -111,7 +112,15 @@ export function bareHosts(layout: Layout): Observation {
 
 export function inputOf(layout: Layout, observation: Observation): PlanInput {
   const seen = { observation, history: [], now: NOW };
-  return { layout, release, kind: 'create', former: [], purge: false, ...seen };
+  return {
+    layout,
+    release,
+    kind: 'create',
+    former: [],
+    purge: false,
+    move: DEFAULT_MOVE_OPTIONS,
+    ...seen,
+  };
 }
 
 /** The world after whole turns, until `until` says so or the operation is done. */
@@ -145,6 +154,7 @@ export function attemptOf(step: Step, change: Partial<Attempt> = {}): Attempt {
     outcome: 'ok',
     errorCode: undefined,
     message: '',
+    move: undefined,
     ...change,
   };
 }

@@ -2,10 +2,11 @@
  * What must hold of every step of a repair or a change, against what is really there: also of what
  * nobody sees, such as the slots that a stopped node claims in its nodes.conf.
  */
-import type { Layout, LayoutNode } from '../../model/layout.ts';
+import type { Layout, LayoutNode, LayoutShard } from '../../model/layout.ts';
 import type { Observation, RedisObservation, ViewNode } from '../../model/observation.ts';
 import type { Attempt } from '../../model/operation.ts';
 import { stepKey, type Step } from '../../model/step.ts';
+import { overlapsSlots } from '../shards.ts';
 
 /** Layouts, and all that is there; `redis` is set for each node that has a nodes.conf. */
 export interface Reality {
@@ -47,17 +48,21 @@ export function assertReconcileSafe(reality: Reality, step: Step): void {
     case 'stopNode': {
       const state = observation.nodes[step.node]?.process.state;
       if (state !== 'running' && state !== 'unresponsive') return;
-      const owner = ownerOf(reality, beings, step.node);
-      if (owner === undefined) fail('no living node owns its shard');
-      if (owner?.node.key === step.node) fail('it owns its shard');
+      for (const shard of shardsHeldBy(reality, beings, step.node)) {
+        const owner = ownerOfShard(beings, shard);
+        if (owner === undefined) fail(`no living node owns ${shard.id}`);
+        if (owner?.node.key === step.node) fail(`it owns ${shard.id}`);
+      }
       return;
     }
     case 'removeNode': {
       const state = observation.nodes[step.node]?.process.state;
       if (step.purge) fail('the data would be gone');
       if (state === 'running' || state === 'unresponsive') fail('it runs');
-      const owner = ownerOf(reality, beings, step.node);
-      if (owner === undefined || owner.node.key === step.node) fail('the last copy of its shard');
+      for (const shard of shardsHeldBy(reality, beings, step.node)) {
+        const owner = ownerOfShard(beings, shard);
+        if (owner === undefined || owner.node.key === step.node) fail(`last copy of ${shard.id}`);
+      }
       return;
     }
     case 'attachReplica': {
@@ -68,15 +73,15 @@ export function assertReconcileSafe(reality: Reality, step: Step): void {
       if (owner.redis.nodeId !== step.masterNodeId) fail('not to the owner of its shard');
       if (being.redis.role === 'master' && being.redis.keys > 0) fail('it has keys of its own');
       const deserted = beings.find(({ redis }) => redis.nodeId === being.self.masterId);
-      if (deserted !== undefined && deserted.node.shard !== being.node.shard) {
-        assertNotDeserted(reality, beings, { deserted, being });
-      }
+      if (deserted !== undefined) assertNotDeserted(reality, beings, { deserted, being });
       return;
     }
     case 'handoffMaster': {
       const heir = beings.find(({ node }) => node.key === step.node);
       const owner = ownerOf(reality, beings, step.node);
       if (owner?.redis.nodeId !== step.masterNodeId) fail('not from the owner');
+      const owned = reality.layout.shards.filter((shard) => ownerOfShard(beings, shard) === owner);
+      if (owned.length !== 1) fail('other slots would go along');
       const isSynced = heir?.speaks === true && heir.redis.masterLinkUp === true;
       if (!isSynced || heir.self.masterId !== step.masterNodeId) fail('it is not in sync');
       if (countOwners(reality, beings) <= reality.layout.shards.length / 2) fail('no quorum');
@@ -121,7 +126,7 @@ export function countLivingOwners(reality: Reality): number {
 }
 
 function countOwners(reality: Reality, beings: readonly Being[]): number {
-  const owners = reality.layout.shards.map(({ id }) => ownerOfShard(beings, id));
+  const owners = reality.layout.shards.map((shard) => ownerOfShard(beings, shard));
   return owners.filter((owner) => owner !== undefined).length;
 }
 
@@ -137,19 +142,42 @@ function listBeings({ layout, former, observation }: Reality): Being[] {
   });
 }
 
+/** The owner of the shard that the node is laid out for. */
 function ownerOf(reality: Reality, beings: readonly Being[], key: string): Being | undefined {
-  const node = [...reality.layout.nodes, ...reality.former].find((other) => other.key === key);
-  return ownerOfShard(beings, node?.shard ?? '');
+  const node = nodeOf(reality, key);
+  const shard = reality.layout.shards.find(({ id }) => id === node?.shard);
+  return shard === undefined ? undefined : ownerOfShard(beings, shard);
 }
 
-/** Whoever claims the shard with the highest epoch of all, dead or alive; undefined if it is dead. */
-function ownerOfShard(beings: readonly Being[], shard: string): Being | undefined {
-  const claimants = beings.filter(
-    ({ node, redis, self }) =>
-      node.shard === shard && redis.role === 'master' && self.slots.length > 0,
-  );
+function nodeOf({ layout, former }: Reality, key: string): LayoutNode | undefined {
+  return [...layout.nodes, ...former].find((node) => node.key === key);
+}
+
+/**
+ * Whoever claims the shard's slots with the highest epoch of all, dead or alive; undefined if it is
+ * dead. Slots say who that is, and not the layout: a replica that follows the master of another
+ * shard is elected for that one.
+ */
+function ownerOfShard(beings: readonly Being[], shard: LayoutShard): Being | undefined {
+  const claimants = beings.filter(({ redis, self }) => isMasterOf({ redis, self }, shard));
   const [top] = claimants.toSorted((a, b) => b.redis.configEpoch - a.redis.configEpoch);
   return top?.speaks === true ? top : undefined;
+}
+
+function isMasterOf({ redis, self }: Pick<Being, 'redis' | 'self'>, { slots }: LayoutShard) {
+  return redis.role === 'master' && overlapsSlots(self.slots, slots);
+}
+
+/** Its own shard, the shards whose slots it claims, and those of the master that it follows. */
+function shardsHeldBy(reality: Reality, beings: readonly Being[], key: string): LayoutShard[] {
+  const being = beings.find(({ node }) => node.key === key);
+  const leader = beings.find(({ redis }) => redis.nodeId === being?.self.masterId);
+  const sources = [being, leader].filter((source) => source !== undefined);
+  return reality.layout.shards.filter(
+    (shard) =>
+      shard.id === nodeOf(reality, key)?.shard ||
+      sources.some((source) => isMasterOf(source, shard)),
+  );
 }
 
 function assertNotDeserted(
@@ -157,9 +185,11 @@ function assertNotDeserted(
   beings: readonly Being[],
   { deserted, being }: { readonly deserted: Being; readonly being: Being },
 ): void {
+  const shard = layout.shards.find((each) => ownerOfShard(beings, each) === deserted);
+  if (shard === undefined || shard.id === being.node.shard) return;
   const isLaidOut = layout.nodes.some(
     (node) =>
-      node.shard === deserted.node.shard &&
+      node.shard === shard.id &&
       node.key !== deserted.node.key &&
       !layout.drainedHosts.includes(node.host),
   );
@@ -170,8 +200,7 @@ function assertNotDeserted(
       other.self.masterId === deserted.redis.nodeId &&
       other.redis.masterLinkUp === true,
   );
-  const isOwner = ownerOfShard(beings, deserted.node.shard) === deserted;
-  if (isOwner && isLaidOut && others.length === 0) {
+  if (isLaidOut && others.length === 0) {
     throw new Error(`unsafe attachReplica ${being.node.key}: ${deserted.node.key} has no other`);
   }
 }

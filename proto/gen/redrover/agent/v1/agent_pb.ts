@@ -10,8 +10,12 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { SlotRange } from "../../v1/cluster_pb.ts";
+import { file_redrover_v1_cluster } from "../../v1/cluster_pb.ts";
 import type { HostFacts, TuningItem } from "../../v1/host_pb.ts";
 import { file_redrover_v1_host } from "../../v1/host_pb.ts";
+import type { MoveProgress, MoveReport, MoverObservation, SlotSurvey } from "../../v1/migration_pb.ts";
+import { file_redrover_v1_migration } from "../../v1/migration_pb.ts";
 import type { ClusterView, InstalledBuild, NodeObservation } from "../../v1/observation_pb.ts";
 import { file_redrover_v1_observation } from "../../v1/observation_pb.ts";
 import type { Build } from "../../v1/release_pb.ts";
@@ -24,7 +28,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/agent/v1/agent.proto.
  */
 export const file_redrover_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Ch1yZWRyb3Zlci9hZ2VudC92MS9hZ2VudC5wcm90bxIRcmVkcm92ZXIuYWdlbnQudjEikAIKDlNlc3Npb25SZXF1ZXN0EikKBWhlbGxvGAEgASgLMhgucmVkcm92ZXIuYWdlbnQudjEuSGVsbG9IABIxCgloZWFydGJlYXQYAiABKAsyHC5yZWRyb3Zlci5hZ2VudC52MS5IZWFydGJlYXRIABIpCgV2aWV3cxgDIAEoCzIYLnJlZHJvdmVyLmFnZW50LnYxLlZpZXdzSAASNgoIcHJvZ3Jlc3MYBCABKAsyIi5yZWRyb3Zlci5hZ2VudC52MS5Db21tYW5kUHJvZ3Jlc3NIABIyCgZyZXN1bHQYBSABKAsyIC5yZWRyb3Zlci5hZ2VudC52MS5Db21tYW5kUmVzdWx0SABCCQoHbWVzc2FnZSLmAQoPU2Vzc2lvblJlc3BvbnNlEi0KB3dlbGNvbWUYASABKAsyGi5yZWRyb3Zlci5hZ2VudC52MS5XZWxjb21lSAASLQoHY29tbWFuZBgCIAEoCzIaLnJlZHJvdmVyLmFnZW50LnYxLkNvbW1hbmRIABI2Cgx2aWV3c193YW50ZWQYAyABKAsyHi5yZWRyb3Zlci5hZ2VudC52MS5WaWV3c1dhbnRlZEgAEjIKBmNhbmNlbBgEIAEoCzIgLnJlZHJvdmVyLmFnZW50LnYxLkNhbmNlbENvbW1hbmRIAEIJCgdtZXNzYWdlIooCCgVIZWxsbxIMCgRob3N0GAEgASgJEg8KB2FkZHJlc3MYAiABKAkSNAoGbGFiZWxzGAMgAygLMiQucmVkcm92ZXIuYWdlbnQudjEuSGVsbG8uTGFiZWxzRW50cnkSJQoFZmFjdHMYBCABKAsyFi5yZWRyb3Zlci52MS5Ib3N0RmFjdHMSEwoLaW5jYXJuYXRpb24YBSABKAQSKwoGYnVpbGRzGAYgAygLMhsucmVkcm92ZXIudjEuSW5zdGFsbGVkQnVpbGQSFAoMYWdlbnRfcnVuX2lkGAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiVAoHV2VsY29tZRIVCg1jb250cm9sbGVyX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgDIAEoDSLuAQoJSGVhcnRiZWF0EisKB3NlbnRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBW5vZGVzGAIgAygLMhwucmVkcm92ZXIudjEuTm9kZU9ic2VydmF0aW9uEisKBmJ1aWxkcxgDIAMoCzIbLnJlZHJvdmVyLnYxLkluc3RhbGxlZEJ1aWxkEhcKD2Rpc2tfZnJlZV9ieXRlcxgEIAEoBBIUCgxsb2FkX2F2ZXJhZ2UYBSABKAESFwoPYWdlbnRfcnNzX2J5dGVzGAYgASgEEhIKCnVzZWRfcG9ydHMYByADKA0iHQoLVmlld3NXYW50ZWQSDgoGaGFzaGVzGAEgAygJIjAKBVZpZXdzEicKBXZpZXdzGAEgAygLMhgucmVkcm92ZXIudjEuQ2x1c3RlclZpZXci0QMKB0NvbW1hbmQSCgoCaWQYASABKAkSLAoIZGVhZGxpbmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBHN0ZXAYAyABKAsyHi5yZWRyb3Zlci5hZ2VudC52MS5TdGVwQ29tbWFuZEgAEjYKDGNoZWNrX3R1bmluZxgEIAEoCzIeLnJlZHJvdmVyLmFnZW50LnYxLkNoZWNrVHVuaW5nSAASNgoMYXBwbHlfdHVuaW5nGAUgASgLMh4ucmVkcm92ZXIuYWdlbnQudjEuQXBwbHlUdW5pbmdIABIuCgh0YWlsX2xvZxgGIAEoCzIaLnJlZHJvdmVyLmFnZW50LnYxLlRhaWxMb2dIABI4Cg1vYnNlcnZlX25vZGVzGAcgASgLMh8ucmVkcm92ZXIuYWdlbnQudjEuT2JzZXJ2ZU5vZGVzSAASQwoTcmVzb2x2ZV9hcHRfcmVsZWFzZRgIIAEoCzIkLnJlZHJvdmVyLmFnZW50LnYxLlJlc29sdmVBcHRSZWxlYXNlSAASMgoKcmVhZF9idWlsZBgJIAEoCzIcLnJlZHJvdmVyLmFnZW50LnYxLlJlYWRCdWlsZEgAQgkKB2NvbW1hbmQiGwoNQ2FuY2VsQ29tbWFuZBIKCgJpZBgBIAEoCSKCAQoLU3RlcENvbW1hbmQSIQoFZmVuY2UYASABKAsyEi5yZWRyb3Zlci52MS5GZW5jZRIfCgRzdGVwGAIgASgLMhEucmVkcm92ZXIudjEuU3RlcBIvCgdzZWNyZXRzGAMgASgLMh4ucmVkcm92ZXIuYWdlbnQudjEuTm9kZVNlY3JldHMiJAoLTm9kZVNlY3JldHMSFQoIcGFzc3dvcmQYASABKAlCA4ABASINCgtDaGVja1R1bmluZyINCgtBcHBseVR1bmluZyImCgdUYWlsTG9nEgwKBG5vZGUYASABKAkSDQoFbGluZXMYAiABKA0iHQoMT2JzZXJ2ZU5vZGVzEg0KBW5vZGVzGAEgAygJIjMKEVJlc29sdmVBcHRSZWxlYXNlEg8KB3BhY2thZ2UYASABKAkSDQoFc3VpdGUYAiABKAkiHQoJUmVhZEJ1aWxkEhAKCGJ1aWxkX2lkGAEgASgJIk8KD0NvbW1hbmRQcm9ncmVzcxIKCgJpZBgBIAEoCRIMCgRsaW5lGAIgASgJEhUKCGZyYWN0aW9uGAMgASgBSACIAQFCCwoJX2ZyYWN0aW9uIvwCCg1Db21tYW5kUmVzdWx0EgoKAmlkGAEgASgJEi4KBWVycm9yGAIgASgLMh8ucmVkcm92ZXIuYWdlbnQudjEuQ29tbWFuZEVycm9yEi0KBHN0ZXAYAyABKAsyHS5yZWRyb3Zlci5hZ2VudC52MS5TdGVwUmVzdWx0SAASMQoGdHVuaW5nGAQgASgLMh8ucmVkcm92ZXIuYWdlbnQudjEuVHVuaW5nUmVzdWx0SAASKwoDbG9nGAUgASgLMhwucmVkcm92ZXIuYWdlbnQudjEuTG9nUmVzdWx0SAASOwoLb2JzZXJ2YXRpb24YBiABKAsyJC5yZWRyb3Zlci5hZ2VudC52MS5PYnNlcnZhdGlvblJlc3VsdEgAEjQKC2FwdF9yZWxlYXNlGAcgASgLMh0ucmVkcm92ZXIuYWdlbnQudjEuQXB0UmVsZWFzZUgAEiMKBWJ1aWxkGAggASgLMhIucmVkcm92ZXIudjEuQnVpbGRIAEIICgZyZXN1bHQinAEKDENvbW1hbmRFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSPQoHY29udGV4dBgDIAMoCzIsLnJlZHJvdmVyLmFnZW50LnYxLkNvbW1hbmRFcnJvci5Db250ZXh0RW50cnkaLgoMQ29udGV4dEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidwoKU3RlcFJlc3VsdBIrCgVub2RlcxgBIAMoCzIcLnJlZHJvdmVyLnYxLk5vZGVPYnNlcnZhdGlvbhIrCgZidWlsZHMYAiADKAsyGy5yZWRyb3Zlci52MS5JbnN0YWxsZWRCdWlsZBIPCgdtZXNzYWdlGAMgASgJIjYKDFR1bmluZ1Jlc3VsdBImCgVpdGVtcxgBIAMoCzIXLnJlZHJvdmVyLnYxLlR1bmluZ0l0ZW0iGgoJTG9nUmVzdWx0Eg0KBWxpbmVzGAEgAygJIkAKEU9ic2VydmF0aW9uUmVzdWx0EisKBW5vZGVzGAEgAygLMhwucmVkcm92ZXIudjEuTm9kZU9ic2VydmF0aW9uIkAKCkFwdFJlbGVhc2USDwoHdmVyc2lvbhgBIAEoCRIRCglmaWxlX25hbWUYAiABKAkSDgoGc2hhMjU2GAMgASgJIkoKE0Rvd25sb2FkQmxvYlJlcXVlc3QSFwoNc291cmNlX3NoYTI1NhgBIAEoCUgAEhIKCGJ1aWxkX2lkGAIgASgJSABCBgoEYmxvYiJJChREb3dubG9hZEJsb2JSZXNwb25zZRISCgpzaXplX2J5dGVzGAEgASgEEg4KBnNoYTI1NhgCIAEoCRINCgVjaHVuaxgDIAEoDCJWChJVcGxvYWRCdWlsZFJlcXVlc3QSIQoFYnVpbGQYASABKAsyEi5yZWRyb3Zlci52MS5CdWlsZBIOCgZzaGEyNTYYAiABKAkSDQoFY2h1bmsYAyABKAwiFQoTVXBsb2FkQnVpbGRSZXNwb25zZTKnAgoMQWdlbnRTZXJ2aWNlElQKB1Nlc3Npb24SIS5yZWRyb3Zlci5hZ2VudC52MS5TZXNzaW9uUmVxdWVzdBoiLnJlZHJvdmVyLmFnZW50LnYxLlNlc3Npb25SZXNwb25zZSgBMAESYQoMRG93bmxvYWRCbG9iEiYucmVkcm92ZXIuYWdlbnQudjEuRG93bmxvYWRCbG9iUmVxdWVzdBonLnJlZHJvdmVyLmFnZW50LnYxLkRvd25sb2FkQmxvYlJlc3BvbnNlMAESXgoLVXBsb2FkQnVpbGQSJS5yZWRyb3Zlci5hZ2VudC52MS5VcGxvYWRCdWlsZFJlcXVlc3QaJi5yZWRyb3Zlci5hZ2VudC52MS5VcGxvYWRCdWlsZFJlc3BvbnNlKAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_host, file_redrover_v1_observation, file_redrover_v1_release, file_redrover_v1_step]);
+  fileDesc("Ch1yZWRyb3Zlci9hZ2VudC92MS9hZ2VudC5wcm90bxIRcmVkcm92ZXIuYWdlbnQudjEikAIKDlNlc3Npb25SZXF1ZXN0EikKBWhlbGxvGAEgASgLMhgucmVkcm92ZXIuYWdlbnQudjEuSGVsbG9IABIxCgloZWFydGJlYXQYAiABKAsyHC5yZWRyb3Zlci5hZ2VudC52MS5IZWFydGJlYXRIABIpCgV2aWV3cxgDIAEoCzIYLnJlZHJvdmVyLmFnZW50LnYxLlZpZXdzSAASNgoIcHJvZ3Jlc3MYBCABKAsyIi5yZWRyb3Zlci5hZ2VudC52MS5Db21tYW5kUHJvZ3Jlc3NIABIyCgZyZXN1bHQYBSABKAsyIC5yZWRyb3Zlci5hZ2VudC52MS5Db21tYW5kUmVzdWx0SABCCQoHbWVzc2FnZSLmAQoPU2Vzc2lvblJlc3BvbnNlEi0KB3dlbGNvbWUYASABKAsyGi5yZWRyb3Zlci5hZ2VudC52MS5XZWxjb21lSAASLQoHY29tbWFuZBgCIAEoCzIaLnJlZHJvdmVyLmFnZW50LnYxLkNvbW1hbmRIABI2Cgx2aWV3c193YW50ZWQYAyABKAsyHi5yZWRyb3Zlci5hZ2VudC52MS5WaWV3c1dhbnRlZEgAEjIKBmNhbmNlbBgEIAEoCzIgLnJlZHJvdmVyLmFnZW50LnYxLkNhbmNlbENvbW1hbmRIAEIJCgdtZXNzYWdlIooCCgVIZWxsbxIMCgRob3N0GAEgASgJEg8KB2FkZHJlc3MYAiABKAkSNAoGbGFiZWxzGAMgAygLMiQucmVkcm92ZXIuYWdlbnQudjEuSGVsbG8uTGFiZWxzRW50cnkSJQoFZmFjdHMYBCABKAsyFi5yZWRyb3Zlci52MS5Ib3N0RmFjdHMSEwoLaW5jYXJuYXRpb24YBSABKAQSKwoGYnVpbGRzGAYgAygLMhsucmVkcm92ZXIudjEuSW5zdGFsbGVkQnVpbGQSFAoMYWdlbnRfcnVuX2lkGAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiVAoHV2VsY29tZRIVCg1jb250cm9sbGVyX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgDIAEoDSKdAgoJSGVhcnRiZWF0EisKB3NlbnRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBW5vZGVzGAIgAygLMhwucmVkcm92ZXIudjEuTm9kZU9ic2VydmF0aW9uEisKBmJ1aWxkcxgDIAMoCzIbLnJlZHJvdmVyLnYxLkluc3RhbGxlZEJ1aWxkEhcKD2Rpc2tfZnJlZV9ieXRlcxgEIAEoBBIUCgxsb2FkX2F2ZXJhZ2UYBSABKAESFwoPYWdlbnRfcnNzX2J5dGVzGAYgASgEEhIKCnVzZWRfcG9ydHMYByADKA0SLQoGbW92ZXJzGAggAygLMh0ucmVkcm92ZXIudjEuTW92ZXJPYnNlcnZhdGlvbiIdCgtWaWV3c1dhbnRlZBIOCgZoYXNoZXMYASADKAkiMAoFVmlld3MSJwoFdmlld3MYASADKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyVmlldyKJBAoHQ29tbWFuZBIKCgJpZBgBIAEoCRIsCghkZWFkbGluZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoEc3RlcBgDIAEoCzIeLnJlZHJvdmVyLmFnZW50LnYxLlN0ZXBDb21tYW5kSAASNgoMY2hlY2tfdHVuaW5nGAQgASgLMh4ucmVkcm92ZXIuYWdlbnQudjEuQ2hlY2tUdW5pbmdIABI2CgxhcHBseV90dW5pbmcYBSABKAsyHi5yZWRyb3Zlci5hZ2VudC52MS5BcHBseVR1bmluZ0gAEi4KCHRhaWxfbG9nGAYgASgLMhoucmVkcm92ZXIuYWdlbnQudjEuVGFpbExvZ0gAEjgKDW9ic2VydmVfbm9kZXMYByABKAsyHy5yZWRyb3Zlci5hZ2VudC52MS5PYnNlcnZlTm9kZXNIABJDChNyZXNvbHZlX2FwdF9yZWxlYXNlGAggASgLMiQucmVkcm92ZXIuYWdlbnQudjEuUmVzb2x2ZUFwdFJlbGVhc2VIABIyCgpyZWFkX2J1aWxkGAkgASgLMhwucmVkcm92ZXIuYWdlbnQudjEuUmVhZEJ1aWxkSAASNgoMc3VydmV5X3Nsb3RzGAogASgLMh4ucmVkcm92ZXIuYWdlbnQudjEuU3VydmV5U2xvdHNIAEIJCgdjb21tYW5kIhsKDUNhbmNlbENvbW1hbmQSCgoCaWQYASABKAkiggEKC1N0ZXBDb21tYW5kEiEKBWZlbmNlGAEgASgLMhIucmVkcm92ZXIudjEuRmVuY2USHwoEc3RlcBgCIAEoCzIRLnJlZHJvdmVyLnYxLlN0ZXASLwoHc2VjcmV0cxgDIAEoCzIeLnJlZHJvdmVyLmFnZW50LnYxLk5vZGVTZWNyZXRzIiQKC05vZGVTZWNyZXRzEhUKCHBhc3N3b3JkGAEgASgJQgOAAQEiDQoLQ2hlY2tUdW5pbmciDQoLQXBwbHlUdW5pbmciJgoHVGFpbExvZxIMCgRub2RlGAEgASgJEg0KBWxpbmVzGAIgASgNIh0KDE9ic2VydmVOb2RlcxINCgVub2RlcxgBIAMoCSIzChFSZXNvbHZlQXB0UmVsZWFzZRIPCgdwYWNrYWdlGAEgASgJEg0KBXN1aXRlGAIgASgJIh0KCVJlYWRCdWlsZBIQCghidWlsZF9pZBgBIAEoCSJVCgtTdXJ2ZXlTbG90cxIMCgRub2RlGAEgASgJEiUKBXNsb3RzGAIgAygLMhYucmVkcm92ZXIudjEuU2xvdFJhbmdlEhEKCWJ1ZGdldF9tcxgDIAEoDSJ4Cg9Db21tYW5kUHJvZ3Jlc3MSCgoCaWQYASABKAkSDAoEbGluZRgCIAEoCRIVCghmcmFjdGlvbhgDIAEoAUgAiAEBEicKBG1vdmUYBCABKAsyGS5yZWRyb3Zlci52MS5Nb3ZlUHJvZ3Jlc3NCCwoJX2ZyYWN0aW9uIqcDCg1Db21tYW5kUmVzdWx0EgoKAmlkGAEgASgJEi4KBWVycm9yGAIgASgLMh8ucmVkcm92ZXIuYWdlbnQudjEuQ29tbWFuZEVycm9yEi0KBHN0ZXAYAyABKAsyHS5yZWRyb3Zlci5hZ2VudC52MS5TdGVwUmVzdWx0SAASMQoGdHVuaW5nGAQgASgLMh8ucmVkcm92ZXIuYWdlbnQudjEuVHVuaW5nUmVzdWx0SAASKwoDbG9nGAUgASgLMhwucmVkcm92ZXIuYWdlbnQudjEuTG9nUmVzdWx0SAASOwoLb2JzZXJ2YXRpb24YBiABKAsyJC5yZWRyb3Zlci5hZ2VudC52MS5PYnNlcnZhdGlvblJlc3VsdEgAEjQKC2FwdF9yZWxlYXNlGAcgASgLMh0ucmVkcm92ZXIuYWdlbnQudjEuQXB0UmVsZWFzZUgAEiMKBWJ1aWxkGAggASgLMhIucmVkcm92ZXIudjEuQnVpbGRIABIpCgZzdXJ2ZXkYCSABKAsyFy5yZWRyb3Zlci52MS5TbG90U3VydmV5SABCCAoGcmVzdWx0IsMBCgxDb21tYW5kRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEj0KB2NvbnRleHQYAyADKAsyLC5yZWRyb3Zlci5hZ2VudC52MS5Db21tYW5kRXJyb3IuQ29udGV4dEVudHJ5EiUKBG1vdmUYBCABKAsyFy5yZWRyb3Zlci52MS5Nb3ZlUmVwb3J0Gi4KDENvbnRleHRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIuEBCgpTdGVwUmVzdWx0EisKBW5vZGVzGAEgAygLMhwucmVkcm92ZXIudjEuTm9kZU9ic2VydmF0aW9uEisKBmJ1aWxkcxgCIAMoCzIbLnJlZHJvdmVyLnYxLkluc3RhbGxlZEJ1aWxkEg8KB21lc3NhZ2UYAyABKAkSJQoEbW92ZRgEIAEoCzIXLnJlZHJvdmVyLnYxLk1vdmVSZXBvcnQSLQoGbW92ZXJzGAUgAygLMh0ucmVkcm92ZXIudjEuTW92ZXJPYnNlcnZhdGlvbhISCgpoYXNfbW92ZXJzGAYgASgIIjYKDFR1bmluZ1Jlc3VsdBImCgVpdGVtcxgBIAMoCzIXLnJlZHJvdmVyLnYxLlR1bmluZ0l0ZW0iGgoJTG9nUmVzdWx0Eg0KBWxpbmVzGAEgAygJIkAKEU9ic2VydmF0aW9uUmVzdWx0EisKBW5vZGVzGAEgAygLMhwucmVkcm92ZXIudjEuTm9kZU9ic2VydmF0aW9uIkAKCkFwdFJlbGVhc2USDwoHdmVyc2lvbhgBIAEoCRIRCglmaWxlX25hbWUYAiABKAkSDgoGc2hhMjU2GAMgASgJIkoKE0Rvd25sb2FkQmxvYlJlcXVlc3QSFwoNc291cmNlX3NoYTI1NhgBIAEoCUgAEhIKCGJ1aWxkX2lkGAIgASgJSABCBgoEYmxvYiJJChREb3dubG9hZEJsb2JSZXNwb25zZRISCgpzaXplX2J5dGVzGAEgASgEEg4KBnNoYTI1NhgCIAEoCRINCgVjaHVuaxgDIAEoDCJWChJVcGxvYWRCdWlsZFJlcXVlc3QSIQoFYnVpbGQYASABKAsyEi5yZWRyb3Zlci52MS5CdWlsZBIOCgZzaGEyNTYYAiABKAkSDQoFY2h1bmsYAyABKAwiFQoTVXBsb2FkQnVpbGRSZXNwb25zZTKnAgoMQWdlbnRTZXJ2aWNlElQKB1Nlc3Npb24SIS5yZWRyb3Zlci5hZ2VudC52MS5TZXNzaW9uUmVxdWVzdBoiLnJlZHJvdmVyLmFnZW50LnYxLlNlc3Npb25SZXNwb25zZSgBMAESYQoMRG93bmxvYWRCbG9iEiYucmVkcm92ZXIuYWdlbnQudjEuRG93bmxvYWRCbG9iUmVxdWVzdBonLnJlZHJvdmVyLmFnZW50LnYxLkRvd25sb2FkQmxvYlJlc3BvbnNlMAESXgoLVXBsb2FkQnVpbGQSJS5yZWRyb3Zlci5hZ2VudC52MS5VcGxvYWRCdWlsZFJlcXVlc3QaJi5yZWRyb3Zlci5hZ2VudC52MS5VcGxvYWRCdWlsZFJlc3BvbnNlKAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_host, file_redrover_v1_migration, file_redrover_v1_observation, file_redrover_v1_release, file_redrover_v1_step]);
 
 /**
  * @generated from message redrover.agent.v1.SessionRequest
@@ -242,6 +246,13 @@ export type Heartbeat = Message<"redrover.agent.v1.Heartbeat"> & {
    * @generated from field: repeated uint32 used_ports = 7;
    */
   usedPorts: number[];
+
+  /**
+   * At work now, of any cluster.
+   *
+   * @generated from field: repeated redrover.v1.MoverObservation movers = 8;
+   */
+  movers: MoverObservation[];
 };
 
 /**
@@ -344,6 +355,12 @@ export type Command = Message<"redrover.agent.v1.Command"> & {
      */
     value: ReadBuild;
     case: "readBuild";
+  } | {
+    /**
+     * @generated from field: redrover.agent.v1.SurveySlots survey_slots = 10;
+     */
+    value: SurveySlots;
+    case: "surveySlots";
   } | { case: undefined; value?: undefined };
 };
 
@@ -530,6 +547,38 @@ export const ReadBuildSchema: GenMessage<ReadBuild> = /*@__PURE__*/
   messageDesc(file_redrover_agent_v1_agent, 16);
 
 /**
+ * How many keys and bytes are in slots of a node; takes no longer than the budget, and blocks the node for no more
+ * than a millisecond at a time.
+ *
+ * @generated from message redrover.agent.v1.SurveySlots
+ */
+export type SurveySlots = Message<"redrover.agent.v1.SurveySlots"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: repeated redrover.v1.SlotRange slots = 2;
+   */
+  slots: SlotRange[];
+
+  /**
+   * 100 to 60000.
+   *
+   * @generated from field: uint32 budget_ms = 3;
+   */
+  budgetMs: number;
+};
+
+/**
+ * Describes the message redrover.agent.v1.SurveySlots.
+ * Use `create(SurveySlotsSchema)` to create a new message.
+ */
+export const SurveySlotsSchema: GenMessage<SurveySlots> = /*@__PURE__*/
+  messageDesc(file_redrover_agent_v1_agent, 17);
+
+/**
  * @generated from message redrover.agent.v1.CommandProgress
  */
 export type CommandProgress = Message<"redrover.agent.v1.CommandProgress"> & {
@@ -551,6 +600,13 @@ export type CommandProgress = Message<"redrover.agent.v1.CommandProgress"> & {
    * @generated from field: optional double fraction = 3;
    */
   fraction?: number | undefined;
+
+  /**
+   * Of a moveSlots.
+   *
+   * @generated from field: redrover.v1.MoveProgress move = 4;
+   */
+  move?: MoveProgress | undefined;
 };
 
 /**
@@ -558,7 +614,7 @@ export type CommandProgress = Message<"redrover.agent.v1.CommandProgress"> & {
  * Use `create(CommandProgressSchema)` to create a new message.
  */
 export const CommandProgressSchema: GenMessage<CommandProgress> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 17);
+  messageDesc(file_redrover_agent_v1_agent, 18);
 
 /**
  * @generated from message redrover.agent.v1.CommandResult
@@ -615,6 +671,12 @@ export type CommandResult = Message<"redrover.agent.v1.CommandResult"> & {
      */
     value: Build;
     case: "build";
+  } | {
+    /**
+     * @generated from field: redrover.v1.SlotSurvey survey = 9;
+     */
+    value: SlotSurvey;
+    case: "survey";
   } | { case: undefined; value?: undefined };
 };
 
@@ -623,7 +685,7 @@ export type CommandResult = Message<"redrover.agent.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 18);
+  messageDesc(file_redrover_agent_v1_agent, 19);
 
 /**
  * @generated from message redrover.agent.v1.CommandError
@@ -645,6 +707,13 @@ export type CommandError = Message<"redrover.agent.v1.CommandError"> & {
    * @generated from field: map<string, string> context = 3;
    */
   context: { [key: string]: string };
+
+  /**
+   * What a moveSlots had done before it failed.
+   *
+   * @generated from field: redrover.v1.MoveReport move = 4;
+   */
+  move?: MoveReport | undefined;
 };
 
 /**
@@ -652,7 +721,7 @@ export type CommandError = Message<"redrover.agent.v1.CommandError"> & {
  * Use `create(CommandErrorSchema)` to create a new message.
  */
 export const CommandErrorSchema: GenMessage<CommandError> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 19);
+  messageDesc(file_redrover_agent_v1_agent, 20);
 
 /**
  * A step's result carries a fresh observation of the nodes that it touched, so that the loop never waits for a heartbeat.
@@ -676,6 +745,25 @@ export type StepResult = Message<"redrover.agent.v1.StepResult"> & {
    * @generated from field: string message = 3;
    */
   message: string;
+
+  /**
+   * Of a moveSlots.
+   *
+   * @generated from field: redrover.v1.MoveReport move = 4;
+   */
+  move?: MoveReport | undefined;
+
+  /**
+   * All movers at work on the host after the step; only with `has_movers`.
+   *
+   * @generated from field: repeated redrover.v1.MoverObservation movers = 5;
+   */
+  movers: MoverObservation[];
+
+  /**
+   * @generated from field: bool has_movers = 6;
+   */
+  hasMovers: boolean;
 };
 
 /**
@@ -683,7 +771,7 @@ export type StepResult = Message<"redrover.agent.v1.StepResult"> & {
  * Use `create(StepResultSchema)` to create a new message.
  */
 export const StepResultSchema: GenMessage<StepResult> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 20);
+  messageDesc(file_redrover_agent_v1_agent, 21);
 
 /**
  * @generated from message redrover.agent.v1.TuningResult
@@ -700,7 +788,7 @@ export type TuningResult = Message<"redrover.agent.v1.TuningResult"> & {
  * Use `create(TuningResultSchema)` to create a new message.
  */
 export const TuningResultSchema: GenMessage<TuningResult> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 21);
+  messageDesc(file_redrover_agent_v1_agent, 22);
 
 /**
  * @generated from message redrover.agent.v1.LogResult
@@ -717,7 +805,7 @@ export type LogResult = Message<"redrover.agent.v1.LogResult"> & {
  * Use `create(LogResultSchema)` to create a new message.
  */
 export const LogResultSchema: GenMessage<LogResult> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 22);
+  messageDesc(file_redrover_agent_v1_agent, 23);
 
 /**
  * @generated from message redrover.agent.v1.ObservationResult
@@ -734,7 +822,7 @@ export type ObservationResult = Message<"redrover.agent.v1.ObservationResult"> &
  * Use `create(ObservationResultSchema)` to create a new message.
  */
 export const ObservationResultSchema: GenMessage<ObservationResult> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 23);
+  messageDesc(file_redrover_agent_v1_agent, 24);
 
 /**
  * @generated from message redrover.agent.v1.AptRelease
@@ -761,7 +849,7 @@ export type AptRelease = Message<"redrover.agent.v1.AptRelease"> & {
  * Use `create(AptReleaseSchema)` to create a new message.
  */
 export const AptReleaseSchema: GenMessage<AptRelease> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 24);
+  messageDesc(file_redrover_agent_v1_agent, 25);
 
 /**
  * @generated from message redrover.agent.v1.DownloadBlobRequest
@@ -794,7 +882,7 @@ export type DownloadBlobRequest = Message<"redrover.agent.v1.DownloadBlobRequest
  * Use `create(DownloadBlobRequestSchema)` to create a new message.
  */
 export const DownloadBlobRequestSchema: GenMessage<DownloadBlobRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 25);
+  messageDesc(file_redrover_agent_v1_agent, 26);
 
 /**
  * @generated from message redrover.agent.v1.DownloadBlobResponse
@@ -827,7 +915,7 @@ export type DownloadBlobResponse = Message<"redrover.agent.v1.DownloadBlobRespon
  * Use `create(DownloadBlobResponseSchema)` to create a new message.
  */
 export const DownloadBlobResponseSchema: GenMessage<DownloadBlobResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 26);
+  messageDesc(file_redrover_agent_v1_agent, 27);
 
 /**
  * @generated from message redrover.agent.v1.UploadBuildRequest
@@ -858,7 +946,7 @@ export type UploadBuildRequest = Message<"redrover.agent.v1.UploadBuildRequest">
  * Use `create(UploadBuildRequestSchema)` to create a new message.
  */
 export const UploadBuildRequestSchema: GenMessage<UploadBuildRequest> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 27);
+  messageDesc(file_redrover_agent_v1_agent, 28);
 
 /**
  * @generated from message redrover.agent.v1.UploadBuildResponse
@@ -871,7 +959,7 @@ export type UploadBuildResponse = Message<"redrover.agent.v1.UploadBuildResponse
  * Use `create(UploadBuildResponseSchema)` to create a new message.
  */
 export const UploadBuildResponseSchema: GenMessage<UploadBuildResponse> = /*@__PURE__*/
-  messageDesc(file_redrover_agent_v1_agent, 28);
+  messageDesc(file_redrover_agent_v1_agent, 29);
 
 /**
  * @generated from service redrover.agent.v1.AgentService
