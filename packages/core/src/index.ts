@@ -38,6 +38,29 @@ export {
 } from './planning/auto-repair/decide-auto-repair.ts';
 export { topologyMark } from './planning/auto-repair/topology-mark.ts';
 export { forecastSteps, type Forecast } from './planning/forecast.ts';
+export {
+  ATOMIC_TRIES,
+  chooseEngine,
+  countEngineFailures,
+  type EngineChoice,
+  type EngineNode,
+  type EngineQuestion,
+} from './migration/choose-engine.ts';
+export type { LimitName, MoveLimits } from './migration/move-limits.ts';
+export type {
+  MovePreview,
+  PreviewInput,
+  PreviewNode,
+  PreviewPair,
+} from './migration/move-preview.ts';
+export type {
+  SlotAction,
+  SlotActionKind,
+  SlotEffect,
+  SlotEnd,
+  SlotPause,
+} from './migration/slot-action.ts';
+export * from './migration/slot-facts.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';
 export { findLeftForLater } from './planning/reconcile/left-for-later.ts';

@@ -1,0 +1,30 @@
+/** The limits that a mover keeps to, all in one place; `resolve-limits.ts` derives them from what the operator said. */
+
+export interface MoveLimits {
+  /** No command may block either end for longer, in milliseconds, as far as batches can be cut. */
+  readonly blockBoundMs: number;
+  readonly batchBytesStart: number;
+  readonly batchBytesMin: number;
+  readonly batchBytesMax: number;
+  readonly batchKeysMax: number;
+  /** Slots whose keys are moved at the same time, each over a connection of its own. */
+  readonly slotsInFlight: number;
+  /** Slots that are opened, moved and finalised together. */
+  readonly windowSlots: number;
+  /** A slot with a larger key (`MEMORY USAGE`) is left to a person. */
+  readonly maxKeyBytes: number;
+  /** Given to MIGRATE; per read or write on the wire, not in total. Below half of the node timeout. */
+  readonly migrateTimeoutMs: number;
+  /** After which the mover gives up on an answer; above the worst MIGRATE. */
+  readonly commandTimeoutMs: number;
+  /** The target's replicas may lag so much before a batch is sent. */
+  readonly maxReplicaLagBytes: number;
+  /** 0: no limit. */
+  readonly rateBytesPerS: number;
+  /** Fraction of the time that a source may be kept busy with MIGRATE; 1: no pauses. */
+  readonly busyShare: number;
+  /** Why each is what it is, for `--explain` and logs. */
+  readonly reasons: Readonly<Record<LimitName, string>>;
+}
+
+export type LimitName = Exclude<keyof MoveLimits, 'reasons'>;
