@@ -1,31 +1,12 @@
 /** Translates what ioredis throws, once, by type and by the error code that a reply starts with. */
 import { ReplyError } from 'ioredis';
-import { RedroverError, type ErrorCode } from '@redrover/core';
-
-/** The first word of an error reply is its code (Redis documentation, "RESP protocol", simple errors). */
-const CODES: Readonly<Record<string, ErrorCode>> = {
-  NOAUTH: 'unauthenticated',
-  WRONGPASS: 'unauthenticated',
-  NOPERM: 'permission-denied',
-  LOADING: 'unavailable',
-  BUSY: 'unavailable',
-  CLUSTERDOWN: 'unavailable',
-  TRYAGAIN: 'unavailable',
-  MASTERDOWN: 'unavailable',
-  READONLY: 'failed-precondition',
-  MOVED: 'failed-precondition',
-  ASK: 'failed-precondition',
-  CROSSSLOT: 'failed-precondition',
-  NOREPLICAS: 'failed-precondition',
-  OOM: 'resource-exhausted',
-  MISCONF: 'resource-exhausted',
-  ERR: 'failed-precondition',
-};
+import { RedroverError } from '@redrover/core';
+import { errorOfReply, replyCode } from './reply-codes.ts';
 
 /** The code of an error reply; undefined for anything that is not a reply. */
 export function replyCodeOf(thrown: unknown): string | undefined {
   const cause = thrown instanceof RedroverError ? thrown.cause : thrown;
-  return cause instanceof (ReplyError as typeof Error) ? cause.message.split(' ', 1)[0] : undefined;
+  return cause instanceof (ReplyError as typeof Error) ? replyCode(cause.message) : undefined;
 }
 
 /** `attempted` names the command and the node, never its arguments: they may be secret. */
@@ -35,12 +16,7 @@ export function redisError(thrown: unknown, attempted: string): RedroverError {
   if (thrown instanceof Error) Reflect.deleteProperty(thrown, 'command');
   const reply = replyCodeOf(thrown);
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
-  if (reply !== undefined) {
-    return new RedroverError(CODES[reply] ?? 'failed-precondition', `${attempted}: ${detail}`, {
-      context: { reply },
-      cause: thrown,
-    });
-  }
+  if (reply !== undefined) return errorOfReply(detail, attempted, thrown);
   // Everything else is about the connection: refused, reset, closed, never made.
   return new RedroverError('unavailable', `${attempted}: no connection (${detail})`, {
     cause: thrown,

@@ -8,9 +8,13 @@ import {
   RedroverError,
   type ClusterNodesReading,
   type InfoReading,
+  type MoveEngine,
   type RedisObservation,
+  type ViewNode,
 } from '@redrover/core';
+import { ENGINES_QUESTION, readMoveEngines } from './move-engines.ts';
 import type { NodeConnection, RedisCommand } from './node-connection.ts';
+import { OpenSlotWatch, openSlotsOf } from './open-slots.ts';
 
 /** What is in force in the process and only CONFIG GET tells. */
 interface Timing {
@@ -54,6 +58,8 @@ export class NodeObserver {
   #pid = 0;
   #reading: ClusterNodesReading | undefined;
   #timing: Timing | undefined;
+  #moveEngines: readonly MoveEngine[] | undefined;
+  readonly #openSlots = new OpenSlotWatch();
   #nofileSoft = 0;
   #takesSections = false;
   #sinceTiming = 0;
@@ -88,6 +94,8 @@ export class NodeObserver {
    */
   async #glance(options: ObserveOptions): Promise<RedisObservation | undefined> {
     const last = this.#last;
+    // What becomes of open slots is seen only in the whole.
+    if (this.#hasOpenSlots()) return undefined;
     if (last === undefined || this.#glances >= GLANCES_BETWEEN_READINGS) return undefined;
     const replies = await this.#connection.pipeline(
       [
@@ -110,29 +118,40 @@ export class NodeObserver {
 
   async #observeAll(options: ObserveOptions): Promise<RedisObservation> {
     const info: RedisCommand = this.#takesSections ? ['INFO', ...INFO_SECTIONS] : ['INFO'];
+    const engines = this.#moveEngines === undefined ? [ENGINES_QUESTION] : [];
     const replies = await this.#connection.pipeline(
-      [info, ['CLUSTER', 'INFO'], ['CLUSTER', 'NODES'], ...this.#timingCommands()],
+      [info, ['CLUSTER', 'INFO'], ['CLUSTER', 'NODES'], ...engines, ...this.#timingCommands()],
       timeoutOf(options),
     );
     const node = readInfo(textOf(replies[0]));
+    if (engines.length > 0) this.#moveEngines = readMoveEngines(replies[3], node.product);
     this.#takesSections = compareVersions(node.version, '7.0.0') >= 0;
     this.#nofileSoft ||= this.#sources.readNofileSoft(options.pid);
     this.#last = undefined;
     this.#noteAof(node);
     if (node.loading) return this.#observeLoading(node);
-    this.#readTiming(replies.slice(3));
+    this.#readTiming(replies.slice(3 + engines.length));
     this.#reading = readClusterNodes(textOf(replies[2]), this.#reading);
     const clusterInfo = textOf(replies[1]);
     const redis = {
       ...forObservation(node),
       ...readClusterInfo(clusterInfo),
       ...this.#inForce(),
+      openSlotsQuietMs: await this.#openSlots.quietMs(
+        myselfOf(this.#reading),
+        this.#connection,
+        timeoutOf(options),
+      ),
       nodeId: this.#reading.myselfId,
       view: this.#reading.view,
     };
     this.#last = { redis, clusterState: withoutCounters(clusterInfo) };
     this.#glances = 0;
     return redis;
+  }
+
+  #hasOpenSlots(): boolean {
+    return openSlotsOf(myselfOf(this.#reading)).length > 0;
   }
 
   #noteAof({
@@ -167,6 +186,8 @@ export class NodeObserver {
       this.#last = undefined;
       this.#reading = undefined;
       this.#takesSections = false;
+      this.#moveEngines = undefined;
+      this.#openSlots.forget();
     }
     if (pid !== this.#pid || fresh) {
       this.#timing = undefined;
@@ -199,10 +220,14 @@ export class NodeObserver {
       nodeTimeoutMs: this.#timing?.nodeTimeoutMs ?? 0,
       replicaNoFailover: this.#timing?.replicaNoFailover ?? false,
       nofileSoft: this.#nofileSoft,
-      moveEngines: ['migrate' as const],
+      moveEngines: this.#moveEngines ?? ['migrate'],
       openSlotsQuietMs: 0,
     };
   }
+}
+
+function myselfOf(reading: ClusterNodesReading | undefined): ViewNode | undefined {
+  return reading?.view.nodes.find(({ nodeId }) => nodeId === reading.myselfId);
 }
 
 function timeoutOf({ timeoutMs }: ObserveOptions): { timeoutMs?: number } {
