@@ -252,6 +252,11 @@ export class Agents {
   #receiveResult(session: AgentSession, message: CommandResult): void {
     const { hosts, observations } = this.#options;
     const { result } = message;
+    // Before the nodes: whoever plans on their news must know who is at work on them.
+    if (result.case === 'step' && result.value.hasMovers) {
+      const movers = result.value.movers.map((mover) => moverFromProto(mover));
+      hosts.noteMovers(session.host, movers);
+    }
     if (result.case === 'step' || result.case === 'observation') {
       const reports = readNodeReports(session.host, result.value.nodes);
       this.#askForViews(session, observations.merge(session.host, reports));

@@ -25,6 +25,8 @@ export interface KnownHost extends HostRecord {
   readonly usedPorts: readonly number[];
   /** At work on the host, as its agent said last. */
   readonly movers: readonly MoverObservation[];
+  /** Whether all this was ever said; an agent says hello first. */
+  readonly hasBeat: boolean;
 }
 
 export type HostIdentity = Pick<HostRecord, 'name' | 'address' | 'labels' | 'facts' | 'builds'>;
@@ -135,6 +137,14 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
     this.emit('change', name);
   }
 
+  /** What a step's result says is newer than the last heartbeat. */
+  noteMovers(name: string, movers: readonly MoverObservation[]): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    entry.beat = { ...entry.beat, movers };
+    this.emit('change', name);
+  }
+
   forget(name: string): void {
     this.#entries.delete(name);
     this.#statuses.delete(name);
@@ -145,7 +155,7 @@ export class Hosts extends EventEmitter<{ change: [name: string] }> {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
     const { identity, beat, lastSeenMs } = entry;
-    return { ...identity, ...beat, lastSeenMs, status: statusOf(entry) };
+    return { ...identity, ...beat, lastSeenMs, status: statusOf(entry), hasBeat: beat !== SILENT };
   }
 
   /** By name. */

@@ -1,7 +1,8 @@
 /** Commands that were sent to one agent and not answered yet. */
 import { RedroverError, type ErrorCode } from '@redrover/core';
 import type { CommandProgress, CommandResult } from '@redrover/proto';
-import { commandErrorFromProto } from '@redrover/wire';
+
+import { CommandFailure } from './command-failure.ts';
 
 export type CommandProgressListener = (progress: CommandProgress) => void;
 
@@ -10,6 +11,8 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly onProgress?: CommandProgressListener | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** How long the agent may take to say what it had done when the signal came; 0, the default: not at all. */
+  readonly cancelGraceMs?: number;
 }
 
 /** The agent's own message on a deadline is the better one: it gets this long to arrive. */
@@ -44,16 +47,23 @@ export class PendingCommands {
       return Promise.reject(new RedroverError('resource-exhausted', message));
     }
     return new Promise<CommandResult>((resolve, reject) => {
-      const { timeoutMs, signal, onProgress, cancel } = options;
+      const { timeoutMs, signal, onProgress, cancel, cancelGraceMs = 0 } = options;
+      const isUnsent = signal?.aborted === true;
       const give = (code: ErrorCode, message: string): void => {
         cancel();
         this.#pending.get(id)?.reject(new RedroverError(code, message));
       };
-      const timer = setTimeout(
+      let timer = setTimeout(
         () => give('deadline-exceeded', `${description}: no answer in ${timeoutMs / 1000} s`),
         timeoutMs + DEADLINE_GRACE_MS,
       );
-      const abort = (): void => give('cancelled', `${description} was cancelled`);
+      const giveUp = (): void => give('cancelled', `${description} was cancelled`);
+      const abort = (): void => {
+        if (isUnsent || cancelGraceMs === 0) return giveUp();
+        cancel();
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, cancelGraceMs);
+      };
       const settle = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
@@ -71,7 +81,7 @@ export class PendingCommands {
           reject(error);
         },
       });
-      if (signal?.aborted === true) abort();
+      if (isUnsent) abort();
       else signal?.addEventListener('abort', abort);
     });
   }
@@ -86,7 +96,7 @@ export class PendingCommands {
     if (pending === undefined) return false;
     const { error } = result;
     if (error === undefined) pending.resolve(result);
-    else pending.reject(commandErrorFromProto(error));
+    else pending.reject(new CommandFailure(error));
     return true;
   }
 

@@ -7,6 +7,14 @@ import { Observations } from './observations.ts';
 import { takeSnapshot } from './snapshot.ts';
 
 const exchange = { listShared: () => [] } as unknown as BuildExchange;
+const BEAT = {
+  builds: [],
+  diskFreeBytes: 1,
+  loadAverage: 0,
+  agentRssBytes: 0,
+  usedPorts: [],
+  movers: [],
+};
 const nodeOn = (host: string) => ({ key: `${host}:6379`, host }) as LayoutNode;
 
 test('a host may be called like something that every object has', () => {
@@ -35,6 +43,9 @@ test('what was seen before its host was away is not taken for what is there when
     hosts.noteHello({ name: 'h1', ...identity });
     const observation = { ...absentNode(node, 1), redis: undefined };
     observations.mergeList('h1', [{ observation, disconnectedIds: [] }], 1);
+    // Nobody has said yet who is at work on it.
+    expect(isKnown()).toBe(false);
+    hosts.noteBeat('h1', BEAT);
     expect(isKnown()).toBe(true);
     tick += 60_000;
     expect(hosts.find('h1')?.status).toBe('lost');

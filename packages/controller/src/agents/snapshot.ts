@@ -29,12 +29,21 @@ export function takeSnapshot(
     // A host that nobody has heard of is no entry at all.
     const seenHost = seenHosts[host] ?? observeHost(hosts, host);
     if (seenHost !== undefined) seenHosts[host] = seenHost;
-    // Of a host that is away, what was seen last is all there is, and is read as that.
-    const isHeard = seenHost?.status === 'online';
-    const node = isHeard ? observations.findFresh(key) : observations.find(key);
+    const node = findNode({ hosts, observations }, { host, key });
     if (node !== undefined) seenNodes[key] = node;
   }
   return { hosts: seenHosts, nodes: seenNodes, sharedBuilds: exchange.listShared() };
+}
+
+function findNode(
+  { hosts, observations }: Pick<Seen, 'hosts' | 'observations'>,
+  { host, key }: Pick<LayoutNode, 'host' | 'key'>,
+): NodeObservation | undefined {
+  const known = hosts.find(host);
+  // Of a host that is away, what was seen last is all there is, and is read as that.
+  if (known?.status !== 'online') return observations.find(key);
+  // Who is at work on its nodes is not known yet: they may not be looked at without.
+  return known.hasBeat ? observations.findFresh(key) : undefined;
 }
 
 function observeHost(hosts: Hosts, name: string): HostObservation | undefined {

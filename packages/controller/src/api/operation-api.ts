@@ -16,7 +16,12 @@ import type {
   WatchOperationResponse,
   WatchOperationResponseSchema,
 } from '@redrover/proto';
-import { attemptToProto, operationToProto, waitingToProto } from '@redrover/wire';
+import {
+  attemptToProto,
+  moveProgressToProto,
+  operationToProto,
+  waitingToProto,
+} from '@redrover/wire';
 import { EMPTY, type Observable } from 'rxjs';
 
 import { writeAll } from '../grpc/call-stream.ts';
@@ -102,8 +107,11 @@ function toMessage(event: OperationEvent): EventMessage {
     case 'waits':
       return { event: { case: 'waits', value: { waits: event.waits.map(waitingToProto) } } };
     case 'progress': {
-      const { stepKey, line, fraction } = event;
-      const known = fraction === undefined ? {} : { fraction };
+      const { stepKey, line, fraction, move } = event;
+      const known = {
+        ...(fraction === undefined ? {} : { fraction }),
+        ...(move === undefined ? {} : { move: moveProgressToProto(move) }),
+      };
       return { event: { case: 'progress', value: { stepKey, line, ...known } } };
     }
   }

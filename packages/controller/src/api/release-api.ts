@@ -40,6 +40,9 @@ type UploadCall = ServerReadableStream<UploadReleaseRequest, UploadReleaseRespon
 type BuildCall = ServerWritableStream<BuildReleaseRequest, BuildReleaseResponse>;
 type BuildMessage = MessageInitShape<typeof BuildReleaseResponseSchema>;
 
+/** What lines of a compiler are in an operation, and are not by themselves. */
+const OF_A_BUILD = { stepKey: '', fraction: undefined, move: undefined };
+
 @Controller()
 @UseGuards(ApiTokenGuard)
 @UseFilters(GrpcErrorFilter)
@@ -103,7 +106,7 @@ export class ReleaseApi {
     const lines = new OperationFeed();
     const watch = lines.watch([]);
     const build = this.#releases.build(release, request.host, {
-      onLine: (line) => lines.publish({ kind: 'progress', stepKey: '', line, fraction: undefined }),
+      onLine: (line) => lines.publish({ kind: 'progress', line, ...OF_A_BUILD }),
       signal: abort.signal,
     });
     build.then(

@@ -6,13 +6,14 @@ import {
   RedroverError,
   stepKey,
   type Fence,
+  type MoveReport,
   type NodeObservation,
   type NodeRole,
   type OperationKind,
   type Step,
   type StepPreconditions,
 } from '@redrover/core';
-import { fenceToProto, stepToProto } from '@redrover/wire';
+import { fenceToProto, moveReportFromProto, stepToProto } from '@redrover/wire';
 
 import type { CommandBody } from '../agents/agent-session.ts';
 import type { Agents } from '../agents/agents.ts';
@@ -35,12 +36,19 @@ export interface StepExecution {
   readonly signal: AbortSignal;
 }
 
-/** @returns one line for people; empty without anything to say. */
+export interface StepDone {
+  /** One line for people; empty without anything to say. */
+  readonly message: string;
+  /** Of a `moveSlots`. */
+  readonly move: MoveReport | undefined;
+}
+
+/** @throws RedroverError; `CommandFailure` where the agent says what it had done until then. */
 export async function executeStep(
   agents: Agents,
   step: Step,
   execution: StepExecution,
-): Promise<string> {
+): Promise<StepDone> {
   const { fence, password, preconditions, onProgress, signal } = execution;
   const timeoutMs = timeoutOfStep(step.kind);
   const expiresAtMs = Date.now() + timeoutMs;
@@ -52,9 +60,14 @@ export async function executeStep(
       ...(step.kind === 'prepareNode' ? { secrets: { password } } : {}),
     },
   };
-  const options = { timeoutMs, onProgress, signal };
+  // What was moved until then is worth waiting for, and so is nothing being half open any more.
+  const cancelGraceMs = step.kind === 'moveSlots' ? timeoutOfStep('stopMoves') : 0;
+  const options = { timeoutMs, cancelGraceMs, onProgress, signal };
   const { result } = await agents.command(step.host, stepKey(step), body, options);
-  if (result.case === 'step') return result.value.message;
+  if (result.case === 'step') {
+    const { message, move } = result.value;
+    return { message, move: move === undefined ? undefined : moveReportFromProto(move) };
+  }
   throw new RedroverError('internal', `${stepKey(step)}: the agent of ${step.host} sent no result`);
 }
 
@@ -76,6 +89,7 @@ export function preconditionsOf(
 function roleFor(step: Step, role: NodeRole, kind: OperationKind): StepPreconditions['role'] {
   switch (step.kind) {
     case 'claimSlots':
+    case 'moveSlots':
     case 'verifyWrite':
       return 'master';
     case 'handoffMaster':

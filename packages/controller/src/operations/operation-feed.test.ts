@@ -8,6 +8,7 @@ const line = (text: string): OperationEvent => ({
   stepKey: 's',
   line: text,
   fraction: undefined,
+  move: undefined,
 });
 const waits = (reason: string): OperationEvent => ({
   kind: 'waits',

@@ -1,5 +1,11 @@
 /** What happens in an operation, for those who watch it live. */
-import { RedroverError, type Attempt, type Operation, type Waiting } from '@redrover/core';
+import {
+  RedroverError,
+  type Attempt,
+  type MoveProgress,
+  type Operation,
+  type Waiting,
+} from '@redrover/core';
 
 export type OperationEvent =
   | { readonly kind: 'operation'; readonly operation: Operation }
@@ -10,6 +16,8 @@ export type OperationEvent =
       readonly stepKey: string;
       readonly line: string;
       readonly fraction: number | undefined;
+      /** Of a `moveSlots`. */
+      readonly move: MoveProgress | undefined;
     };
 
 export interface Watch {

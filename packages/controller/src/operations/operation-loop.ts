@@ -10,7 +10,6 @@ import {
   planCancel,
   planSteps,
   RedroverError,
-  stepKey,
   type Layout,
   type LayoutNode,
   type NextSteps,
@@ -27,14 +26,14 @@ import type { Agents } from '../agents/agents.ts';
 import { explainCutOff } from '../agents/cut-off.ts';
 import { takeSnapshot, type Seen } from '../agents/snapshot.ts';
 import type { OperationRecord, OperationRecords } from '../store/operation-records.ts';
-import { executeStep, preconditionsOf, type OperationFence } from './execute-step.ts';
 import type { Journal } from './journal.ts';
-import { groupByLane } from './lanes.ts';
+import { describeMoved } from './moved-slots.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
 import { explainBlockers } from './explain-blockers.ts';
 import { ObservationTargets } from './observation-targets.ts';
-import { PollSchedule } from './poll-schedule.ts';
+import { DELAY_BESIDE_MOVES_MS, PollSchedule } from './poll-schedule.ts';
 import { SilentFailures } from './silent-failures.ts';
+import { StepRunner } from './step-runner.ts';
 import { WaitsBoard } from './waits-board.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -80,11 +79,10 @@ export class OperationLoop {
   readonly #targets: ObservationTargets;
   readonly #wakeup = new Wakeup();
   readonly #poll: PollSchedule;
-  /** Lanes with a step under way. */
-  readonly #lanes = new Set<string>();
+  readonly #movePoll: PollSchedule;
+  readonly #runner: StepRunner;
   /** Hosts that were asked for an observation and have not answered. */
   readonly #asked = new Set<string>();
-  readonly #abort = new AbortController();
   #record: OperationRecord;
   readonly #waits: WaitsBoard;
   readonly #silence: SilentFailures;
@@ -97,10 +95,20 @@ export class OperationLoop {
     this.#subject = subject;
     this.#record = subject.record;
     this.#nodes = [...subject.layout.nodes, ...subject.former];
-    this.#poll = new PollSchedule(performance.now(), this.#nodes.length);
+    const { length } = this.#nodes;
+    this.#poll = new PollSchedule(performance.now(), length);
+    this.#movePoll = new PollSchedule(performance.now(), length, DELAY_BESIDE_MOVES_MS);
     this.#waits = new WaitsBoard(this.feed);
     this.#silence = new SilentFailures(context, subject.journal);
     this.#targets = new ObservationTargets(this.#nodes);
+    this.#runner = new StepRunner({
+      ...context,
+      ...subject,
+      operation: this.operation,
+      feed: this.feed,
+      silence: this.#silence,
+      onEnd: (step) => this.#stepEnded(step),
+    });
   }
 
   get record(): OperationRecord {
@@ -128,6 +136,7 @@ export class OperationLoop {
     return this.feed.watch([
       { kind: 'operation', operation: this.operation },
       ...attempts,
+      ...this.#runner.progress,
       { kind: 'waits', waits: this.waits },
     ]);
   }
@@ -158,8 +167,10 @@ export class OperationLoop {
     // It ended by itself in the meantime.
     if (this.operation.endedAtMs !== undefined) return;
     this.#record = record;
-    // Steps under way are not needed any more; the agents are told.
-    if (record.cancelling) this.#abort.abort();
+    // Steps under way are not needed any more; the agents are told. Slots that rest are not on
+    // their way; other steps are better brought to their end.
+    if (record.cancelling) this.#runner.abort();
+    else if (record.operation.state === 'paused') this.#runner.abortMoves();
     this.feed.publish({ kind: 'operation', operation: record.operation });
     this.#wakeup.ring();
   }
@@ -167,6 +178,7 @@ export class OperationLoop {
   /** The controller stops: work on the hosts goes on, and is looked at again at the next start. */
   stop(): void {
     this.#isStopping = true;
+    this.#runner.leave();
     this.#wakeup.ring();
   }
 
@@ -177,7 +189,10 @@ export class OperationLoop {
       // However long it lasts: nodes must not be left with lowered timing meanwhile.
       this.#waits.show(this.#explainRest());
       this.#isBlocked = false;
-      this.#launch(this.#plan(mode).steps);
+      const { steps } = this.#plan(mode);
+      // Nothing is stopped on the word of so few: what is on its way has a lease.
+      const rest = mode === 'frozen' ? steps.filter(({ kind }) => kind !== 'stopMoves') : steps;
+      this.#launch(mode, rest);
       await this.#wakeup.wait(LONGEST_REST_MS);
       return true;
     }
@@ -185,8 +200,8 @@ export class OperationLoop {
     const next = this.#plan(mode);
     this.#waits.show([...next.waits, ...this.#silence.waitsOf(next.steps)]);
     this.#isBlocked = next.blockers.length > 0 && next.steps.length === 0;
-    this.#launch(next.steps);
-    if (this.#lanes.size === 0) {
+    this.#launch(mode, next.steps);
+    if (this.#runner.isIdle) {
       const end = this.#endOf(next);
       if (end !== undefined) return !(await this.#finish(end));
     }
@@ -220,90 +235,49 @@ export class OperationLoop {
       this.#windDownSince ||= performance.now();
       const isLate = performance.now() - this.#windDownSince > WIND_DOWN_LIMIT_MS;
       if (!next.done && next.blockers.length === 0 && !isLate) return undefined;
-      return { state: 'cancelled', message: this.operation.message };
+      return { state: 'cancelled', message: this.#explainCancelled() };
     }
-    if (next.done) return { state: 'done', message: '' };
+    const { done, blockers, decisions } = next;
+    if (done && decisions.length === 0) return { state: 'done', message: '' };
+    if (done) return { state: 'needs-decision', message: explainBlockers(decisions) };
     if (!this.#isBlocked) return undefined;
-    return { state: 'failed', message: explainBlockers(next.blockers) };
+    return { state: 'failed', message: explainBlockers([...blockers, ...decisions]) };
   }
 
-  #launch(steps: readonly Step[]): void {
-    const heard = steps.filter(({ host }) => this.#silence.isHeard(host));
-    for (const [lane, queue] of groupByLane(heard)) {
-      if (this.#lanes.has(lane)) continue;
-      this.#lanes.add(lane);
-      void this.#runLane(lane, queue);
-    }
-  }
-
-  async #runLane(lane: string, steps: readonly Step[]): Promise<void> {
-    const mode = this.#mode;
-    try {
-      for (const step of steps) {
-        // What was planned for another state of the operation is not begun any more.
-        if (this.#mode !== mode || !(await this.#runStep(step))) break;
-      }
-    } finally {
-      this.#lanes.delete(lane);
-      this.#poll.restart(performance.now());
-      this.#wakeup.ring();
-    }
-  }
-
-  /** @returns whether the next step of the lane may follow. */
-  async #runStep(step: Step): Promise<boolean> {
-    if (this.#isStopping || this.#isBlocked) return false;
-    const key = stepKey(step);
-    const position = this.journal.begin(key);
-    this.#publishAttempt(position);
-    const outcome = await this.#execute(step).then(
-      (message) => ({ errorCode: undefined, message }),
-      (error: unknown) => {
-        const { code, message } = RedroverError.from(error);
-        return { errorCode: code, message };
-      },
+  #explainCancelled(): string {
+    const { cluster, message } = this.operation;
+    const hosts = new Set(this.#nodes.map(({ host }) => host));
+    const atWork = [...hosts].filter((host) =>
+      this.#context.hosts.find(host)?.movers.some((mover) => mover.cluster === cluster),
     );
-    // The session was closed by ourselves: what became of the step is seen at the next start.
-    if (this.#isStopping) return false;
-    this.journal.end(position, outcome);
-    if (outcome.errorCode !== undefined) this.#silence.note(position, step, outcome.errorCode);
-    this.#publishAttempt(position);
-    this.#poll.restart(performance.now());
-    this.#wakeup.ring();
-    return outcome.errorCode === undefined;
+    const left = atWork.map((host) => `${host} could not be told to stop moving slots; it does so`);
+    const leases = left.map((said) => `${said} within ten minutes, when its lease ends`);
+    return [message, describeMoved(this.journal.history), ...leases].filter(Boolean).join('; ');
   }
 
-  #execute(step: Step): Promise<string> {
-    const { agents, observations, incarnation } = this.#context;
-    const { layout, password } = this.#subject;
-    const fence: OperationFence = {
-      incarnation,
-      cluster: layout.cluster,
-      operationId: this.operation.id,
-      layoutNumber: layout.number,
-    };
-    const key = stepKey(step);
-    const node = 'node' in step ? observations.find(step.node) : undefined;
-    return executeStep(agents, step, {
-      fence,
-      password,
-      preconditions: preconditionsOf(step, node, this.operation.kind),
-      onProgress: ({ line, fraction }) =>
-        this.feed.publish({ kind: 'progress', stepKey: key, line, fraction }),
-      // Steps that put timing back are not to be interrupted by the cancelling that wants them.
-      signal: this.#record.cancelling ? new AbortController().signal : this.#abort.signal,
-    });
+  #launch(mode: Mode, steps: readonly Step[]): void {
+    this.#runner.launch(steps, () => this.#mode === mode && !this.#isBlocked);
+  }
+
+  #stepEnded(step: Step | undefined): void {
+    const tick = performance.now();
+    this.#poll.restart(tick);
+    this.#movePoll.restart(tick);
+    // The slots have moved at nodes that the step's result does not speak of.
+    if (step?.kind === 'moveSlots') this.#ask(this.#targets.afterMove(step));
+    this.#wakeup.ring();
   }
 
   /** Waits for news; asks for it where nothing is under way that would bring any. */
   async #rest(next: NextSteps, turnMs: number): Promise<void> {
-    const isIdle = this.#lanes.size === 0;
+    const { isIdle, isOnlyMoving } = this.#runner;
+    const poll = isIdle ? this.#poll : isOnlyMoving ? this.#movePoll : undefined;
     const tick = performance.now();
-    if (isIdle && this.#poll.remainingMs(tick) === 0) {
-      this.#poll.advance(tick);
+    if (poll?.remainingMs(tick) === 0) {
+      poll.advance(tick);
       this.#ask(this.#targets.of(next.waits));
     }
-    const restMs = isIdle ? this.#poll.remainingMs(tick) : LONGEST_REST_MS;
+    const restMs = poll?.remainingMs(tick) ?? LONGEST_REST_MS;
     await this.#wakeup.wait(Math.min(restMs, LONGEST_REST_MS));
     // Planning for a thousand nodes takes a while: it gets a third of the time, and no more.
     const earliestTick = tick + 2 * turnMs;
@@ -322,10 +296,6 @@ export class OperationLoop {
         this.#wakeup.ring();
       });
     }
-  }
-
-  #publishAttempt(position: number): void {
-    this.feed.publish({ kind: 'attempt', attempt: this.journal.at(position) });
   }
 
   /** A defect of ours must not leave an operation that nobody runs and nobody can end. */

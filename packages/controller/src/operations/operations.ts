@@ -16,7 +16,7 @@ import {
 
 import type { ClusterRecords } from '../store/cluster-records.ts';
 import type { OperationRecord } from '../store/operation-records.ts';
-import { Journal } from './journal.ts';
+import { Journal, type JournalEntry } from './journal.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
 import { OperationLoop, type LoopContext } from './operation-loop.ts';
 
@@ -49,7 +49,7 @@ export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
     for (const record of await records.listUnderWay()) {
       const { clusterId, operation } = record;
       const stored = await clusters.readLayout(clusterId, operation.layoutNumber);
-      const past = await records.readJournal(operation.id);
+      const past = await records.readJournalEntries(operation.id);
       await this.begin(record, stored, past);
     }
   }
@@ -58,7 +58,7 @@ export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
   async begin(
     record: OperationRecord,
     stored: { readonly layout: Layout; readonly release: Release },
-    past: readonly Attempt[] = [],
+    past: readonly JournalEntry[] = [],
   ): Promise<void> {
     const { clusters, log } = this.#context;
     const { id, cluster } = record.operation;
@@ -121,7 +121,7 @@ export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
     return watch;
   }
 
-  /** Steps under way end; none is begun until it is resumed. */
+  /** Steps under way end, slots stop moving; nothing is begun until it is resumed. */
   async pause(id: string): Promise<Operation> {
     return this.#change(id, 'running', (record) => withState(record, 'paused'));
   }

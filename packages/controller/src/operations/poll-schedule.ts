@@ -5,6 +5,8 @@
 
 /** Gossip of a small cluster settles in about a tenth of a second. */
 const SHORTEST_DELAY_MS = 40;
+/** Beside slots that are on their way: looking must not take what moving them needs. */
+export const DELAY_BESIDE_MOVES_MS = 250;
 /**
  * Asking a node takes some 4 ms of a core, at the agent, the node and here together: asking all of them
  * must not take what they need to find each other.
@@ -20,8 +22,8 @@ export class PollSchedule {
   #dueTick: number;
 
   /** Ticks are milliseconds of a monotonic clock; `nodes` is how many a poll may ask. */
-  constructor(tick: number, nodes: number) {
-    this.#firstDelayMs = Math.max(SHORTEST_DELAY_MS, nodes * DELAY_PER_NODE_MS);
+  constructor(tick: number, nodes: number, shortestDelayMs = SHORTEST_DELAY_MS) {
+    this.#firstDelayMs = Math.max(shortestDelayMs, nodes * DELAY_PER_NODE_MS);
     this.#delayMs = this.#firstDelayMs;
     this.#dueTick = tick;
   }

@@ -18,7 +18,8 @@ function journalOf(...messages: string[]): Journal {
     message,
     move: undefined,
   }));
-  return { history } as unknown as Journal;
+  const entries = history.map((attempt, position) => ({ position, attempt }));
+  return { history, entries } as unknown as Journal;
 }
 
 function failuresOf(journal: Journal, heard: { connected: boolean; online: boolean }) {
@@ -29,18 +30,20 @@ function failuresOf(journal: Journal, heard: { connected: boolean; online: boole
   return new SilentFailures({ agents, hosts }, journal);
 }
 
+const SILENT = { code: 'unavailable', gotOn: false } as const;
+
 const toldOf = (failures: SilentFailures) => failures.history.map(({ message }) => message);
 
 test('what failed because its host fell silent does not count, and stays in the journal', () => {
   const heard = { connected: true, online: true };
   const journal = journalOf('the node refused', 'the session ended', 'no beat came');
   const failures = failuresOf(journal, heard);
-  failures.note(0, start, 'unavailable');
+  failures.note(0, start, SILENT);
   heard.connected = false;
-  failures.note(1, start, 'unavailable');
+  failures.note(1, start, SILENT);
   heard.connected = true;
   heard.online = false;
-  failures.note(2, start, 'deadline-exceeded');
+  failures.note(2, start, { code: 'deadline-exceeded', gotOn: false });
   expect(toldOf(failures)).toEqual(['the node refused']);
   expect(journal.history).toHaveLength(3);
 });
@@ -50,14 +53,14 @@ test('what the host itself said counts, also if it fell silent right after', () 
     connected: false,
     online: false,
   });
-  failures.note(0, start, 'integrity');
+  failures.note(0, start, { code: 'integrity', gotOn: false });
   expect(toldOf(failures)).toEqual(['the archive is damaged']);
 });
 
 test('a step that takes its agent down each time does not go on for ever', () => {
   const messages = Array.from({ length: 30 }, (_, at) => `${at}`);
   const failures = failuresOf(journalOf(...messages), { connected: false, online: false });
-  for (const at of messages.keys()) failures.note(at, start, 'unavailable');
+  for (const at of messages.keys()) failures.note(at, start, SILENT);
   expect(toldOf(failures)).toEqual(messages.slice(20));
 });
 
@@ -65,5 +68,39 @@ test('steps of silent hosts are waited for, each host once', () => {
   const failures = failuresOf(journalOf(), { connected: false, online: true });
   expect(failures.waitsOf([start, { ...start, node: 'h1:6380' }])).toEqual([
     { subject: 'h1', reason: 'its agent is silent' },
+  ]);
+});
+
+const move = {
+  kind: 'moveSlots',
+  host: 'h1',
+  node: 'h1:6379',
+  source: { node: 'h1:6379' },
+  target: { node: 'h2:6379' },
+  engine: 'migrate',
+} as unknown as Step;
+
+test('slots that get on with each try are moved however often their agent is silent', () => {
+  const messages = Array.from({ length: 100 }, (_, at) => `${at}`);
+  const failures = failuresOf(journalOf(...messages), { connected: false, online: false });
+  for (const at of messages.keys()) {
+    failures.note(at, move, { code: 'unavailable', gotOn: at % 15 === 0 });
+  }
+  expect(toldOf(failures)).toEqual([]);
+});
+
+test('moves that people stop count for nothing, and what they report of slots is kept', () => {
+  const journal = journalOf('stopped', 'refused');
+  const [stopped, refused] = journal.history;
+  if (stopped === undefined || refused === undefined) throw new Error('no attempts');
+  const report = { slotsMoved: 1 } as Attempt['move'];
+  const entries = [
+    { ...stopped, stepKey: 'moveSlots a > b migrate', errorCode: 'cancelled', move: report },
+    { ...refused, errorCode: 'cancelled' },
+  ].map((attempt, position) => ({ position, attempt }));
+  const failures = failuresOf({ entries } as unknown as Journal, { connected: true, online: true });
+  expect(failures.history).toMatchObject([
+    { outcome: 'running', errorCode: undefined, move: report },
+    { outcome: 'failed', errorCode: 'cancelled' },
   ]);
 });

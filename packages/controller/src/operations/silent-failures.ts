@@ -1,10 +1,17 @@
 /**
- * Tells what failed on a host from what failed because the host could not be heard: the latter
- * says nothing about the step, and must not use up its tries.
+ * Tells what failed on a host from what failed because the host could not be heard, or because it
+ * was told to stop: the latter say nothing about the step, and must not use up its tries.
  *
  * The journal keeps all of it for people; only the planner is not told.
  */
-import { stepKey, type ErrorCode, type History, type Step, type Waiting } from '@redrover/core';
+import {
+  stepKey,
+  type Attempt,
+  type ErrorCode,
+  type History,
+  type Step,
+  type Waiting,
+} from '@redrover/core';
 
 import type { Agents } from '../agents/agents.ts';
 import type { Hosts } from '../agents/hosts.ts';
@@ -40,10 +47,15 @@ export class SilentFailures {
     return [...new Set(silent)].map((subject) => ({ subject, reason: 'its agent is silent' }));
   }
 
-  /** An attempt has failed just now. */
-  note(position: number, step: Step, code: ErrorCode): void {
-    if (!SILENT_CODES.has(code) || this.isHeard(step.host)) return;
+  /** An attempt has failed just now. `gotOn`: it was seen to do some of its work. */
+  note(
+    position: number,
+    step: Step,
+    { code, gotOn }: { readonly code: ErrorCode; readonly gotOn: boolean },
+  ): void {
     const key = stepKey(step);
+    if (gotOn) this.#counts.delete(key);
+    if (!SILENT_CODES.has(code) || this.isHeard(step.host)) return;
     const count = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.set(key, count);
     if (count <= MAX_EXCUSED) this.#positions.add(position);
@@ -51,8 +63,15 @@ export class SilentFailures {
 
   /** The journal as the planner is to read it. */
   get history(): History {
-    const { history } = this.#journal;
-    if (this.#positions.size === 0) return history;
-    return history.filter((_attempt, position) => !this.#positions.has(position));
+    const told = this.#journal.entries.filter(({ position }) => !this.#positions.has(position));
+    return told.map(({ attempt }) => (wasStopped(attempt) ? { ...attempt, ...CUT_OFF } : attempt));
   }
 }
+
+/** Only people stop slots from being moved, and they may do so as often as they like. */
+function wasStopped({ stepKey: key, errorCode }: Attempt): boolean {
+  return errorCode === 'cancelled' && key.startsWith('moveSlots ');
+}
+
+/** As one that a dead controller left: what it reports of slots holds, and nothing else of it counts. */
+const CUT_OFF = { outcome: 'running', errorCode: undefined } as const;

@@ -2,7 +2,7 @@
 import type { Attempt, Operation } from '@redrover/core';
 import { sql, type Transaction } from 'kysely';
 
-import type { OperationTable, StoreDatabase, StoreTables } from './schema.ts';
+import type { AttemptTable, OperationTable, StoreDatabase, StoreTables } from './schema.ts';
 
 export interface OperationRecord {
   readonly operation: Operation;
@@ -15,7 +15,8 @@ export interface OperationRecord {
 export interface AttemptRecord {
   readonly operationId: string;
   readonly position: number;
-  readonly attempt: Attempt;
+  /** Undefined: it is kept no longer. */
+  readonly attempt: Attempt | undefined;
 }
 
 /** Enough for people; everything is still found by id. */
@@ -154,21 +155,21 @@ export class OperationRecords {
 
   /** Oldest first. */
   async readJournal(operationId: string): Promise<Attempt[]> {
+    const entries = await this.readJournalEntries(operationId);
+    return entries.map(({ attempt }) => attempt);
+  }
+
+  /** Oldest first; there may be gaps between their positions. */
+  async readJournalEntries(
+    operationId: string,
+  ): Promise<{ readonly position: number; readonly attempt: Attempt }[]> {
     const rows = await this.#database
       .selectFrom('attempt')
       .selectAll()
       .where('operation_id', '=', operationId)
       .orderBy('position')
       .execute();
-    return rows.map((row) => ({
-      stepKey: row.step_key,
-      startedAtMs: row.started_at_ms,
-      endedAtMs: row.ended_at_ms ?? undefined,
-      outcome: row.outcome as Attempt['outcome'],
-      errorCode: (row.error_code ?? undefined) as Attempt['errorCode'],
-      message: row.message,
-      move: row.move_json === null ? undefined : (JSON.parse(row.move_json) as Attempt['move']),
-    }));
+    return rows.map((row) => ({ position: row.position, attempt: toAttempt(row) }));
   }
 }
 
@@ -205,13 +206,23 @@ async function saveAttempts(
   transaction: Transaction<StoreTables>,
   journal: readonly AttemptRecord[],
 ): Promise<void> {
-  for (let from = 0; from < journal.length; from += ROWS_AT_ONCE) {
-    const rows = journal.slice(from, from + ROWS_AT_ONCE).map(toAttemptRow);
+  for (const { operationId, position, attempt } of journal) {
+    if (attempt !== undefined) continue;
+    await transaction
+      .deleteFrom('attempt')
+      .where('operation_id', '=', operationId)
+      .where('position', '=', position)
+      .execute();
+  }
+  const kept = journal.flatMap(toAttemptRow);
+  for (let from = 0; from < kept.length; from += ROWS_AT_ONCE) {
+    const rows = kept.slice(from, from + ROWS_AT_ONCE);
     await transaction
       .insertInto('attempt')
       .values(rows)
       .onConflict((conflict) =>
         conflict.columns(['operation_id', 'position']).doUpdateSet((row) => ({
+          started_at_ms: row.ref('excluded.started_at_ms'),
           ended_at_ms: row.ref('excluded.ended_at_ms'),
           outcome: row.ref('excluded.outcome'),
           error_code: row.ref('excluded.error_code'),
@@ -224,6 +235,7 @@ async function saveAttempts(
 }
 
 function toAttemptRow({ operationId, position, attempt }: AttemptRecord) {
+  if (attempt === undefined) return [];
   return {
     operation_id: operationId,
     position,
@@ -234,6 +246,18 @@ function toAttemptRow({ operationId, position, attempt }: AttemptRecord) {
     error_code: attempt.errorCode ?? null,
     message: attempt.message,
     move_json: attempt.move === undefined ? null : JSON.stringify(attempt.move),
+  };
+}
+
+function toAttempt(row: Omit<AttemptTable, 'sequence'>): Attempt {
+  return {
+    stepKey: row.step_key,
+    startedAtMs: row.started_at_ms,
+    endedAtMs: row.ended_at_ms ?? undefined,
+    outcome: row.outcome as Attempt['outcome'],
+    errorCode: (row.error_code ?? undefined) as Attempt['errorCode'],
+    message: row.message,
+    move: row.move_json === null ? undefined : (JSON.parse(row.move_json) as Attempt['move']),
   };
 }
 
