@@ -100,7 +100,7 @@ export async function joinOperations(
 export interface PlanOrJoin<T> {
   readonly plan: () => Promise<T>;
   /** Whether an operation that is under way is what would be planned. */
-  readonly isSame: (operation: Operation) => boolean;
+  readonly isSame: (operation: Operation) => boolean | Promise<boolean>;
 }
 
 export type PlannedOrRunning<T> =
@@ -122,7 +122,7 @@ export async function planOrJoin<T>(
     if (id === undefined) throw thrown;
     const answer = await api.operations.getOperation({ operation: id });
     const running = operationFromProto(present(answer.operation, 'operation'));
-    if (!isSame(running)) throw thrown;
+    if (!(await isSame(running))) throw thrown;
     return { running };
   }
 }

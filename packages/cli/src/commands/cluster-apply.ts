@@ -1,98 +1,76 @@
 /** `redrover cluster plan` and `cluster apply`: nothing changes that was not shown and approved. */
-import { RedroverError } from '@redrover/core';
-import type { ClusterSpec, Operation } from '@redrover/core';
-import { clusterSpecToProto, operationFromProto } from '@redrover/wire';
+import { DEFAULT_MOVE_OPTIONS, RedroverError } from '@redrover/core';
+import type { ClusterSpec, MoveOptions, Operation } from '@redrover/core';
+import { clusterSpecToProto, moveOptionsToProto, operationFromProto } from '@redrover/wire';
 
-import { ExitCode } from '../exit-code.ts';
 import type { Handler } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
-import {
-  renderPlan,
-  renderRefusal,
-  savesSpec,
-  toPlanView,
-  toRefusalView,
-} from '../render/plan-view.ts';
-import type { PlanView, RefusalView } from '../render/plan-view.ts';
+import { toPlanView, toRefusalView } from '../render/plan-view.ts';
+import type { PlanView } from '../render/plan-view.ts';
 import { present } from '../render/present.ts';
-import { approvePlans, joinOperations, planOrJoin } from './approve-plans.ts';
+import { carryOut, describePlan, reportPlan, reportRefusal } from './carry-out-plan.ts';
+import type { PlanResult } from './carry-out-plan.ts';
+import { PLAN_TIMEOUT_MS, readMoveOptions } from './move-options.ts';
 import { readSpecOption } from './spec-option.ts';
+import { bringsSpecAbout } from './stored-spec.ts';
 
-export type PlanResult =
-  | { readonly plan: PlanView; readonly refusal?: undefined }
-  | { readonly refusal: RefusalView; readonly plan?: undefined };
+/** A spec, and how slots are moved where it means that some have to be. */
+export interface SpecRequest {
+  readonly spec: ClusterSpec;
+  readonly move?: MoveOptions;
+}
 
-export async function fetchPlan({ api }: Session, spec: ClusterSpec): Promise<PlanResult> {
-  const { result } = await api.clusters.planCluster({ spec: clusterSpecToProto(spec) });
+export async function fetchPlan(session: Session, request: SpecRequest): Promise<PlanResult> {
+  const allowed = session.allow(PLAN_TIMEOUT_MS);
+  const { result } = await session.api.clusters.planCluster(toMessage(request), allowed);
   if (result.case === 'refusal') return { refusal: toRefusalView(result.value) };
   return { plan: toPlanView(present(result.value, 'plan')) };
 }
 
 export const planCluster: Handler = async (session, invocation) => {
-  const { output } = session;
-  const { plan, refusal } = await fetchPlan(session, readSpecOption(session, invocation));
-  if (refusal !== undefined) {
-    output.result({ refusal }, (view) => renderRefusal(refusal, view));
-    return ExitCode.failed;
-  }
-  output.result(plan, (view) => renderPlan(plan, view));
-  return plan.empty && !savesSpec(plan) ? ExitCode.done : ExitCode.attention;
+  const move = readMoveOptions(invocation);
+  const result = await fetchPlan(session, { spec: readSpecOption(session, invocation), move });
+  if (result.refusal !== undefined) return reportRefusal(session, {}, result.refusal);
+  return reportPlan(session, await describePlan(session, result.plan));
 };
 
 export const applyCluster: Handler = async (session, invocation) => {
-  const { output } = session;
-  const spec = readSpecOption(session, invocation);
-  // Another spec is refused before the controller looks at what is under way; a change that says
-  // why it is made, such as a drain, is none that this spec asks for.
-  const isSame = ({ kind, reason }: Operation): boolean =>
-    kind === 'create' || (kind === 'change' && reason === '');
-  const { planned, running } = await planOrJoin(session, {
-    plan: () => fetchPlan(session, spec),
-    isSame,
-  });
-  if (running !== undefined) return joinOperations(session, invocation, [running]);
-  const { plan, refusal } = planned;
-  if (refusal !== undefined) {
-    output.result({ refusal }, (view) => renderRefusal(refusal, view));
-    return ExitCode.failed;
-  }
-  output.note(renderPlan(plan, output.notes));
-  if (savesSpec(plan)) return saveSpec(session, spec, plan);
-  if (plan.empty) {
-    output.result({ empty: true }, () => `${spec.name} is as the spec says; nothing to do.`);
-    return ExitCode.done;
-  }
-  return approvePlans(session, invocation, {
-    plans: [plan],
-    question: `Apply this plan to ${spec.name}?`,
-    apply: async () => [await startOperation(session, spec, plan)],
+  const move = readMoveOptions(invocation);
+  const request = { spec: readSpecOption(session, invocation), move };
+  const { name } = request.spec;
+  return carryOut(session, invocation, {
+    cluster: name,
+    plan: () => fetchPlan(session, request),
+    isSame: (operation) => bringsSpecAbout(session.api, operation, request.spec),
+    question: `Apply this plan to ${name}?`,
+    nothingToDo: `${name} is as the spec says; nothing to do.`,
+    apply: (plan) => applySpec(session, request, plan),
   });
 };
 
-/** What the controller may do has changed, and nothing of what nodes are. */
-async function saveSpec(session: Session, spec: ClusterSpec, plan: PlanView): Promise<ExitCode> {
-  const { output } = session;
-  if (!(await session.confirm(`Save this spec of ${spec.name}?`))) {
-    output.note('Nothing was changed.');
-    return ExitCode.failed;
-  }
-  await applySpec(session, spec, plan);
-  output.result({ empty: true, saved: true }, () => `The spec of ${spec.name} is saved.`);
-  return ExitCode.done;
+/** Errors: `internal` where a plan that has steps began nothing. */
+export async function startOperation(
+  session: Session,
+  request: SpecRequest,
+  plan: PlanView,
+): Promise<Operation> {
+  return present(await applySpec(session, request, plan), 'operation');
 }
 
 /** Approves exactly the plan that was shown; a stale one is refused by the controller. */
-export async function startOperation(
+export async function applySpec(
   session: Session,
-  spec: ClusterSpec,
-  plan: PlanView,
-): Promise<Operation> {
-  const { operation } = await applySpec(session, spec, plan);
-  return operationFromProto(present(operation, 'operation'));
+  request: SpecRequest,
+  { fingerprint }: PlanView,
+): Promise<Operation | undefined> {
+  const message = { ...toMessage(request), fingerprint };
+  const allowed = session.allow(PLAN_TIMEOUT_MS);
+  const { operation } = await session.api.clusters.applyCluster(message, allowed);
+  return operation === undefined ? undefined : operationFromProto(operation);
 }
 
-async function applySpec({ api }: Session, spec: ClusterSpec, { fingerprint }: PlanView) {
-  return api.clusters.applyCluster({ spec: clusterSpecToProto(spec), fingerprint });
+function toMessage({ spec, move = DEFAULT_MOVE_OPTIONS }: SpecRequest) {
+  return { spec: clusterSpecToProto(spec), move: moveOptionsToProto(move) };
 }
 
 /** Errors: `failed-precondition` with the reasons, for callers that cannot show a refusal. */

@@ -16,7 +16,10 @@ import { connectCluster } from './cluster-connect.ts';
 import { fetchCluster } from './fetch-cluster.ts';
 import { removeCluster } from './cluster-remove.ts';
 import { defineRepair } from './cluster-repair.ts';
+import { defineReshards } from './cluster-reshard.ts';
+import { defineScale } from './cluster-scale.ts';
 import { defineWhatIf } from './cluster-what-if.ts';
+import { withMoveOptions } from './move-options.ts';
 import { SPEC_HELP, withSpecOptions } from './spec-option.ts';
 
 const MAX_LOG_LINES = 10_000;
@@ -24,7 +27,7 @@ const MAX_LOG_LINES = 10_000;
 export function defineClusterCommands(program: Command, attach: Attach): void {
   const cluster = program
     .command('cluster')
-    .description('clusters: plan, create, look, check, repair');
+    .description('clusters: plan, create, look, check, scale, repair');
   defineChanges(cluster, attach);
   attach(cluster.command('ls').description('list the clusters'), listClusters);
   attach(
@@ -72,23 +75,29 @@ export function defineClusterCommands(program: Command, attach: Attach): void {
 
 function defineChanges(cluster: Command, attach: Attach): void {
   attach(
-    withSpecOptions(
-      cluster
-        .command('plan')
-        .description('show what a spec would do (exit code 2: changes)')
-        .addHelpText('after', SPEC_HELP),
+    withMoveOptions(
+      withSpecOptions(
+        cluster
+          .command('plan')
+          .description('show what a spec would do (exit code 2: changes)')
+          .addHelpText('after', SPEC_HELP),
+      ),
     ),
     planCluster,
   );
   attach(
-    withSpecOptions(
-      cluster
-        .command('apply')
-        .description('show the plan, ask, and carry it out')
-        .addHelpText('after', '\nWhat a spec may say: `redrover cluster plan --help`.'),
-    ).option('--detach', 'do not wait for the end'),
+    withMoveOptions(
+      withSpecOptions(
+        cluster
+          .command('apply')
+          .description('show the plan, ask, and carry it out')
+          .addHelpText('after', '\nWhat a spec may say: `redrover cluster plan --help`.'),
+      ).option('--detach', 'do not wait for the end'),
+    ),
     applyCluster,
   );
+  defineScale(cluster, attach);
+  defineReshards(cluster, attach);
   defineRepair(cluster, attach);
   attach(
     cluster

@@ -33,8 +33,14 @@ Examples:
   redrover cluster apply -f shop.yaml`;
 
 export function withSpecOptions(command: Command): Command {
+  return withRiskOptions(
+    command.requiredOption('-f, --file <spec.yaml>', 'the spec; - reads it from stdin'),
+  );
+}
+
+/** Risks of placement that can be accepted by name. */
+export function withRiskOptions(command: Command): Command {
   return command
-    .requiredOption('-f, --file <spec.yaml>', 'the spec; - reads it from stdin')
     .option('--allow-same-host', 'accept members of a shard on one host: for trials')
     .option('--allow-weak-quorum', 'accept that losing one host may lose the majority of masters');
 }

@@ -34,6 +34,17 @@ export function formatAge(timeMs: number | undefined, nowMs: number): string {
   return ageMs < 1500 ? 'now' : `${formatDuration(ageMs)} ago`;
 }
 
+/** `83,333`: for amounts of data, where digits would have to be counted. */
+export function formatNumber(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+/** `0.4 ms`, `12 ms`, then as durations: for times that are mostly below a second. */
+export function formatLatency(latencyMs: number): string {
+  if (latencyMs >= 1000) return formatDuration(latencyMs);
+  return `${trimZeros(latencyMs.toFixed(latencyMs < 10 ? 1 : 0))} ms`;
+}
+
 export function formatCount(count: number, singular: string, plural = `${singular}s`): string {
   return `${count} ${count === 1 ? singular : plural}`;
 }

@@ -23,9 +23,9 @@ export interface ClusterInput {
 export async function createCluster(session: Session, input: ClusterInput): Promise<void> {
   const { api, output } = session;
   const spec = toSpec(input);
-  const plan = assertPlanned(await fetchPlan(session, spec));
+  const plan = assertPlanned(await fetchPlan(session, { spec }));
   output.note(`${renderPlan(plan, output.notes)}\n`);
-  const operation = await startOperation(session, spec, plan);
+  const operation = await startOperation(session, { spec }, plan);
   const foreseenSteps = countSteps(plan);
   const { signal } = input;
   const result = await watchOperation({ api, output, operation, foreseenSteps, signal });

@@ -43,6 +43,24 @@ export interface SummaryView {
   readonly operation: OperationBrief | null;
 }
 
+/** Slots that are open towards one other node. */
+export interface OpenSlotsView {
+  readonly direction: 'migrating' | 'importing';
+  /** `0-15` */
+  readonly slots: readonly string[];
+  readonly count: number;
+  /** Key of the other end; its Redis node id where it is no node of the layout. */
+  readonly peer: string;
+}
+
+/** Slots that are served by a node which is not, or no longer, one of the layout. */
+export interface SlotsElsewhere {
+  /** `address:port` */
+  readonly node: string;
+  readonly slots: readonly string[];
+  readonly slotCount: number;
+}
+
 export interface NodeView {
   /** Redis node id; empty until the node has answered once. */
   readonly id: string;
@@ -60,6 +78,8 @@ export interface NodeView {
   /** `0-5460`, as it says, or as the others say of one that does not answer; of a replica none. */
   readonly slots: readonly string[];
   readonly slotCount: number;
+  /** Slots that are on their way, by its own word. */
+  readonly openSlots: readonly OpenSlotsView[];
   /** Of its process; `host-lost` where nobody is there to tell. */
   readonly state: string;
   readonly reason: string;
@@ -81,6 +101,7 @@ export interface NodeView {
 
 export interface ClusterDetails extends SummaryView {
   readonly slotsCovered: number;
+  readonly slotsElsewhere: readonly SlotsElsewhere[];
   /** Under maintenance: their nodes are stopped. */
   readonly drainedHosts: readonly string[];
   readonly repair: ClusterSpec['repair'];
@@ -128,11 +149,11 @@ export function toClusterDetails(
     .filter(({ host }) => !isLost(host));
   const byKey = new Map(observations.map((node) => [node.key, node]));
   const majority = majorityView(observations.flatMap(({ redis }) => redis?.view ?? []));
-  const offsets = new Map(
-    observations.flatMap(({ redis }) =>
-      redis === undefined ? [] : [[redis.nodeId, redis.replicationOffset] as const],
-    ),
+  const answering = observations.flatMap(({ key, redis }) =>
+    redis === undefined ? [] : [{ key, redis }],
   );
+  const offsets = new Map(answering.map(({ redis }) => [redis.nodeId, redis.replicationOffset]));
+  const keysById = new Map(answering.map(({ key, redis }) => [redis.nodeId, key]));
   const wanted = effectiveRoles(layout);
   const led = new Set(
     layout.nodes
@@ -143,12 +164,13 @@ export function toClusterDetails(
     const wantedRole = wanted.get(node.key) ?? node.preferredRole;
     const fallbackRole = led.has(node.shard) ? 'replica' : node.preferredRole;
     const input = { node, wantedRole, fallbackRole, observation: byKey.get(node.key) };
-    return toNodeView({ ...input, isLost: isLost(node.host), majority, offsets });
+    return toNodeView({ ...input, isLost: isLost(node.host), majority, offsets, keysById });
   });
   const { repair, repairQuietMs } = clusterSpecFromProto(present(answer.spec, 'spec'));
   return {
     ...toSummaryView(present(answer.summary, 'summary')),
     slotsCovered: countCovered(majority),
+    slotsElsewhere: findElsewhere(majority, layout.nodes),
     drainedHosts: layout.drainedHosts,
     repair,
     repairQuietMs,
@@ -168,6 +190,8 @@ interface JoinInput {
   readonly majority: NodesView | undefined;
   /** Replication offsets by Redis node id. */
   readonly offsets: ReadonlyMap<string, number>;
+  /** Node keys by Redis node id. */
+  readonly keysById: ReadonlyMap<string, string>;
 }
 
 function toNodeView(input: JoinInput): NodeView {
@@ -189,8 +213,9 @@ function toNodeView(input: JoinInput): NodeView {
     preferredRole: node.preferredRole,
     wantedRole: input.wantedRole,
     shard: node.shard,
-    slots: formatRanges(slots).split(' ').filter(Boolean),
+    slots: listRanges(slots),
     slotCount: countSlots(slots),
+    openSlots: own === undefined ? [] : describeOpenSlots(own, input.keysById),
     state: input.isLost ? 'host-lost' : (process?.state ?? 'absent'),
     reason: process?.reason ?? '',
     pid: process?.pid ?? null,
@@ -209,6 +234,35 @@ function toNodeView(input: JoinInput): NodeView {
         ? []
         : describeDisagreement(redis.view, majority),
   };
+}
+
+/** Grouped by the other end; a node names its own open slots only. */
+function describeOpenSlots(own: ViewNode, keysById: ReadonlyMap<string, string>): OpenSlotsView[] {
+  return (['migrating', 'importing'] as const).flatMap((direction) => {
+    const byPeer = Map.groupBy(own[direction], ({ nodeId }) => nodeId);
+    return [...byPeer].map(([nodeId, open]) => ({
+      direction,
+      slots: listRanges(open.map(({ slot }) => ({ start: slot, end: slot }))),
+      count: open.length,
+      peer: keysById.get(nodeId) ?? nodeId,
+    }));
+  });
+}
+
+/** Nodes that left the layout keep their slots until those are moved away. */
+function findElsewhere(
+  majority: NodesView | undefined,
+  nodes: readonly LayoutNode[],
+): SlotsElsewhere[] {
+  const known = new Set(nodes.map(({ address, port }) => `${address}:${port}`));
+  return (majority?.nodes ?? [])
+    .map(({ address, port, slots }) => ({ node: `${address}:${port}`, slots }))
+    .filter(({ node, slots }) => slots.length > 0 && !known.has(node))
+    .map(({ node, slots }) => ({ node, slots: listRanges(slots), slotCount: countSlots(slots) }));
+}
+
+function listRanges(ranges: readonly SlotRange[]): string[] {
+  return formatRanges(ranges).split(' ').filter(Boolean);
 }
 
 /** What the others say of a node that does not answer, as long as that tells anything. */

@@ -1,11 +1,12 @@
 /** A plan for people: every node with its host, the steps by rounds, the findings. */
 import { countSlots, formatRanges, stepKey } from '@redrover/core';
-import type { Finding, Layout, LayoutNode, OperationKind, Step } from '@redrover/core';
+import type { Finding, Layout, LayoutNode, OperationKind, PlannedMove, Step } from '@redrover/core';
 import type { Plan as PlanMessage, Refusal as RefusalMessage } from '@redrover/proto';
 import {
   findingFromProto,
   layoutFromProto,
   operationKindFromProto,
+  plannedMoveFromProto,
   stepFromProto,
 } from '@redrover/wire';
 
@@ -17,11 +18,15 @@ import { describeSteps } from './step-text.ts';
 
 export interface PlanView {
   readonly kind: OperationKind;
+  /** `scale to 4 shards`; empty where the kind says it all. */
+  readonly reason: string;
   readonly empty: boolean;
   readonly fingerprint: string;
   readonly layout: Layout;
   /** Each round's steps can be executed at the same time. */
   readonly rounds: readonly (readonly Step[])[];
+  /** Slots that would be moved, a pair of masters each. */
+  readonly moves: readonly PlannedMove[];
   readonly findings: readonly Finding[];
 }
 
@@ -33,10 +38,12 @@ export interface RefusalView {
 export function toPlanView(plan: PlanMessage): PlanView {
   return {
     kind: operationKindFromProto(plan.kind),
+    reason: plan.reason,
     empty: plan.empty,
     fingerprint: plan.fingerprint,
     layout: layoutFromProto(present(plan.layout, 'layout')),
     rounds: plan.rounds.map(({ steps }) => steps.map((each) => stepFromProto(each))),
+    moves: plan.moves.map((each) => plannedMoveFromProto(each)),
     findings: plan.findings.map((each) => findingFromProto(each)),
   };
 }
@@ -66,20 +73,10 @@ export function countSteps({ rounds }: PlanView): number {
 
 /** A plan that says where every node of a cluster will be. */
 export function renderPlan(plan: PlanView, view: View): string {
-  const { layout } = plan;
-  const masters = layout.nodes.filter(({ preferredRole }) => preferredRole === 'master').length;
-  const size = [
-    formatCount(layout.shards.length, 'shard'),
-    formatCount(masters, 'master'),
-    formatCount(layout.nodes.length - masters, 'replica'),
-  ].join(', ');
-  const headline =
-    `${view.style.strong(layout.cluster)}: ${plan.kind}, layout ${layout.number}, ` +
-    `${layout.release}, ${size}`;
-  const { empty, findings } = plan;
+  const { empty, findings, layout } = plan;
   const { style } = view;
   const sections = [
-    headline,
+    renderPlanHeadline(plan, view),
     ...(layout.nodes.length === 0 ? [] : [renderLayout(layout, view)]),
     ...(plan.rounds.length === 0 ? [] : [`${style.strong('Steps')}\n${renderSteps(plan)}`]),
     ...(findings.length === 0
@@ -88,6 +85,20 @@ export function renderPlan(plan: PlanView, view: View): string {
     empty ? describeEmpty(plan) : `${formatCount(countSteps(plan), 'step')} to do.`,
   ];
   return sections.join('\n\n');
+}
+
+/** `shop: scale to 4 shards, layout 3, redis-7.0.15, 4 shards, 4 masters, 4 replicas` */
+export function renderPlanHeadline({ layout, kind, reason }: PlanView, { style }: View): string {
+  const masters = layout.nodes.filter(({ preferredRole }) => preferredRole === 'master').length;
+  const facts = [
+    `${style.strong(layout.cluster)}: ${reason === '' ? kind : reason}`,
+    `layout ${layout.number}`,
+    layout.release,
+    formatCount(layout.shards.length, 'shard'),
+    formatCount(masters, 'master'),
+    formatCount(layout.nodes.length - masters, 'replica'),
+  ];
+  return facts.join(', ');
 }
 
 export function renderRefusal(
@@ -103,7 +114,7 @@ export function renderRefusal(
   return lines.join('\n');
 }
 
-function describeEmpty(plan: PlanView): string {
+export function describeEmpty(plan: PlanView): string {
   return savesSpec(plan) ? 'Only the spec would change.' : 'Nothing would change.';
 }
 

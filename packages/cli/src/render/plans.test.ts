@@ -30,7 +30,7 @@ describe('a repair', () => {
       findings: [finding({ message: 'h3 is lost: its nodes are left as they are' })],
     });
     const changes = compareNodes({ nodes: drifted, next: layout });
-    expect(renderRepair({ ...plan, changes }, view).split('\n')).toEqual([
+    expect(renderRepair({ ...plan, changes, slotChanges: [] }, view).split('\n')).toEqual([
       'shop: repair, towards layout 2, which is in force',
       '',
       'Not as the layout wants it',
@@ -51,7 +51,7 @@ describe('a repair', () => {
   test('one that can do nothing still says what is wrong', () => {
     const plan = planOf(layout, { kind: 'repair', empty: true, findings: [finding({})] });
     const changes = compareNodes({ nodes: drifted, next: layout });
-    const text = renderRepair({ ...plan, changes }, view);
+    const text = renderRepair({ ...plan, changes, slotChanges: [] }, view);
     expect(text).toContain('Not to be repaired now');
     expect(text).toMatch(/there is nothing that can be repaired now\.$/);
     expect(text).toContain('h3 is lost');
@@ -64,14 +64,16 @@ test('a repair that something stands in the way of is neither offered nor counte
   const plan = planOf(layout, { kind: 'repair', findings });
   expect(isBlocked(plan)).toBe(true);
   expect(isBlocked({ ...plan, empty: true })).toBe(false);
-  const text = renderRepair({ ...plan, changes: [] }, view);
+  const text = renderRepair({ ...plan, changes: [], slotChanges: [] }, view);
   expect(text).toContain('What stands in the way');
   expect(text).not.toMatch(/Steps|to do/);
 });
 
 test('a cluster that is as it shall be needs one line', () => {
   const plan = planOf(layout, { kind: 'repair', empty: true });
-  expect(renderRepair({ ...plan, changes: [] }, view)).toBe('shop: there is nothing to repair.');
+  expect(renderRepair({ ...plan, changes: [], slotChanges: [] }, view)).toBe(
+    'shop: there is nothing to repair.',
+  );
 });
 
 test('a plan that only saves the spec says so', () => {

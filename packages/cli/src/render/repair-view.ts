@@ -1,17 +1,13 @@
 /** A repair before it is approved: what is not as the layout wants it, the steps, what stays open. */
 import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
+import { renderMoves } from './change-view.ts';
+import type { ChangePlan } from './change-view.ts';
 import { renderFindings } from './finding-view.ts';
 import { renderNodeChanges } from './node-changes.ts';
-import type { NodeChange } from './node-changes.ts';
 import { countSteps, isBlocked, renderSteps } from './plan-view.ts';
-import type { PlanView } from './plan-view.ts';
 
-export interface RepairPlan extends PlanView {
-  readonly changes: readonly NodeChange[];
-}
-
-export function renderRepair(plan: RepairPlan, view: View): string {
+export function renderRepair(plan: ChangePlan, view: View): string {
   const { changes, empty, findings, layout } = plan;
   const { style } = view;
   const sections = empty
@@ -23,6 +19,7 @@ export function renderRepair(plan: RepairPlan, view: View): string {
     const title = style.strong('Not as the layout wants it');
     sections.push(`${title}\n${renderNodeChanges(changes, view, 'SHOULD BE')}`);
   }
+  sections.push(...renderMoves(plan, view));
   if (plan.rounds.length > 0) sections.push(`${style.strong('Steps')}\n${renderSteps(plan)}`);
   if (findings.length > 0) {
     const title = style.strong(titleFindings(plan));
@@ -33,12 +30,12 @@ export function renderRepair(plan: RepairPlan, view: View): string {
   return sections.join('\n\n');
 }
 
-function titleFindings(plan: RepairPlan): string {
+function titleFindings(plan: ChangePlan): string {
   if (plan.empty) return 'Not to be repaired now';
   return isBlocked(plan) ? 'What stands in the way, and what is left for later' : 'Left for later';
 }
 
-function describeNothing({ changes, findings, layout }: RepairPlan): string {
+function describeNothing({ changes, findings, layout }: ChangePlan): string {
   const isOff = changes.length > 0 || findings.some(({ severity }) => severity !== 'info');
   return isOff
     ? `${layout.cluster}: there is nothing that can be repaired now.`

@@ -1,5 +1,5 @@
 /** Steps in words. Whoever needs the exact step finds it in the JSON output. */
-import { stepKey } from '@redrover/core';
+import { countSlots, stepKey } from '@redrover/core';
 import type { Layout, Step, StepKind } from '@redrover/core';
 
 import { formatCount } from '../output/units.ts';
@@ -95,7 +95,7 @@ export function describeSteps(steps: readonly Step[], layout: Layout): string[] 
     const [first] = ofKind;
     if (first !== undefined && ofKind.length === 1) return [describeStep(first, layout)];
     const told = WORDS[kind].many(ofKind.length);
-    const names = ofKind.map(subjectOf);
+    const names = ofKind.map(nameOf);
     return [names.length > MAX_NAMED ? told : `${told} (${names.join(', ')})`];
   });
 }
@@ -109,6 +109,11 @@ function describeStep(step: Step, layout: Layout): string {
     }
     case 'attachReplica':
       return `attach replica ${step.node} to ${step.master}`;
+    case 'moveSlots':
+      return (
+        `move ${formatCount(countSlots(step.slots), 'slot')} from ${step.source.node} ` +
+        `to ${step.target.node}`
+      );
     case 'forgetNodes':
       return `make ${step.node} forget ${formatCount(step.nodeIds.length, 'node')} that ${
         step.nodeIds.length === 1 ? 'is' : 'are'
@@ -122,7 +127,8 @@ function describeStep(step: Step, layout: Layout): string {
   }
 }
 
-function subjectOf(step: Step): string {
+function nameOf(step: Step): string {
+  if (step.kind === 'moveSlots') return `${step.source.node} to ${step.target.node}`;
   if (step.kind === 'prepareNode') return step.plan.node.key;
   return 'node' in step ? step.node : step.host;
 }

@@ -5,16 +5,26 @@ import type { Waiting } from '@redrover/core';
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
-import type { ClusterDetails, Health, NodeView, SummaryView } from './cluster-view.ts';
+import type {
+  ClusterDetails,
+  Health,
+  NodeView,
+  SlotsElsewhere,
+  SummaryView,
+} from './cluster-view.ts';
 import { renderFindings } from './finding-view.ts';
 import { paintState } from './host-view.ts';
 import { operationPurpose } from './operation-title.ts';
+import { shortenRanges } from './slot-changes.ts';
 
 // Enough to tell the nodes of a cluster apart; the whole id is in the JSON output.
 const SHORT_ID_LENGTH = 8;
 
 // Of an operation under way; `op show` has them all.
 const MAX_WAITS = 4;
+
+// A rebalanced shard holds many ranges; JSON output has them all.
+const MAX_RANGES = 6;
 
 export function renderClusters(clusters: readonly SummaryView[], view: View): string {
   if (clusters.length === 0) return 'No clusters yet: `redrover cluster plan -f spec.yaml`.';
@@ -45,6 +55,9 @@ export function renderCluster(
     '',
     renderTopology(cluster.nodes, view),
   ];
+  const { slotsElsewhere } = cluster;
+  if (slotsElsewhere.length > 0)
+    lines.push('', ...slotsElsewhere.map((each) => tellElsewhere(each, view)));
   if (cluster.nodes.some(hasDrifted)) {
     lines.push('', explainDrift(cluster.name, view));
   }
@@ -99,7 +112,7 @@ export function renderTopology(nodes: readonly NodeView[], view: View): string {
         node.host,
         `${node.address}:${node.port}`,
         node.id.slice(0, SHORT_ID_LENGTH),
-        node.role === 'master' ? node.slots.join(' ') : describeLink(node, view.style),
+        node.role === 'master' ? describeSlots(node, view.style) : describeLink(node, view.style),
         node.state === 'running' ? describeData(node) : describeState(node, view.style),
       ]);
     }
@@ -140,6 +153,23 @@ function paintRole(node: NodeView, style: Style): string {
 
 function hasDrifted({ role, state, wantedRole }: NodeView): boolean {
   return state === 'running' && wantedRole !== 'stopped' && role !== wantedRole;
+}
+
+/** With what is on its way, in or out. */
+function describeSlots({ slots, state, openSlots }: NodeView, style: Style): string {
+  const none = state === 'running' ? style.faint('no slots') : '';
+  const held = slots.length === 0 ? none : shortenRanges(slots, MAX_RANGES);
+  const open = openSlots.map(({ direction, count, peer }) => {
+    return direction === 'migrating'
+      ? `${count} leaving for ${peer}`
+      : `${count} coming from ${peer}`;
+  });
+  return [held, ...open.map((each) => style.caution(each))].filter(Boolean).join(', ');
+}
+
+function tellElsewhere({ node, slots, slotCount }: SlotsElsewhere, { style }: View): string {
+  const told = `${formatCount(slotCount, 'slot')} (${shortenRanges(slots, MAX_RANGES)})`;
+  return style.caution(`${told} at ${node}, which is no node of the layout`);
 }
 
 function describeState({ state, wantedRole }: NodeView, style: Style): string {

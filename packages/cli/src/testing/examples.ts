@@ -1,6 +1,6 @@
 /** What tests of the rendering are built from: views without colours, layouts, nodes, steps, operations. */
 import { busPortOf, DEFAULT_MOVE_OPTIONS } from '@redrover/core';
-import type { Finding, Layout, NodeRole, Operation, Step } from '@redrover/core';
+import type { Finding, Layout, NodeRole, Operation, PlannedMove, Step } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import { createStyle } from '../output/style.ts';
@@ -10,14 +10,17 @@ import type { PlanView } from '../render/plan-view.ts';
 
 export const style = createStyle({ isTerminal: false, noColor: true, env: {} });
 
-const width = 100;
-
 /** As a pipe gets it. */
-export const view: View = {
-  style,
-  width,
-  table: (columns, rows) => renderTable({ columns, rows, style, width }),
-};
+export const view = viewOf(100);
+
+/** As a terminal without colours gets it. */
+export function viewOf(width: number): View {
+  return {
+    style,
+    width,
+    table: (columns, rows) => renderTable({ columns, rows, style, width }),
+  };
+}
 
 /** From lines such as `h1:6379 s1 master`; the address of host h1 is 192.0.2.1 and so on. */
 export function layoutOf(lines: readonly string[], change: Partial<Layout> = {}): Layout {
@@ -74,6 +77,7 @@ export function nodeView(change: Partial<NodeView>): NodeView {
     shard: 's1',
     slots: role === 'master' ? ['0-5460'] : [],
     slotCount: role === 'master' ? 5461 : 0,
+    openSlots: [],
     state: 'running',
     reason: '',
     pid: 4711,
@@ -110,8 +114,27 @@ function hostOf(node: string): string {
 }
 
 export function planOf(layout: Layout, change: Partial<PlanView> = {}): PlanView {
-  const rest = { empty: false, fingerprint: 'f1', rounds: [], findings: [] };
-  return { kind: 'change', layout, ...rest, ...change };
+  const rest = { empty: false, fingerprint: 'f1', rounds: [], moves: [], findings: [] };
+  return { kind: 'change', reason: '', layout, ...rest, ...change };
+}
+
+/** 1365 slots of s1 at h1:6379, on their way to s4 at h4:6379. */
+export function plannedMove(change: Partial<PlannedMove> = {}): PlannedMove {
+  return {
+    from: 's1',
+    to: 's4',
+    source: 'h1:6379',
+    target: 'h4:6379',
+    engine: 'migrate',
+    slots: [{ start: 0, end: 1364 }],
+    keys: 83_333,
+    bytes: 12_582_912,
+    largestKey: { slot: 7, name: 'cart:4711', type: 'hash', bytes: 1_258_291 },
+    blockingMs: 4.2,
+    durationMs: 12_000,
+    complete: true,
+    ...change,
+  };
 }
 
 export function finding(change: Partial<Finding>): Finding {
