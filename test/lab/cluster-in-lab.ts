@@ -181,27 +181,26 @@ export class ClusterInLab {
 
   /** `redrover cluster repair --yes`, to its end. */
   async repair(): Promise<CommandResult> {
-    const result = await this.lab.redrover(['cluster', 'repair', this.name, '--yes']);
-    if (result.exitCode !== 0) throw new Error(`repair failed: ${result.stderr}`);
-    return result;
+    return this.#apply(['cluster', 'repair', this.name]);
   }
 
   async drain(host: string, ...args: string[]): Promise<void> {
-    await this.#changeHost('drain', host, args);
+    await this.#apply(['host', 'drain', host, ...args]);
   }
 
   async undrain(host: string, ...args: string[]): Promise<void> {
-    await this.#changeHost('undrain', host, args);
+    await this.#apply(['host', 'undrain', host, ...args]);
   }
 
-  /** Once more where the plan was overtaken, as it happens on a host that is changing. */
-  async #changeHost(change: string, host: string, args: readonly string[]): Promise<void> {
-    const result = await until(`a plan to ${change} ${host} is accepted`, async () => {
-      const answer = await this.lab.redrover(['host', change, host, '--yes', ...args]);
+  /** Once more where the plan was overtaken, as it happens while hosts and nodes come and go. */
+  async #apply(command: readonly string[]): Promise<CommandResult> {
+    const name = command.join(' ');
+    const result = await until(`a plan to ${name} is accepted`, async () => {
+      const answer = await this.lab.redrover([...command, '--yes']);
       return answer.stderr.includes('run the same command again') ? false : answer;
     });
-    if (result.exitCode === 0) return;
-    throw new Error(`${change} ${host} failed: ${result.stdout}\n${result.stderr}`);
+    if (result.exitCode === 0) return result;
+    throw new Error(`${name} failed: ${result.stdout}\n${result.stderr}`);
   }
 
   // --- what Redis says
