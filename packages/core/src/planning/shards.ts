@@ -82,6 +82,11 @@ export function subtractSlots(
   return left;
 }
 
+/** The slots that are in both; both in canonical form. */
+export function intersectSlots(a: readonly SlotRange[], b: readonly SlotRange[]): SlotRange[] {
+  return subtractSlots(a, subtractSlots(a, b));
+}
+
 /** Whether each slot of `inner` is in `outer`. */
 export function containsSlots(outer: readonly SlotRange[], inner: readonly SlotRange[]): boolean {
   return countSlots(subtractSlots(inner, outer)) === 0;

@@ -1,6 +1,6 @@
 /** What must not happen where several things are wrong at once. */
 import { describe, expect, it } from 'vitest';
-import { nodePlanOf } from '../../model/step.ts';
+import { nodePlanOf, stepKey } from '../../model/step.ts';
 import { forecastSteps } from '../forecast.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
@@ -15,6 +15,8 @@ import {
   runningCluster,
   withHost,
 } from '../testing/examples.ts';
+import { assertReconcileSafe } from '../testing/reconcile-safety.ts';
+import { newWorld, realityOf } from '../testing/reconcile-world.ts';
 
 /** The master of shard i is on host i, its replica on the next one; h1 and h2 together are s1. */
 const layout = layoutOf({ hosts: 6, shards: 5, replicas: 1 });
@@ -89,5 +91,47 @@ describe('a drain that was cut short', () => {
       ['h2:6379', 'h3:6379 does not run'],
       ['h2:6380', 'h3:6380 does not run'],
     ]);
+  });
+});
+
+describe('a replica that followed the master of another shard, and was elected in its place', () => {
+  // s1 is on h1 and h2, s2 on h2 and h3, s3 on h3 and h1.
+  const small = layoutOf({ hosts: 3, shards: 3, replicas: 1 });
+  const whole: PlanInput = { ...runningCluster(small), kind: 'repair' };
+  const [stray, master, copy] = ['h2:6379', 'h3:6380', 'h1:6380'] as const;
+  const followed = strike(whole.observation, stray, 'stray', master);
+  const elected = settle(strike(settle(strike(followed, copy, 'stop')), master, 'stop'));
+  const crashed = strike(elected, stray, 'crash');
+  const start = { kind: 'startNode', host: 'h2', node: stray } as const;
+  const failed = { outcome: 'failed', errorCode: 'failed-precondition' } as const;
+  const history = [attemptOf(start, failed), attemptOf(start, failed)];
+
+  it('hands that shard over, then serves its own again', () => {
+    const { complete, rounds } = forecastSteps({ ...whole, observation: visiblePart(elected) });
+    const kinds = ['startNode', 'attachReplica', 'handoffMaster'];
+    const steps = rounds.flat().filter(({ kind }) => kinds.includes(kind));
+    expect(complete).toBe(true);
+    expect(steps.map(stepKey)).toEqual([
+      'startNode h3:6380',
+      'startNode h1:6380',
+      'handoffMaster h3:6380',
+      'attachReplica h2:6379',
+    ]);
+  });
+
+  it('is not made anew when it crashes, also before the others have seen that: it has all', () => {
+    for (const observation of [crashed, settle(crashed)]) {
+      const seen = { ...whole, history, observation: visiblePart(observation) };
+      const kinds = planSteps(seen).steps.map(stepKey);
+      expect(kinds.toSorted()).toEqual(['startNode h1:6380', 'startNode h3:6380']);
+    }
+  });
+
+  it('is made anew once the shard has another owner', () => {
+    const returned = settle(strike(settle(strike(followed, master, 'stop')), stray, 'crash'));
+    const { steps } = planSteps({ ...whole, history, observation: visiblePart(returned) });
+    const world = newWorld(small, {}, returned);
+    expect(steps.map(stepKey)).toContain(`removeNode ${stray}`);
+    for (const step of steps) assertReconcileSafe(realityOf(world), step);
   });
 });

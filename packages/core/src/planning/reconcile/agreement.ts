@@ -6,7 +6,7 @@ import type { Waiting } from '../../model/operation.ts';
 import { meshComplete } from '../mesh.ts';
 import { isAttached } from '../replicas.ts';
 import type { DistinctView } from '../situation.ts';
-import { isAgreed, isInSync, isTroubled, shallRun, type Fleet } from './fleet.ts';
+import { isAgreed, isInSync, isTroubled, shallRun, shardOwnedBy, type Fleet } from './fleet.ts';
 import { meshOf } from './joining.ts';
 
 /** What keeps the living from agreeing on one cluster that says `ok`, and from being in sync. */
@@ -35,7 +35,9 @@ export function missingCalm(fleet: Fleet): Waiting[] {
 function missingSync(fleet: Fleet): Waiting[] {
   return fleet.shards.flatMap(({ owner, members }) =>
     members.flatMap((live): Waiting[] => {
-      if (owner === undefined || live === owner || !shallRun(fleet, live.node)) return [];
+      if (owner === undefined || !shallRun(fleet, live.node)) return [];
+      // Its own shard's, or another's that it hands over first.
+      if (shardOwnedBy(fleet, live) !== undefined) return [];
       const subject = live.node.key;
       if (!isAttached(live, owner)) {
         return fleet.isImpaired ? [] : [{ subject, reason: 'not a replica of its shard yet' }];

@@ -5,9 +5,9 @@
  * Redis decides who is master; here is only read off what all of them say. Nothing is decided.
  */
 import type { Layout, LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
-import type { NodeObservation, Observation } from '../../model/observation.ts';
+import type { NodeObservation, Observation, ViewNode } from '../../model/observation.ts';
 import { effectiveRoles, type EffectiveRole } from '../../placement/effective-roles.ts';
-import { containsSlots } from '../shards.ts';
+import { containsSlots, overlapsSlots } from '../shards.ts';
 import {
   assessSituation,
   isOnline,
@@ -25,9 +25,12 @@ export const UNOWNED = 'no living node owns its slots';
 /** A shard as the living see it. */
 export interface OwnedShard {
   readonly shard: LayoutShard;
-  /** Its living nodes, those of earlier layouts included. */
+  /** The living nodes that are laid out for it, those of earlier layouts included. */
   readonly members: readonly LiveNode[];
-  /** The one living node that owns slots of it and says that it is master. */
+  /**
+   * The one living node that owns slots of it and says that it is master. It may be laid out for
+   * another shard: whoever follows a master may be elected in its place.
+   */
   readonly owner: LiveNode | undefined;
   /** Why not all views agree that the owner has the whole shard; empty when they do. */
   readonly doubt: string;
@@ -142,7 +145,9 @@ interface ShardCase {
 function ownShard({ shard, settled, settledViews }: ShardCase): OwnedShard {
   const members = settled.filter((live) => live.node.shard === shard.id);
   // Owning by any view, its own included: two claimants mean a failover that not all heard of.
-  const claimants = members.filter((live) => ownsByAnyView(settledViews, live));
+  const claimants = settled.filter((live) =>
+    settledViews.some((view) => claims(view.nodes.get(live.redis.nodeId), live.node, shard)),
+  );
   const [owner] = claimants;
   if (owner === undefined) {
     const remoteId = findRemote(shard, settledViews);
@@ -159,6 +164,13 @@ function ownShard({ shard, settled, settledViews }: ShardCase): OwnedShard {
   }
   const doubt = doubtOwner(shard, owner, settledViews);
   return { shard, members, owner, doubt, remoteId: undefined };
+}
+
+/** A node of another shard claims this one with nothing but slots of it: it was elected for it. */
+function claims(entry: ViewNode | undefined, node: LayoutNode, shard: LayoutShard): boolean {
+  if (entry === undefined || entry.slots.length === 0) return false;
+  if (node.shard === shard.id) return overlapsSlots(entry.slots, shard.slots);
+  return containsSlots(shard.slots, entry.slots);
 }
 
 function findRemote(shard: LayoutShard, views: readonly DistinctView[]): string | undefined {
@@ -204,14 +216,41 @@ export function isAgreed({ owner, doubt }: OwnedShard): boolean {
   return owner !== undefined && doubt === '';
 }
 
+/** The shard that the living node is master of, whatever it is laid out for. */
+export function shardOwnedBy(fleet: Fleet, live: LiveNode): OwnedShard | undefined {
+  return fleet.shards.find(({ owner }) => owner === live);
+}
+
 /**
  * Whether the node may be made anew or stopped, as far as its data goes: another living node is
- * master of the shard, says ok, and owns all its slots in every view.
+ * master of the shard, says ok, and owns all its slots in every view. The same goes for every other
+ * shard whose data the node may hold.
  */
 export function isOwnedElsewhere(fleet: Fleet, node: LayoutNode): boolean {
-  const owned = shardOf(fleet, node);
-  if (owned === undefined || !isAgreed(owned)) return false;
-  return owned.owner?.node.key !== node.key && owned.owner?.redis.clusterState === 'ok';
+  return shardOf(fleet, node) !== undefined && findAtStake(fleet, node) === undefined;
+}
+
+/** The first shard of which the node may hold what no other living node is known to have. */
+export function findAtStake(fleet: Fleet, node: LayoutNode): OwnedShard | undefined {
+  return fleet.shards.find((owned) => {
+    const { owner, shard } = owned;
+    const isSafe =
+      isAgreed(owned) && owner?.node.key !== node.key && owner?.redis.clusterState === 'ok';
+    return !isSafe && (shard.id === node.shard || mayHold(fleet, node, shard));
+  });
+}
+
+/** Whether any view says that the node owns slots of the shard, or follows a node that does. */
+export function mayHold(fleet: Fleet, node: LayoutNode, { slots }: LayoutShard): boolean {
+  const id = fleet.liveByKey.get(node.key)?.redis.nodeId;
+  const isNode = (entry: ViewNode) =>
+    entry.nodeId === id || fleet.byEndpoint.get(endpointOf(entry))?.key === node.key;
+  return [...fleet.views.values()].some(({ nodes }) =>
+    [...nodes.values()].some((entry) => {
+      const owns = entry.slots.length > 0 ? entry : nodes.get(entry.masterId);
+      return owns !== undefined && overlapsSlots(owns.slots, slots) && isNode(entry);
+    }),
+  );
 }
 
 export function isFormer(fleet: Fleet, node: LayoutNode): boolean {

@@ -8,7 +8,15 @@ import { isAttached } from '../replicas.ts';
 import type { LiveNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
 import { missingCalm } from './agreement.ts';
-import { hasMajority, isAgreed, isInSync, shallRun, type Fleet, type OwnedShard } from './fleet.ts';
+import {
+  hasMajority,
+  isAgreed,
+  isInSync,
+  shallRun,
+  shardOwnedBy,
+  type Fleet,
+  type OwnedShard,
+} from './fleet.ts';
 import { needsReaddress } from './readdress.ts';
 
 /**
@@ -57,12 +65,14 @@ function wantHandoff(
 ): { readonly handoff?: Handoff; readonly turn?: Turn } {
   const { owner, shard } = owned;
   if (owner === undefined || !isAgreed(owned)) return {};
-  const isWanted = fleet.roles.get(owner.node.key) === 'master';
-  const mustLeave = !shallRun(fleet, owner.node) || needsReaddress(fleet, owner);
+  const isOfOther = owner.node.shard !== shard.id;
+  const isWanted = !isOfOther && fleet.roles.get(owner.node.key) === 'master';
+  const mustLeave = isOfOther || !shallRun(fleet, owner.node) || needsReaddress(fleet, owner);
   if (isWanted && !mustLeave) return {};
   const followers = owned.members.filter(
     (live) =>
-      live !== owner &&
+      // Who is master, of this shard or of another one, hands that over first.
+      shardOwnedBy(fleet, live) === undefined &&
       shallRun(fleet, live.node) &&
       !needsReaddress(fleet, live) &&
       // One that cannot be attached will not become one.

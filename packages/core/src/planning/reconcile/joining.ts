@@ -16,6 +16,7 @@ import {
   ownsByAnyView,
   shallRun,
   shardOf,
+  shardOwnedBy,
   type Fleet,
   type OwnedShard,
 } from './fleet.ts';
@@ -46,7 +47,8 @@ function planAttaching(fleet: Fleet, owned: OwnedShard): Turn {
   const loose = fleet.live.filter(
     (live) =>
       live.node.shard === shard.id &&
-      live !== owner &&
+      // Who is master of another shard hands that over first.
+      shardOwnedBy(fleet, live) === undefined &&
       shallRun(fleet, live.node) &&
       !isAttached(live, owner) &&
       !isLostIdentity(fleet, live),
@@ -93,8 +95,8 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   if (live.redis.role !== 'replica') return undefined;
   const master = fleet.liveById.get(live.self?.masterId ?? '');
   if (master === undefined) return keptForTheDead(fleet, live);
-  if (master.node.shard === live.node.shard) return undefined;
-  const other = shardOf(fleet, master.node);
+  const other = shardOwnedBy(fleet, master) ?? shardOf(fleet, master.node);
+  if (other?.shard.id === live.node.shard) return undefined;
   if (other === undefined) return undefined;
   if (other.owner !== master || !isAgreed(other)) {
     return waiting(live.node.key, `follows ${master.node.key}: ${other.doubt}`);
@@ -136,14 +138,19 @@ function keptForTheDead(fleet: Fleet, { node, self }: LiveNode): Turn | undefine
   });
 }
 
-function isStray(fleet: Fleet, { node, self }: LiveNode): boolean {
-  const master = fleet.liveById.get(self?.masterId ?? '');
-  return master !== undefined && master.node.shard !== node.shard;
+/** Whether it serves another shard than its own, as its master or as a replica. */
+function isStray(fleet: Fleet, live: LiveNode): boolean {
+  const { node, self } = live;
+  const master = shardOwnedBy(fleet, live) ? live : fleet.liveById.get(self?.masterId ?? '');
+  if (master === undefined) return false;
+  return (shardOwnedBy(fleet, master)?.shard.id ?? master.node.shard) !== node.shard;
 }
 
 function describeAbsence(fleet: Fleet, key: string): string {
   const live = fleet.liveByKey.get(key);
   if (live === undefined) return `${key} does not run`;
   const master = fleet.liveById.get(live.self?.masterId ?? '');
+  const own = shardOwnedBy(fleet, live);
+  if (own !== undefined) return `${key} is master of ${own.shard.id}`;
   return `${key} follows ${master?.node.key ?? 'nobody'}`;
 }

@@ -17,6 +17,7 @@ import {
   isTroubled,
   shallRun,
   shardOf,
+  shardOwnedBy,
   type Fleet,
 } from './fleet.ts';
 import { tryChain } from './phases.ts';
@@ -52,6 +53,8 @@ export function planReaddress(fleet: Fleet, live: LiveNode, seen: NodeObservatio
   const earlier = others.find(
     (member) => member !== owner && needsReaddress(fleet, member) && isBefore(fleet, member, live),
   );
+  // It is master of another shard, which it hands over first.
+  if (away !== undefined && shardOwnedBy(fleet, away) !== undefined) return IDLE;
   const first = away ?? earlier;
   if (first !== undefined) return waiting(node.key, `restarts after ${first.node.key}`);
   return refit(fleet, node);

@@ -4,7 +4,7 @@
  *
  * Slots are never given to another node here: an empty owner is how data is lost for good.
  */
-import type { LayoutNode } from '../../model/layout.ts';
+import type { LayoutNode, LayoutShard } from '../../model/layout.ts';
 import { formatRanges } from '../../model/slots.ts';
 import { stepKey } from '../../model/step.ts';
 import { trailOf } from '../attempts.ts';
@@ -13,8 +13,10 @@ import { hostOf, isOnline, seenNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
 import {
   endpointOf,
+  findAtStake,
   hasMajority,
   isAgreed,
+  mayHold,
   shallRun,
   shardOf,
   UNOWNED,
@@ -38,8 +40,12 @@ export function planProspects(fleet: Fleet): Turn {
 
 /** Why nothing is done about the node now: what its shard's slots wait for. */
 export function explainOwner(fleet: Fleet, node: LayoutNode): Turn {
-  const owned = shardOf(fleet, node);
-  if (owned === undefined) return waiting(node.key, `shard ${node.shard} is of another layout`);
+  if (shardOf(fleet, node) === undefined) {
+    return waiting(node.key, `shard ${node.shard} is of another layout`);
+  }
+  const owned = findAtStake(fleet, node);
+  // It is safe, or master itself: why that is not handed off is said by handoffs.ts.
+  if (owned === undefined || (isAgreed(owned) && owned.owner?.node.key === node.key)) return IDLE;
   if (!isAgreed(owned)) {
     const { waits, blockers } = planProspect(fleet, owned);
     if (blockers.length > 0) return { ...IDLE, blockers };
@@ -66,7 +72,7 @@ function planProspect(fleet: Fleet, owned: OwnedShard): Turn {
 
 /** Whether one of its nodes is on its way, or is about to be started by this operation. */
 function mayReturn(fleet: Fleet, { shard }: OwnedShard): boolean {
-  return nodesOf(fleet, shard.id).some((node) => {
+  return holdersOf(fleet, shard).some((node) => {
     if (!isOnline(fleet, node.host)) return false;
     const seen = seenNode(fleet, node.key);
     if (seen === undefined || seen.redis?.loading === true) return true;
@@ -81,7 +87,7 @@ function mayReturn(fleet: Fleet, { shard }: OwnedShard): boolean {
 
 /** Since when its master is gone, as far as that is known: 0 if it is not. */
 function silentForMs(fleet: Fleet, { shard }: OwnedShard): number {
-  const times = nodesOf(fleet, shard.id).flatMap((node) => {
+  const times = holdersOf(fleet, shard).flatMap((node) => {
     if (fleet.liveByKey.has(node.key)) return [];
     if (!isOnline(fleet, node.host)) return [hostOf(fleet, node.host)?.lastSeenMs ?? 0];
     const failure = trailOf(fleet.attempts, stepKey(startStep(node))).failures[0];
@@ -93,12 +99,14 @@ function silentForMs(fleet: Fleet, { shard }: OwnedShard): number {
   return Number.isFinite(begun) ? Math.max(0, fleet.now - begun) : 0;
 }
 
-function nodesOf({ layout, former }: Fleet, shard: string): LayoutNode[] {
-  return [...layout.nodes, ...former].filter((node) => node.shard === shard);
+/** The nodes laid out for the shard, and others that may hold its data. */
+function holdersOf(fleet: Fleet, shard: LayoutShard): LayoutNode[] {
+  const everyone = [...fleet.layout.nodes, ...fleet.former];
+  return everyone.filter((node) => node.shard === shard.id || mayHold(fleet, node, shard));
 }
 
 function refuseLost(fleet: Fleet, { shard }: OwnedShard): Turn {
-  const copies = nodesOf(fleet, shard.id);
+  const copies = holdersOf(fleet, shard);
   const held = copies.filter((node) => seenNode(fleet, node.key)?.process.state === 'held');
   const release = held.map(({ host, port }) => `redrover-agent release-node ${port} on ${host}`);
   return blocking({

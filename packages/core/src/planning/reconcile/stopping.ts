@@ -3,6 +3,7 @@ import type { LayoutNode } from '../../model/layout.ts';
 import type { NodeObservation } from '../../model/observation.ts';
 import type { StopNodeStep } from '../../model/step.ts';
 import { tryStep } from '../attempts.ts';
+import { isAttached } from '../replicas.ts';
 import { viewOf, type LiveNode } from '../situation.ts';
 import { IDLE, waiting, type Turn } from '../turn.ts';
 import {
@@ -35,7 +36,11 @@ export function planStop(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
   const lagging = owned.members.find(
     (member) => member !== owner && shallRun(fleet, member.node) && !isInSync(member, owner),
   );
-  if (lagging !== undefined) return waiting(node.key, `stops once ${lagging.node.key} is in sync`);
+  if (lagging !== undefined) {
+    // Whether it can become one is a person's to decide then, and has been said.
+    if (fleet.isImpaired && !isAttached(lagging, owner)) return IDLE;
+    return waiting(node.key, `stops once ${lagging.node.key} is in sync`);
+  }
   const step: StopNodeStep = { kind: 'stopNode', host: node.host, node: node.key };
   return tryStep(fleet.attempts, step, {
     now: fleet.now,

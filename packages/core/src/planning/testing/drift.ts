@@ -28,7 +28,13 @@ export const MISFORTUNES = [
 
 export type Misfortune = (typeof MISFORTUNES)[number];
 
-export function strike(before: Observation, key: NodeKey, misfortune: Misfortune): Observation {
+/** @param whom For a stray: the master that it follows, by default the first of another shard. */
+export function strike(
+  before: Observation,
+  key: NodeKey,
+  misfortune: Misfortune,
+  whom?: NodeKey,
+): Observation {
   const node = before.nodes[key];
   if (node?.process.state !== 'running' || node.redis === undefined) return before;
   const down = (process: Partial<ProcessObservation>, redis = node.redis): Observation =>
@@ -57,7 +63,7 @@ export function strike(before: Observation, key: NodeKey, misfortune: Misfortune
     case 'fail-over':
       return withNode(settle(down({ state: 'unresponsive' })), node);
     case 'stray':
-      return withStray(before, node);
+      return withStray(before, node, whom);
   }
 }
 
@@ -74,12 +80,20 @@ function withNode(observation: Observation, node: NodeObservation): Observation 
   return { ...observation, nodes: { ...observation.nodes, [node.key]: node } };
 }
 
-function withStray(observation: Observation, node: NodeObservation): Observation {
+function withStray(
+  observation: Observation,
+  node: NodeObservation,
+  whom: NodeKey | undefined,
+): Observation {
   const { redis } = node;
   const self = redis?.view.nodes.find((entry) => entry.nodeId === redis.nodeId);
   if (redis?.role !== 'replica' || self === undefined) return observation;
+  const wanted = whom === undefined ? undefined : observation.nodes[whom]?.redis?.nodeId;
   const other = redis.view.nodes.find(
-    (entry) => entry.slots.length > 0 && entry.nodeId !== self.masterId,
+    (entry) =>
+      entry.slots.length > 0 &&
+      entry.nodeId !== self.masterId &&
+      (wanted === undefined || entry.nodeId === wanted),
   );
   if (other === undefined) return observation;
   const entries = redis.view.nodes.map((entry) =>

@@ -5,7 +5,7 @@
 import type { Layout, LayoutNode, LayoutShard } from '../../model/layout.ts';
 import type { Observation, RedisObservation, ViewNode } from '../../model/observation.ts';
 import type { Attempt } from '../../model/operation.ts';
-import { stepKey, type Step } from '../../model/step.ts';
+import { stepKey, type HandoffMasterStep, type Step } from '../../model/step.ts';
 import { overlapsSlots } from '../shards.ts';
 
 /** Layouts, and all that is there; `redis` is set for each node that has a nodes.conf. */
@@ -76,17 +76,8 @@ export function assertReconcileSafe(reality: Reality, step: Step): void {
       if (deserted !== undefined) assertNotDeserted(reality, beings, { deserted, being });
       return;
     }
-    case 'handoffMaster': {
-      const heir = beings.find(({ node }) => node.key === step.node);
-      const owner = ownerOf(reality, beings, step.node);
-      if (owner?.redis.nodeId !== step.masterNodeId) fail('not from the owner');
-      const owned = reality.layout.shards.filter((shard) => ownerOfShard(beings, shard) === owner);
-      if (owned.length !== 1) fail('other slots would go along');
-      const isSynced = heir?.speaks === true && heir.redis.masterLinkUp === true;
-      if (!isSynced || heir.self.masterId !== step.masterNodeId) fail('it is not in sync');
-      if (countOwners(reality, beings) <= reality.layout.shards.length / 2) fail('no quorum');
-      return;
-    }
+    case 'handoffMaster':
+      return assertHandoff(reality, beings, step);
     case 'forgetNodes':
       return assertForgettable(reality, beings, step.nodeIds);
     case 'setTiming':
@@ -94,6 +85,20 @@ export function assertReconcileSafe(reality: Reality, step: Step): void {
       return;
     default:
   }
+}
+
+function assertHandoff(reality: Reality, beings: readonly Being[], step: HandoffMasterStep): void {
+  const fail = (why: string) => {
+    throw new Error(`unsafe ${stepKey(step)}: ${why}`);
+  };
+  const heir = beings.find(({ node }) => node.key === step.node);
+  const owner = ownerOf(reality, beings, step.node);
+  if (owner?.redis.nodeId !== step.masterNodeId) fail('not from the owner');
+  const owned = reality.layout.shards.filter((shard) => ownerOfShard(beings, shard) === owner);
+  if (owned.length !== 1) fail('other slots would go along');
+  const isSynced = heir?.speaks === true && heir.redis.masterLinkUp === true;
+  if (!isSynced || heir.self.masterId !== step.masterNodeId) fail('it is not in sync');
+  if (countOwners(reality, beings) <= reality.layout.shards.length / 2) fail('no quorum');
 }
 
 /** One handoff at a time: in the turn, and beside one that a dead controller may have begun. */
