@@ -105,3 +105,5 @@ export { specAfterHostChange } from './placement/host-change/spec-after-host-cha
 export { planHostChange } from './placement/plan-host-change.ts';
 export { planLayout } from './placement/plan-layout.ts';
 export type { LayoutPlan, LayoutRequest } from './placement/plan-layout.ts';
+export { describeSpecChange } from './placement/scale/describe-spec-change.ts';
+export type { SlotsByShard } from './placement/slots/slot-owners.ts';

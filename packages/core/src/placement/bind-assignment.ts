@@ -16,7 +16,7 @@ export interface BoundNode {
   readonly role: NodeRole;
 }
 
-interface WantedNode {
+export interface WantedNode {
   readonly host: string;
   readonly shard: number;
   readonly role: NodeRole;
@@ -76,7 +76,7 @@ export function bindPinned(
  * A pinned node for each wanted one. The best fit is taken; only where that leaves another without
  * a node, earlier ones give way along an augmenting path.
  */
-function matchPins(
+export function matchPins(
   pins: readonly PinnedNode[],
   wanted: readonly WantedNode[],
 ): PinnedNode[] | undefined {

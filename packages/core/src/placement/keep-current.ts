@@ -1,5 +1,5 @@
 /**
- * The layout of a cluster that exists already: its nodes, ports, shards and slots stay as they are,
+ * The layout of a cluster that keeps its size: its nodes, ports, shards and slots stay as they are,
  * only what needs no node to move is taken from the spec. Anything else is refused.
  */
 import type { Finding } from '../model/finding.ts';
@@ -11,7 +11,7 @@ export type KeptLayout =
   | { readonly ok: false; readonly refusals: readonly Finding[] };
 
 export function keepCurrent(spec: ClusterSpec, current: Layout, number: number): KeptLayout {
-  const refusals = [...countChanges(spec, current), ...nodeChanges(spec, current)];
+  const refusals = nodeChanges(spec, current);
   if (refusals.length > 0) return { ok: false, refusals };
   const layout: Layout = {
     ...current,
@@ -41,24 +41,8 @@ function isSame(a: Layout, b: Layout): boolean {
   return facts(a) === facts(b);
 }
 
-function countChanges(spec: ClusterSpec, current: Layout): Finding[] {
-  const shards = current.shards.length;
-  const replicas = (current.nodes.length - shards) / shards;
-  const changes = [
-    { field: 'shards', from: shards, to: spec.shards },
-    { field: 'replicas', from: replicas, to: spec.replicas },
-  ];
-  return changes
-    .filter(({ from, to }) => from !== to)
-    .map(({ field, from, to }) =>
-      notSupported(spec, {
-        message: `The cluster has ${field}: ${from}, the spec asks for ${to}.`,
-        remedy: `Put ${field}: ${from} back; a cluster that exists cannot be scaled yet.`,
-      }),
-    );
-}
-
-function nodeChanges(spec: ClusterSpec, current: Layout): Finding[] {
+/** Nodes of a layout that the spec wants elsewhere, or not at all. */
+export function nodeChanges(spec: ClusterSpec, current: Layout): Finding[] {
   const allowed = new Set(spec.placement.hosts);
   return current.nodes
     .filter(

@@ -7,6 +7,7 @@
 import type { Finding } from '../model/finding.ts';
 import type { Host } from '../model/host.ts';
 import type { Layout, LayoutNode } from '../model/layout.ts';
+import type { Observation } from '../model/observation.ts';
 import { busPortOf, nodeKey } from '../model/layout.ts';
 import { splitSlotsEvenly } from '../model/slots.ts';
 import type { ClusterSpec } from '../model/spec.ts';
@@ -24,6 +25,10 @@ import { isAcceptable, lintLayout } from './lint-layout.ts';
 import type { LayoutQuality } from './layout-quality.ts';
 import { describeQuality, qualityFindings } from './layout-quality.ts';
 import type { Assignment } from './placement-problem.ts';
+import { planScale } from './plan-scale.ts';
+import { withRemedies } from './remedies.ts';
+import { hasSize } from './scale/scale-request.ts';
+import type { SlotsByShard } from './slots/slot-owners.ts';
 import { solvePlacement } from './solve-placement.ts';
 
 export interface LayoutRequest {
@@ -36,6 +41,12 @@ export interface LayoutRequest {
   readonly clusterId: string;
   /** Of a layout that differs from the current one. */
   readonly number: number;
+  /** Ids of all shards that the cluster ever had; default: those of the current layout. */
+  readonly usedShardIds?: readonly string[] | undefined;
+  /** Where slots are; of those that are not named it is taken from the current layout. */
+  readonly ownedSlots?: SlotsByShard | undefined;
+  /** Nodes that are there beside the current layout's keep their ports; default: there are none. */
+  readonly observation?: Observation | undefined;
 }
 
 export type LayoutPlan =
@@ -44,7 +55,7 @@ export type LayoutPlan =
       readonly layout: Layout;
       /** Risks that were accepted, and what was not checked; never critical. */
       readonly findings: readonly Finding[];
-      /** Undefined when the nodes of the current layout were kept as they are. */
+      /** Undefined when no node was placed: those of the current layout are kept as they are. */
       readonly quality: LayoutQuality | undefined;
     }
   | {
@@ -55,13 +66,18 @@ export type LayoutPlan =
     };
 
 /**
- * Nodes of a current layout stay where they are. A spec that asks for nothing else of them gives
- * the layout in force itself, with its own number, also when hosts were added since or are away:
- * when and by whom it is repaired, for example, is in no layout.
+ * Nodes of a current layout stay where they are, also when there shall be more or fewer of them. A
+ * spec that asks for nothing else of them gives the layout in force itself, with its own number,
+ * also when hosts were added since or are away: when and by whom it is repaired, for example, is in
+ * no layout.
  */
 export function planLayout(request: LayoutRequest): LayoutPlan {
   const { spec, hosts, current, number } = request;
   if (current === undefined || current.nodes.length === 0) return planNew(request);
+  if (!hasSize(current, spec)) {
+    const { usedShardIds = [], ownedSlots = {}, observation } = request;
+    return planScale({ spec, hosts, current, number, usedShardIds, ownedSlots, observation });
+  }
   const kept = keepCurrent(spec, current, number);
   if (!kept.ok) return { ok: false, refusals: kept.refusals, alternatives: [] };
   const { layout } = kept;
@@ -184,12 +200,4 @@ function shardId(shard: number): string {
 
 function isCritical(finding: Finding): boolean {
   return finding.severity === 'critical';
-}
-
-function withRemedies(refusals: readonly Finding[], alternatives: readonly string[]): Finding[] {
-  const remedy =
-    alternatives.length === 0
-      ? 'No single change of hosts, shards, replicas or memory is enough; plan a smaller cluster.'
-      : `What would work: ${alternatives.join('; or ')}.`;
-  return refusals.map((finding) => (finding.remedy === '' ? { ...finding, remedy } : finding));
 }

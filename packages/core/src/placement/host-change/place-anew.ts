@@ -17,7 +17,7 @@ import { zonesOfHosts } from '../failure-zones.ts';
 import { memoryCapacity } from '../host-capacity.ts';
 import type { PlacementProblem, ShardPlaces } from '../placement-problem.ts';
 import { solvePlacement } from '../solve-placement.ts';
-import { FreePorts } from './free-ports.ts';
+import { FreePorts } from '../free-ports.ts';
 import { nodesOn, type HostChangeRequest } from './host-change-request.ts';
 import { rearrangeRoles } from './rearrange-roles.ts';
 

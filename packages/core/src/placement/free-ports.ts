@@ -1,15 +1,26 @@
 /** Which ports the hosts that take nodes have left. */
-import type { Host } from '../../model/host.ts';
-import { busPortOf } from '../../model/layout.ts';
-import { allocatePorts } from '../allocate-ports.ts';
-import type { HostChangeRequest } from './host-change-request.ts';
+import type { Host } from '../model/host.ts';
+import { busPortOf, type Layout } from '../model/layout.ts';
+import type { Observation } from '../model/observation.ts';
+import type { ClusterSpec } from '../model/spec.ts';
+import { allocatePorts } from './allocate-ports.ts';
+
+export interface PortsInUse {
+  readonly spec: ClusterSpec;
+  /** The layout in force. */
+  readonly layout: Layout;
+  /** All known hosts. */
+  readonly hosts: readonly Host[];
+  /** Undefined: only the nodes of the layout are there. */
+  readonly observation: Observation | undefined;
+}
 
 /** By address, as hosts that were by mistake enrolled with the same one share its ports. */
 export class FreePorts {
-  readonly #request: HostChangeRequest;
+  readonly #request: PortsInUse;
   readonly #taken = new Map<string, Set<number>>();
 
-  constructor(request: HostChangeRequest) {
+  constructor(request: PortsInUse) {
     this.#request = request;
   }
 
@@ -23,6 +34,13 @@ export class FreePorts {
     const { basePort } = this.#request.spec.placement;
     const usedPorts = [...this.#takenOn(host)];
     return allocatePorts({ basePort, count: 1, usedPorts })[0];
+  }
+
+  /** How many there are, as far as `most`. */
+  countFree(host: Host, most: number): number {
+    const { basePort } = this.#request.spec.placement;
+    const usedPorts = [...this.#takenOn(host)];
+    return allocatePorts({ basePort, count: most, usedPorts }).length;
   }
 
   take(host: Host, port: number): void {
@@ -40,7 +58,7 @@ export class FreePorts {
     const sharing = hosts.filter((host) => host.address === address);
     const names = new Set(sharing.map((host) => host.name));
     // A node of an earlier layout keeps its port until it is removed.
-    const present = Object.values(observation.nodes).filter(
+    const present = Object.values(observation?.nodes ?? {}).filter(
       (node) => names.has(node.host) && node.process.state !== 'absent',
     );
     const nodes = [...layout.nodes.filter((node) => node.address === address), ...present];
