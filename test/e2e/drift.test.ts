@@ -72,9 +72,7 @@ describe('what a loss would cost', () => {
 describe('roles that drifted', () => {
   test('are shown, and so is the host that must not go now', async () => {
     await shop.makeRolesDrift('h1');
-    await until('the drift is seen', async () =>
-      (await shop.nodes()).some(({ role, wantedRole }) => role !== wantedRole),
-    );
+    await shop.untilDriftIsSeen();
     const { stdout } = await succeed(stack, 'cluster', 'show', 'shop');
     expect(stdout).toMatch(/master\*/);
     expect(stdout).toContain('redrover cluster repair shop');

@@ -21,6 +21,8 @@ export interface NodeJson {
   readonly state: string;
   readonly shard: string;
   readonly pid: number | null;
+  /** What it says otherwise than most nodes do. */
+  readonly disagreements: readonly string[];
 }
 
 // Detection takes up to 1.5 times of it; the tests should not take longer than they must.
@@ -146,6 +148,21 @@ export class MaintainedCluster {
       sendSignal(identity, 'SIGCONT');
     }
     await until(`${master.key} follows`, () => says(master, /^slave[^]*\nconnected\n/));
+  }
+
+  /**
+   * In the eyes of the controller. Agents report one after the other: of the old master that it is
+   * a replica, before anybody else's word of the new one, so for a moment nobody leads the shard.
+   */
+  async untilDriftIsSeen(): Promise<void> {
+    await until(`all nodes of ${this.name} tell of the drift`, async () => {
+      const nodes = await this.nodes();
+      const shards = new Set(nodes.map(({ shard }) => shard));
+      const led = nodes.flatMap(({ role, shard }) => (role === 'master' ? [shard] : []));
+      const isLed = led.length === shards.size && new Set(led).size === shards.size;
+      const isAgreed = nodes.every(({ disagreements }) => disagreements.length === 0);
+      return isLed && isAgreed && nodes.some(({ role, wantedRole }) => role !== wantedRole);
+    });
   }
 
   /** As a power cut would: first the agent, which would start the nodes again. */
