@@ -46,6 +46,18 @@ export {
   type EngineNode,
   type EngineQuestion,
 } from './migration/choose-engine.ts';
+export {
+  adaptBatch,
+  restAfter,
+  startBatch,
+  startRate,
+  takeRate,
+  type BatchMeasure,
+  type BatchState,
+  type RateState,
+  type RateTurn,
+} from './migration/batch-control.ts';
+export { predictBlockingMs, predictDurationMs, type MoveSize } from './migration/move-costs.ts';
 export type { LimitName, MoveLimits } from './migration/move-limits.ts';
 export type {
   MovePreview,
@@ -60,7 +72,18 @@ export type {
   SlotEnd,
   SlotPause,
 } from './migration/slot-action.ts';
+export { previewMoves } from './migration/preview.ts';
+export {
+  slotFactsOf,
+  type Asked,
+  type MoveReading,
+  type NodeReading,
+  type SlotCounts,
+} from './migration/read-slot-facts.ts';
+export { resolveLimits } from './migration/resolve-limits.ts';
+export { freshnessMs } from './migration/rules/finalise-rules.ts';
 export * from './migration/slot-facts.ts';
+export { nextSlotAction } from './migration/slot-machine.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';
 export { findLeftForLater } from './planning/reconcile/left-for-later.ts';

@@ -3,6 +3,7 @@ import type { Finding } from '../model/finding.ts';
 import type { NodeKey } from '../model/layout.ts';
 import type { MoveEngine, MoveOptions, PlannedMove, SlotSurvey } from '../model/migration.ts';
 import type { SlotRange } from '../model/slots.ts';
+import type { MoveLimits } from './move-limits.ts';
 
 export interface PreviewInput {
   /** Pairs to be moved, in the order in which the plan shows them. */
@@ -50,3 +51,12 @@ export interface MovePreview {
   /** If pairs of disjoint nodes go at once, as the waves of the plan have it. */
   readonly durationMs: number;
 }
+
+/** What the rules of a preview look at. */
+export interface PreviewPicture {
+  readonly input: PreviewInput;
+  readonly moves: readonly PlannedMove[];
+  readonly limits: MoveLimits;
+}
+
+export type PreviewRule = (picture: PreviewPicture) => Finding[];

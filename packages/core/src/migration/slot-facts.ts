@@ -4,8 +4,7 @@
  * Facts only, each in the words of the node that said it. What follows from them is decided in `slot-machine.ts`;
  * how they come from `CLUSTER NODES`, `INFO` and `CLUSTER COUNTKEYSINSLOT` is in `read-slot-facts.ts`.
  *
- * All of it has to be read after the last effect on the slot was answered, and acted upon within half of the node
- * timeout: no replica can have been promoted meanwhile (Redis Cluster specification, "Replica election and promotion").
+ * All of it has to be read after the last effect on the slot was answered; `ageMs` says how long ago reading began.
  */
 import type { NodeKey } from '../model/layout.ts';
 import type { NodeRole } from '../model/spec.ts';
@@ -31,6 +30,8 @@ export interface SlotFacts {
   readonly targetReplicas: readonly ReplicaFacts[];
   readonly task: TaskFacts;
   readonly nodeTimeoutMs: number;
+  /** Since the first of these readings was asked for. */
+  readonly ageMs: number;
   /** For how long ownership, flags and roles in these facts have been what they are, as far as this mover knows. */
   readonly unchangedForMs: number;
 }
@@ -94,14 +95,20 @@ export interface WitnessFacts {
 export interface WitnessReading {
   readonly nodeId: string;
   readonly role: NodeRole;
+  /** Node id of the slot's owner in its view; undefined: nobody. */
   readonly owner: string | undefined;
+  /** Its line for the source; undefined: it does not know it. */
+  readonly seesSource: PeerFacts | undefined;
 }
 
 /** A replica of an end. */
 export interface ReplicaFacts {
   readonly node: NodeKey;
   readonly nodeId: string;
-  /** Whether its end's view flags it as failed: it cannot be promoted until it is back and has heard from everybody. */
+  /**
+   * Whether both ends flag it as failed: then it cannot be promoted until it is back and has heard from everybody.
+   * (The source's word alone is nothing: cut off from the others, it takes all of them to have failed.)
+   */
   readonly failed: boolean;
   readonly said: ReplicaReading | undefined;
 }

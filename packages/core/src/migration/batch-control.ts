@@ -1,0 +1,85 @@
+/**
+ * How much the mover sends at a time: a batch size that follows the measured time of MIGRATE, and a token bucket for a
+ * rate. Pure: state and time come in, state goes out.
+ */
+import type { MoveLimits } from './move-limits.ts';
+
+export interface BatchState {
+  /** Of the next batch. */
+  readonly bytes: number;
+}
+
+/** What one MIGRATE took. */
+export interface BatchMeasure {
+  /** How long it blocked the end that it blocked longer, in milliseconds. */
+  readonly blockedMs: number;
+  /** What was in it; a small last batch of a slot says nothing about larger ones. */
+  readonly bytes: number;
+}
+
+/** Growth a batch: a tenth of the start, so that ten good batches double it. */
+const GROWTH_SHARE = 0.1;
+/** Halving is what stops a queue from building up; a single outlier costs ten batches of growth. */
+const SHRINK_FACTOR = 0.5;
+/** Growth stops here, so that ordinary noise does not cross the bound. */
+const CALM_SHARE = 0.7;
+
+export function startBatch(limits: MoveLimits): BatchState {
+  return { bytes: limits.batchBytesStart };
+}
+
+/** Additive increase, multiplicative decrease. */
+export function adaptBatch(
+  state: BatchState,
+  limits: MoveLimits,
+  measure: BatchMeasure,
+): BatchState {
+  if (measure.blockedMs > limits.blockBoundMs) {
+    return { bytes: clamp(Math.min(state.bytes, measure.bytes) * SHRINK_FACTOR, limits) };
+  }
+  const wasFull = measure.bytes >= state.bytes * SHRINK_FACTOR;
+  if (!wasFull || measure.blockedMs > limits.blockBoundMs * CALM_SHARE) return state;
+  return { bytes: clamp(state.bytes + limits.batchBytesStart * GROWTH_SHARE, limits) };
+}
+
+/** How long to leave the source alone after a batch, in milliseconds, so that it is busy for `busyShare` at the most. */
+export function restAfter(limits: MoveLimits, blockedMs: number): number {
+  return limits.busyShare >= 1 ? 0 : blockedMs * (1 / limits.busyShare - 1);
+}
+
+export interface RateState {
+  /** Negative: owed for a batch that was larger than what was left. */
+  readonly tokensBytes: number;
+  readonly atMs: number;
+}
+
+/** What an idle source may send at once: a fifth of a second's worth. */
+const BURST_S = 0.2;
+
+export function startRate(nowMs: number): RateState {
+  return { tokensBytes: 0, atMs: nowMs };
+}
+
+export interface RateTurn {
+  readonly state: RateState;
+  /** Before these bytes may be sent; 0: now. They are counted already: ask once for each batch. */
+  readonly waitMs: number;
+}
+
+/** Takes bytes from the bucket. A clock that went back gives nothing, and takes nothing. */
+export function takeRate(
+  state: RateState,
+  limits: MoveLimits,
+  want: { readonly nowMs: number; readonly bytes: number },
+): RateTurn {
+  const perS = limits.rateBytesPerS;
+  if (perS === 0) return { state: { tokensBytes: 0, atMs: want.nowMs }, waitMs: 0 };
+  const elapsedS = Math.max(0, want.nowMs - state.atMs) / 1000;
+  const filled = Math.min(perS * BURST_S, state.tokensBytes + elapsedS * perS);
+  const waitMs = filled >= 0 ? 0 : Math.ceil((-filled / perS) * 1000);
+  return { state: { tokensBytes: filled - want.bytes, atMs: want.nowMs }, waitMs };
+}
+
+function clamp(bytes: number, limits: MoveLimits): number {
+  return Math.round(Math.min(limits.batchBytesMax, Math.max(limits.batchBytesMin, bytes)));
+}

@@ -1,0 +1,109 @@
+/**
+ * What the operator said about a move, made into the limits that the mover keeps to. No check of the protocol is among
+ * them: those are in `rules/` and have no switch.
+ */
+import { RedroverError } from '../errors.ts';
+import type { MoveOptions } from '../model/migration.ts';
+import { BLOCKING_BYTES_PER_MS } from './move-costs.ts';
+import type { LimitName, MoveLimits } from './move-limits.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Below this a batch is all overhead. */
+const BATCH_BYTES_MIN = 4 * KIB;
+/** Keys of 100 bytes, the slow case, go at about this much in one MIGRATE: the first batch shall keep the bound too. */
+const START_BYTES_PER_MS = 16 * KIB;
+/** Throughput grows up to 256 KiB to 1 MiB a MIGRATE (7.0.15); large values go faster than small keys. */
+const BATCH_BYTES_MAX = { gentle: MIB, fast: 8 * MIB };
+/** More names in one command grow its parsing and its reply, not its speed. */
+const BATCH_KEYS_MAX = { gentle: 500, fast: 1000 };
+/** One slot at a time moved 26 k keys/s, 4 at once 54 k, 8 at once 57 k (2 cores, 7.0.15). */
+const SLOTS_IN_FLIGHT = { gentle: 4, fast: 8 };
+/** 4096 empty slots: 2.24 s in windows of 1, 0.82 of 16, 0.57 of 64, 0.50 of 256; a pause waits for one window. */
+const WINDOW_SLOTS = { gentle: 16, fast: 64 };
+/** Two thirds of the time for clients, where they matter. */
+const BUSY_SHARE = { gentle: 0.35, fast: 1 };
+/** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
+const MAX_REPLICA_LAG_BYTES = { gentle: MIB, fast: 8 * MIB };
+const BLOCK_BOUND_MS = { gentle: 5, fast: 50 };
+
+/** Below half of the node timeout, with room for the node to answer pings before and after (redis MIGRATE page). */
+const MIGRATE_TIMEOUT_SHARE = 0.4;
+/** A key that blocks a node for longer risks a failover when a second one follows. */
+const LARGEST_BLOCK_SHARE = 0.25;
+/** The timeout of MIGRATE is for each read and write, of which there are many. */
+const COMMAND_TIMEOUT_FACTOR = 4;
+const COMMAND_TIMEOUT_MIN_MS = 10_000;
+
+/**
+ * Limits of one move.
+ *
+ * @throws RedroverError `invalid-argument` for a bound that the node timeout does not allow.
+ */
+export function resolveLimits(options: MoveOptions, nodeTimeoutMs: number): MoveLimits {
+  const { pace } = options;
+  const blockBoundMs = blockBound(options, nodeTimeoutMs);
+  const migrateTimeoutMs = Math.max(1, Math.floor(nodeTimeoutMs * MIGRATE_TIMEOUT_SHARE));
+  const derivedKeyBytes = Math.floor(nodeTimeoutMs * LARGEST_BLOCK_SHARE * BLOCKING_BYTES_PER_MS);
+  const maxKeyBytes = options.maxKeyBytes === 0 ? derivedKeyBytes : options.maxKeyBytes;
+  const batchBytesMax = batchCeiling(options);
+  return {
+    blockBoundMs,
+    batchBytesStart: Math.min(blockBoundMs * START_BYTES_PER_MS, batchBytesMax),
+    batchBytesMin: Math.min(BATCH_BYTES_MIN, batchBytesMax),
+    batchBytesMax,
+    batchKeysMax: BATCH_KEYS_MAX[pace],
+    slotsInFlight: SLOTS_IN_FLIGHT[pace],
+    windowSlots: WINDOW_SLOTS[pace],
+    maxKeyBytes,
+    migrateTimeoutMs,
+    commandTimeoutMs: Math.max(COMMAND_TIMEOUT_MIN_MS, migrateTimeoutMs * COMMAND_TIMEOUT_FACTOR),
+    maxReplicaLagBytes: MAX_REPLICA_LAG_BYTES[pace],
+    rateBytesPerS: options.rateBytesPerS,
+    busyShare: BUSY_SHARE[pace],
+    reasons: reasonsOf(options, nodeTimeoutMs),
+  };
+}
+
+/** A bound above a quarter of the node timeout would let batches do what single keys may not. */
+function blockBound(options: MoveOptions, nodeTimeoutMs: number): number {
+  const ceilingMs = Math.max(1, Math.floor(nodeTimeoutMs * LARGEST_BLOCK_SHARE));
+  if (options.maxLatencyMs === 0) return Math.min(BLOCK_BOUND_MS[options.pace], ceilingMs);
+  if (options.maxLatencyMs <= ceilingMs) return options.maxLatencyMs;
+  throw new RedroverError(
+    'invalid-argument',
+    `--max-latency ${options.maxLatencyMs}ms lets one command block a node for more than a quarter ` +
+      `of its cluster-node-timeout of ${nodeTimeoutMs} ms; give ${ceilingMs}ms or less.`,
+  );
+}
+
+/** One batch holds no more than a tenth of a second's worth of the rate, so that the rate is kept smoothly. */
+function batchCeiling({ pace, rateBytesPerS }: MoveOptions): number {
+  const byRate = rateBytesPerS === 0 ? Infinity : Math.max(KIB, Math.floor(rateBytesPerS / 10));
+  return Math.min(BATCH_BYTES_MAX[pace], byRate);
+}
+
+function reasonsOf(options: MoveOptions, nodeTimeoutMs: number): Record<LimitName, string> {
+  const { pace } = options;
+  const said = (name: string) => `given as ${name}`;
+  const ofPace = `for the ${pace} pace`;
+  return {
+    blockBoundMs: options.maxLatencyMs === 0 ? ofPace : said('--max-latency'),
+    batchBytesStart: 'grows from here while batches stay within the bound',
+    batchBytesMin: 'below this a batch is all overhead',
+    batchBytesMax: `${ofPace}, and no more than a tenth of a second of --rate`,
+    batchKeysMax: 'more keys in one command make nothing faster',
+    slotsInFlight: `hides round trips, ${ofPace}`,
+    windowSlots: `how many slots a pause has to wait for, ${ofPace}`,
+    maxKeyBytes:
+      options.maxKeyBytes === 0
+        ? `blocks a node for about a quarter of cluster-node-timeout ${nodeTimeoutMs} ms`
+        : said('--max-key-bytes'),
+    migrateTimeoutMs: `below half of cluster-node-timeout ${nodeTimeoutMs} ms`,
+    commandTimeoutMs: 'above the longest MIGRATE, whose timeout is for each read and write',
+    maxReplicaLagBytes: `what could be lost with the target while a slot is on its way, ${ofPace}`,
+    rateBytesPerS: options.rateBytesPerS === 0 ? 'no limit was asked for' : said('--rate'),
+    busyShare: pace === 'fast' ? 'no pauses in a maintenance window' : 'the rest is for clients',
+  };
+}
