@@ -5,7 +5,10 @@ export const ExitCode = {
   done: 0,
   /** Something failed; the error says what and what to do next. */
   failed: 1,
-  /** A plan has changes, a check has findings, a tuning item differs, a loss would not be survived. */
+  /**
+   * A plan has changes, a check has findings, a tuning item differs, a loss would not be survived, an
+   * operation is done but for slots that a person must decide on.
+   */
   attention: 2,
   /** The controller cannot be reached. */
   unreachable: 3,

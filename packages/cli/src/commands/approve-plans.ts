@@ -58,7 +58,7 @@ export async function approvePlans(
       operation,
       foreseenSteps: foreseen.get(operation.cluster),
     })),
-    shape,
+    { shape },
   );
   if (exitCode === ExitCode.done && approval.afterwards) output.note(approval.afterwards);
   return exitCode;
@@ -76,7 +76,8 @@ export function reportDetached(
   operations: readonly Operation[],
   shape: ResultShape = 'single',
 ): ExitCode {
-  output.result(toOperationsResult(operations, shape), () => {
+  const views = operations.map((operation) => ({ operation }));
+  output.result(toOperationsResult(views, shape), () => {
     return operations
       .map(({ id, state }) => `Operation ${id} is ${state}: redrover op watch ${id}`)
       .join('\n');
@@ -94,7 +95,7 @@ export async function joinOperations(
   for (const { id } of running) session.output.note(`Operation ${id} is doing this already.`);
   if (flagOption(invocation, 'detach')) return reportDetached(session, running, shape);
   const inputs = running.map((operation) => ({ operation }));
-  return followAll(session, inputs, shape);
+  return followAll(session, inputs, { shape });
 }
 
 export interface PlanOrJoin<T> {

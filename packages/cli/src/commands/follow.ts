@@ -1,5 +1,5 @@
 /** Follows operations to their ends, side by side, and says how each ended. */
-import type { Operation } from '@redrover/core';
+import type { Operation, OperationState } from '@redrover/core';
 
 import { ExitCode } from '../exit-code.ts';
 import type { View } from '../output/output.ts';
@@ -8,20 +8,28 @@ import { createDisplay } from '../progress/display.ts';
 import { splitDisplay } from '../progress/split-display.ts';
 import { watchOperation } from '../progress/watch-operation.ts';
 import type { WatchResult } from '../progress/watch-operation.ts';
+import { summarizeMoved } from '../render/moved-summary.ts';
+import { renderMoved } from '../render/moved-view.ts';
 import { operationTitle } from '../render/operation-title.ts';
-import { toOperationsResult } from '../render/operation-view.ts';
-import type { ResultShape } from '../render/operation-view.ts';
+import { paintOperationState, toOperationsResult } from '../render/operation-view.ts';
+import type { EndedOperation, ResultShape } from '../render/operation-view.ts';
 
 export interface FollowInput {
   readonly operation: Operation;
   readonly foreseenSteps?: number | undefined;
 }
 
+export interface FollowOptions {
+  readonly shape?: ResultShape | undefined;
+  /** The end that is a success; `cancelled` for whoever cancels. */
+  readonly wanted?: OperationState;
+}
+
 /** The exit code is the operations' outcome: done only when all of them are. */
 export async function followAll(
   session: Session,
   inputs: readonly FollowInput[],
-  shape: ResultShape = 'single',
+  { shape = 'single', wanted = 'done' }: FollowOptions = {},
 ): Promise<ExitCode> {
   const { output } = session;
   const results = await watchAll(session, inputs);
@@ -32,11 +40,22 @@ export async function followAll(
     output.note(`Detached; ${which}. Follow with: ${follow}`);
     return ExitCode.interrupted;
   }
-  const ended = results.flatMap((result) => (result.kind === 'ended' ? [result.operation] : []));
+  const ended = results.flatMap((result) => (result.kind === 'ended' ? [result] : []));
   output.result(toOperationsResult(ended, shape), (view) =>
-    ended.map((operation) => describeEnd(operation, view)).join('\n'),
+    ended.map((each) => describeEnd(each, view)).join('\n'),
   );
-  return ended.every(({ state }) => state === 'done') ? ExitCode.done : ExitCode.failed;
+  return exitCodeOf(
+    ended.map(({ operation }) => operation.state),
+    wanted,
+  );
+}
+
+/** The worst of them counts; where all is done but what a person must decide, that is no failure. */
+function exitCodeOf(states: readonly OperationState[], wanted: OperationState): ExitCode {
+  const others = states.filter((state) => state !== wanted);
+  if (others.length === 0) return ExitCode.done;
+  const isUndecided = others.every((state) => state === 'needs-decision');
+  return isUndecided ? ExitCode.attention : ExitCode.failed;
 }
 
 /** Errors: those of the first watch that failed; the others are ended. */
@@ -59,9 +78,12 @@ async function watchAll(
   }
 }
 
-function describeEnd(operation: Operation, { style }: View): string {
-  const what = `${operationTitle(operation)}, operation ${operation.id}`;
-  if (operation.state === 'done') return `${style.good('done')}: ${what}`;
-  const reason = operation.message === '' ? '' : `: ${operation.message}`;
-  return `${style.bad(operation.state)}: ${what}${reason}`;
+function describeEnd({ operation, moves = [] }: EndedOperation, view: View): string {
+  const { id, state, message } = operation;
+  const reason = state === 'done' || message === '' ? '' : `: ${message}`;
+  const headline =
+    `${paintOperationState(state, view.style)}: ${operationTitle(operation)}, ` +
+    `operation ${id}${reason}`;
+  const moved = summarizeMoved(moves);
+  return moved === null ? headline : `${headline}\n${renderMoved(moved, state, view)}`;
 }

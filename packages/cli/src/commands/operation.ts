@@ -3,8 +3,9 @@ import { attemptFromProto, operationFromProto, waitingFromProto } from '@redrove
 import type { Command } from 'commander';
 
 import { ExitCode } from '../exit-code.ts';
-import { argumentAt, textOption } from '../program/define-command.ts';
+import { argumentAt, flagOption, textOption } from '../program/define-command.ts';
 import type { Attach, Handler } from '../program/define-command.ts';
+import { summarizeMoved } from '../render/moved-summary.ts';
 import {
   renderOperation,
   renderOperations,
@@ -12,7 +13,12 @@ import {
   toOperationView,
 } from '../render/operation-view.ts';
 import { present } from '../render/present.ts';
+import { reportDetached } from './approve-plans.ts';
 import { followAll } from './follow.ts';
+
+const WATCH_HELP = `
+Ctrl-C ends the watching, never the operation. In a pipe there is a line for each pair every few
+seconds. The exit code is 0 when all is done, 2 when slots are left for a person to decide, else 1.`;
 
 export function defineOperationCommands(program: Command, attach: Attach): void {
   const op = program.command('op').alias('operation').description('operations on clusters');
@@ -24,18 +30,38 @@ export function defineOperationCommands(program: Command, attach: Attach): void 
     listOperations,
   );
   attach(op.command('show').description('journal of an operation').argument('<id>'), showOperation);
-  attach(op.command('watch').description('follow an operation to its end').argument('<id>'), watch);
   attach(
-    op.command('pause').description('start no further step until resumed').argument('<id>'),
-    changeState('pauseOperation', 'pauses: steps that are under way end, no other begins'),
+    op
+      .command('watch')
+      .description('follow an operation to its end, with a bar for each pair whose slots move')
+      .argument('<id>')
+      .addHelpText('after', WATCH_HELP),
+    watch,
+  );
+  attach(
+    op
+      .command('pause')
+      .description(
+        'begin no further step, and rest with slots that are on their way, until resumed',
+      )
+      .argument('<id>'),
+    changeState(
+      'pauseOperation',
+      'pauses: slots that are half way are brought to their end within a second, other steps that ' +
+        'are under way end, and no other begins',
+    ),
   );
   attach(
     op.command('resume').description('go on with a paused operation').argument('<id>'),
-    changeState('resumeOperation', 'goes on'),
+    changeState('resumeOperation', 'goes on from where the cluster is now'),
   );
   attach(
-    op.command('cancel').description('give an operation up; what was done stays').argument('<id>'),
-    changeState('cancelOperation', 'is cancelled; what was done so far stays'),
+    op
+      .command('cancel')
+      .description('give an operation up; what was done stays, and every slot is left whole')
+      .argument('<id>')
+      .option('--detach', 'do not wait for the end'),
+    cancel,
   );
 }
 
@@ -57,6 +83,7 @@ const showOperation: Handler = async ({ api, output }, invocation) => {
   const value = {
     ...toOperationView(details.operation),
     attempts: details.attempts.map(toAttemptView),
+    moved: summarizeMoved(details.attempts),
     waits: details.waits,
   };
   output.result(value, (view) => renderOperation(details, view, Date.now()));
@@ -69,7 +96,16 @@ const watch: Handler = async (session, invocation) => {
   return followAll(session, [{ operation: operationFromProto(present(operation, 'operation')) }]);
 };
 
-type StateChange = 'pauseOperation' | 'resumeOperation' | 'cancelOperation';
+/** What was moved until then is known once everything that was under way has come to rest. */
+const cancel: Handler = async (session, invocation) => {
+  const id = argumentAt(invocation, 0);
+  const answer = await session.api.operations.cancelOperation({ operation: id });
+  const operation = operationFromProto(present(answer.operation, 'operation'));
+  if (flagOption(invocation, 'detach')) return reportDetached(session, [operation]);
+  return followAll(session, [{ operation }], { wanted: 'cancelled' });
+};
+
+type StateChange = 'pauseOperation' | 'resumeOperation';
 
 function changeState(method: StateChange, done: string): Handler {
   return async ({ api, output }, invocation) => {

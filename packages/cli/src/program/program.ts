@@ -16,8 +16,9 @@ import { OUTPUT_FORMATS, Session } from './session.ts';
 import type { GlobalFlags, Terminal } from './session.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 failed, 2 the plan has changes, the check has findings, tuning differs or a
-loss would not be survived, 3 the controller cannot be reached, 64 wrong usage.`;
+Exit codes: 0 done, 1 failed, 2 the plan has changes, the check has findings, tuning differs, a loss
+would not be survived or slots are left for a person to decide, 3 the controller cannot be reached,
+64 wrong usage.`;
 
 /** Runs one command line to its end; never throws, never exits. */
 export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<number> {

@@ -12,22 +12,35 @@ export interface Display {
   readonly clear: () => void;
   /** Whether replaceable lines are seen at all. */
   readonly live: boolean;
+  /** What there is room for now: a terminal may be resized. */
+  readonly size: () => DisplaySize;
+}
+
+export interface DisplaySize {
+  /** Of a line: longer ones are cut. */
+  readonly width: number;
+  /** Replaceable lines: further ones are left out. */
+  readonly height: number;
 }
 
 export function createDisplay(stream: NodeJS.WriteStream, view: View): Display {
   return stream.isTTY && process.env['TERM'] !== 'dumb'
     ? createTerminalDisplay(stream, view)
-    : createPlainDisplay(stream);
+    : createPlainDisplay(stream, view);
 }
 
-function createPlainDisplay(stream: NodeJS.WriteStream): Display {
+function createPlainDisplay(stream: NodeJS.WriteStream, { width }: View): Display {
   return {
     say: (line) => stream.write(`${line}\n`),
     show: () => {},
     clear: () => {},
     live: false,
+    size: () => ({ width, height: Number.POSITIVE_INFINITY }),
   };
 }
+
+// Of a terminal that does not tell; less than what hardly any has.
+const DEFAULT_HEIGHT = 24;
 
 // ECMA-48: cursor up, erase to the end of the screen.
 const ERASE_BELOW = '\u001B[0J';
@@ -35,8 +48,15 @@ const cursorUp = (lines: number): string => (lines === 0 ? '' : `\u001B[${lines}
 
 function createTerminalDisplay(stream: NodeJS.WriteStream, { width }: View): Display {
   let shown = 0;
+  // One column for the cursor, and the last line for what is typed next. 0 on some pseudo terminals.
+  const size = (): DisplaySize => ({
+    width: (stream.columns || width) - 1,
+    height: (stream.rows || DEFAULT_HEIGHT) - 1,
+  });
   const redraw = (lines: readonly string[], kept: readonly string[] = []): void => {
-    const fitting = lines.map((line) => cut(line, width - 1));
+    const room = size();
+    // The cursor goes up no further than to the top of the screen.
+    const fitting = lines.slice(0, room.height).map((line) => cut(line, room.width));
     const text = [...kept, ...fitting].map((line) => `${line}\n`).join('');
     stream.write(`${cursorUp(shown)}\r${ERASE_BELOW}${text}`);
     shown = fitting.length;
@@ -53,6 +73,7 @@ function createTerminalDisplay(stream: NodeJS.WriteStream, { width }: View): Dis
       if (shown > 0) redraw([]);
     },
     live: true,
+    size,
   };
 }
 

@@ -1,7 +1,7 @@
-import type { Attempt } from '@redrover/core';
-import { expect, test } from 'vitest';
+import type { Attempt, MoveProgress } from '@redrover/core';
+import { describe, expect, test } from 'vitest';
 
-import { operationOf, style } from '../testing/examples.ts';
+import { moveProgress, moveReport, operationOf, style } from '../testing/examples.ts';
 import { bar } from './display.ts';
 import { OperationDisplay } from './operation-display.ts';
 import { applyEvent, startProgress } from './operation-progress.ts';
@@ -23,6 +23,7 @@ function play(live: boolean, events: readonly Played[], redrawAtMs: readonly num
       show: (lines) => void (shown = lines),
       clear: () => {},
       live,
+      size: () => ({ width: 79, height: 23 }),
     },
     style,
   );
@@ -77,6 +78,7 @@ test("of a compiler's lines a pipe sees one in ten seconds", () => {
       stepKey: 'buildRelease h1 r',
       line: `CC ${atMs}`,
       fraction: undefined,
+      move: undefined,
     },
     atMs,
   });
@@ -91,4 +93,54 @@ test('a bar is as full as the fraction, and never beyond', () => {
     '[████]',
     '[████]',
   ]);
+});
+
+describe('slots on their way', () => {
+  const stepKey = 'moveSlots h1:1 > h4:1 migrate';
+  const begun = { event: attempt({ stepKey }), atMs: 100 };
+  const told = (atMs: number, change: Partial<MoveProgress> = {}): Played => ({
+    event: {
+      kind: 'progress',
+      stepKey,
+      line: 'as the agent says',
+      fraction: undefined,
+      move: moveProgress({ source: 'h1:1', target: 'h4:1', ...change }),
+    },
+    atMs,
+  });
+
+  test('are a bar on a terminal, with the longest block since it is watched', () => {
+    const events = [begun, told(200, { blockedMs: 9 }), told(300, { blockedMs: 1 })];
+    const { shown } = play(true, events, [1_100]);
+    expect(shown[0]).toContain('0/4 steps  1.1 s');
+    expect(shown.slice(1)).toEqual([
+      'h1:1 → h4:1  [████████░░░░░░░░]   50 %  3.5 s left  moving',
+      '    683/1365 slots, 41,000/83,333 keys, 12,000 keys/s, blocked 9 ms at most',
+    ]);
+  });
+
+  test('are a line every five seconds in a pipe', () => {
+    const { said } = play(false, [begun, told(1_000), told(3_000), told(6_000), told(7_000)]);
+    expect(said).toEqual([
+      '...     h1:1 → h4:1: 50 %, 683/1365 slots, 41,000/83,333 keys, 12,000 keys/s, ' +
+        'blocked 3 ms at most, 6.1 MiB of 12 MiB, 1.8 MiB/s, 3.5 s left, moving',
+    ]);
+  });
+
+  test('that were told to stop have not failed, and what was moved is said', () => {
+    const stopped = attempt({
+      stepKey,
+      endedAtMs: 2_100,
+      outcome: 'failed',
+      errorCode: 'cancelled',
+      message: 'was told to stop',
+      move: moveReport(),
+    });
+    for (const live of [true, false]) {
+      expect(play(live, [begun, { event: stopped, atMs: 2_100 }]).said).toEqual([
+        '2.1 s  stopped  move slots from h1:1 to h4:1 (2 s): was told to stop; 1365 slots, ' +
+          '83,333 keys, 12 MiB moved, blocked 4.2 ms at most',
+      ]);
+    }
+  });
 });

@@ -1,13 +1,18 @@
-/** An operation on a display: a bar and what is under way on a terminal, finished steps in a pipe. */
+/**
+ * An operation on a display: bars and what is under way on a terminal; in a pipe finished steps, and
+ * signs of life of those that last.
+ */
 import type { Attempt } from '@redrover/core';
 
 import type { Style } from '../output/style.ts';
 import { formatDuration } from '../output/units.ts';
 import { describeStepKey } from '../render/step-text.ts';
+import { describeAttemptEnd } from './attempt-end.ts';
 import { bar, spinner } from './display.ts';
 import type { Display } from './display.ts';
 import { countDone, runningAttempts } from './operation-progress.ts';
 import type { OperationEvent, OperationProgress } from './operation-progress.ts';
+import { pairLine, pairLines } from './pair-text.ts';
 
 const BAR_WIDTH = 24;
 
@@ -17,9 +22,15 @@ const MAX_RUNNING_LINES = 8;
 // A compiler prints hundreds of lines; in a pipe one in this time says that it lives.
 const PLAIN_DETAIL_INTERVAL_MS = 10_000;
 
+// Slots on their way are what a person waits for, perhaps with a hand on `op pause`.
+const PLAIN_PAIR_INTERVAL_MS = 5_000;
+
 // Most waits are over before anybody could read them; in a pipe only those are told that last.
 const PLAIN_WAIT_MS = 3_000;
 const MAX_PLAIN_WAITS = 3;
+
+// What is watched comes first, however little room there is.
+const MIN_PAIR_LINES = 3;
 
 export class OperationDisplay {
   readonly #display: Display;
@@ -39,7 +50,7 @@ export class OperationDisplay {
     this.#quietSinceMs = nowMs;
     if (event.kind === 'attempt') this.#sayAttempt(event.attempt, progress);
     if (event.kind === 'progress' && !this.#display.live) {
-      this.#sayDetail(event.stepKey, event.line, nowMs);
+      this.#sayDetail(event.stepKey, progress, nowMs);
     }
   }
 
@@ -62,15 +73,9 @@ export class OperationDisplay {
     const key = `${attempt.stepKey} ${attempt.startedAtMs}`;
     if (this.#finished.has(key)) return;
     this.#finished.add(key);
-    const took = formatDuration(attempt.endedAtMs - attempt.startedAtMs);
+    if (attempt.outcome !== 'failed' && this.#display.live) return;
     const at = formatDuration(attempt.endedAtMs - operation.createdAtMs).padStart(9);
-    const what = describeStepKey(attempt.stepKey);
-    const remark = attempt.message === '' ? '' : `: ${attempt.message}`;
-    if (attempt.outcome === 'failed') {
-      this.#display.say(`${at}  ${this.#style.bad('failed')}  ${what} (${took})${remark}`);
-    } else if (!this.#display.live) {
-      this.#display.say(`${at}  done    ${what} (${took})${remark}`);
-    }
+    this.#display.say(`${at}  ${describeAttemptEnd(attempt, this.#style)}`);
   }
 
   #sayWaits({ waits }: OperationProgress): void {
@@ -83,34 +88,46 @@ export class OperationDisplay {
     this.#saidWaits = text;
   }
 
-  #sayDetail(stepKey: string, line: string, nowMs: number): void {
+  #sayDetail(stepKey: string, { details }: OperationProgress, nowMs: number): void {
+    const detail = details.get(stepKey);
+    if (detail === undefined) return;
+    const { move, line } = detail;
+    const intervalMs = move === undefined ? PLAIN_DETAIL_INTERVAL_MS : PLAIN_PAIR_INTERVAL_MS;
     const saidMs = this.#detailSaidMs.get(stepKey);
     // The first line of a step is no news: the step itself just began.
     this.#detailSaidMs.set(stepKey, saidMs ?? nowMs);
-    if (saidMs === undefined || nowMs - saidMs < PLAIN_DETAIL_INTERVAL_MS) return;
+    if (saidMs === undefined || nowMs - saidMs < intervalMs) return;
     this.#detailSaidMs.set(stepKey, nowMs);
-    this.#display.say(`           ...     ${describeStepKey(stepKey)}: ${line}`);
+    const told = move === undefined ? `${describeStepKey(stepKey)}: ${line}` : pairLine(move);
+    this.#display.say(`           ...     ${told}`);
   }
 
   #liveLines(progress: OperationProgress, nowMs: number): string[] {
-    const { operation, foreseenSteps, waits } = progress;
+    const { operation, foreseenSteps, waits, details } = progress;
     const done = countDone(progress);
     const total = Math.max(foreseenSteps ?? 0, progress.attempts.size);
     const fraction = total === 0 ? 0 : done / total;
     const elapsed = formatDuration(nowMs - operation.createdAtMs);
-    const running = runningAttempts(progress);
+    const [moving, running] = partition(runningAttempts(progress), ({ stepKey }) => {
+      return details.get(stepKey)?.move !== undefined;
+    });
     const lines = running
       .slice(0, MAX_RUNNING_LINES)
       .map((attempt) => this.#runningLine(attempt, progress, nowMs));
     const more = running.length - lines.length;
+    const told = waits.slice(0, MAX_RUNNING_LINES);
+    const { width, height } = this.#display.size();
+    const pairs = moving.flatMap(({ stepKey }) => details.get(stepKey)?.move ?? []);
+    const room = Math.max(MIN_PAIR_LINES, height - 2 - lines.length - told.length);
     const head =
       `${this.#style.accent(bar(fraction, BAR_WIDTH))} ${done}/${total} steps  ${elapsed}` +
       (operation.state === 'paused' ? this.#style.caution('  paused') : '');
     return [
       head,
+      ...pairLines({ pairs, width, height: room, style: this.#style }),
       ...lines,
       ...(more > 0 ? [`  and ${more} more`] : []),
-      ...waits.slice(0, MAX_RUNNING_LINES).map(({ subject, reason }) => {
+      ...told.map(({ subject, reason }) => {
         return this.#style.faint(`  waiting: ${subject}: ${reason}`);
       }),
     ];
@@ -124,4 +141,8 @@ export class OperationDisplay {
     const line = detail === undefined ? '' : this.#style.faint(`  ${detail.line.trim()}`);
     return `${spinner(nowMs)} ${describeStepKey(attempt.stepKey)} ${took}${percent}${line}`;
   }
+}
+
+function partition<T>(items: readonly T[], matches: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(matches), items.filter((item) => !matches(item))];
 }

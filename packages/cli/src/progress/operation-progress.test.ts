@@ -1,7 +1,7 @@
 import type { Attempt } from '@redrover/core';
 import { expect, test } from 'vitest';
 
-import { operationOf } from '../testing/examples.ts';
+import { moveAttempt, moveProgress, operationOf } from '../testing/examples.ts';
 import {
   applyEvent,
   countDone,
@@ -62,6 +62,38 @@ test.each([
   ['done', true],
   ['failed', true],
   ['cancelled', true],
+  ['needs-decision', true],
 ] as const)('a %s operation has ended: %s', (state, ended) => {
   expect(hasEnded(play({ kind: 'operation', operation: { ...operation, state } }))).toBe(ended);
+});
+
+function move(startedAtMs: number, endedAtMs: number): OperationEvent {
+  return { kind: 'attempt', attempt: moveAttempt({ startedAtMs, endedAtMs }) };
+}
+
+test('every attempt at moving slots is kept, as each moved some', () => {
+  const { attempts, moves } = play(move(1_000, 2_000), move(3_000, 4_000), move(3_000, 4_000));
+  expect(attempts.size).toBe(1);
+  expect([...moves.values()].map(({ startedAtMs }) => startedAtMs)).toEqual([1_000, 3_000]);
+});
+
+test('attempts that the controller has summed up in one are not counted again', () => {
+  const { moves } = play(
+    move(1_000, 2_000),
+    move(3_000, 4_000),
+    move(5_000, 6_000),
+    move(1_000, 4_000),
+  );
+  expect([...moves.values()].map(({ startedAtMs }) => startedAtMs)).toEqual([5_000, 1_000]);
+});
+
+test('of the blocks that a mover tells the longest is remembered', () => {
+  const { details } = play(
+    ...[2, 9, 4].map((blockedMs): OperationEvent => {
+      const told = { line: '', fraction: undefined, move: moveProgress({ blockedMs }) };
+      return { kind: 'progress', stepKey: 'moveSlots a > b migrate', ...told };
+    }),
+  );
+  const seen = details.get('moveSlots a > b migrate')?.move;
+  expect(seen).toMatchObject({ longestBlockedMs: 9, now: { blockedMs: 4 } });
 });

@@ -7,6 +7,7 @@ function recorder() {
   const frames: (readonly string[])[] = [];
   const display = {
     live: true,
+    size: () => ({ width: 79, height: 24 }),
     say: (line: string) => void said.push(line),
     show: (lines: readonly string[]) => void frames.push(lines),
     clear: () => void frames.push([]),
@@ -38,4 +39,10 @@ test('one that ends takes only its own block away', () => {
   expect(frames.at(-1)).toEqual(['cache  0/2']);
   cache?.clear();
   expect(frames.at(-1)).toEqual([]);
+});
+
+test('the room of a display is shared out', () => {
+  const { display } = recorder();
+  const [shop] = splitDisplay(display, ['shop', 'cache']);
+  expect(shop?.size()).toEqual({ width: 72, height: 12 });
 });

@@ -3,9 +3,14 @@
  * controller that goes away is waited for, as the operation goes on when it is back.
  */
 import { RedroverError } from '@redrover/core';
-import type { Operation } from '@redrover/core';
+import type { Attempt, Operation } from '@redrover/core';
 import type { WatchOperationResponse } from '@redrover/proto';
-import { attemptFromProto, operationFromProto, waitingFromProto } from '@redrover/wire';
+import {
+  attemptFromProto,
+  moveProgressFromProto,
+  operationFromProto,
+  waitingFromProto,
+} from '@redrover/wire';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Api } from '../connection/api.ts';
@@ -29,7 +34,12 @@ export interface WatchInput {
 }
 
 export type WatchResult =
-  | { readonly kind: 'ended'; readonly operation: Operation }
+  | {
+      readonly kind: 'ended';
+      readonly operation: Operation;
+      /** All attempts at moving slots. */
+      readonly moves: readonly Attempt[];
+    }
   | { readonly kind: 'detached' };
 
 const REDRAW_INTERVAL_MS = 100;
@@ -55,8 +65,8 @@ export async function watchOperation(input: WatchInput): Promise<WatchResult> {
       progress = applyEvent(progress, event);
       shown.onEvent(event, progress, Date.now());
     }
-    if (hasEnded(progress)) return { kind: 'ended', operation: progress.operation };
-    return { kind: 'detached' };
+    if (!hasEnded(progress)) return { kind: 'detached' };
+    return { kind: 'ended', operation: progress.operation, moves: [...progress.moves.values()] };
   } finally {
     clearInterval(redrawing);
     shown.clear();
@@ -111,7 +121,9 @@ function toEvent({ event }: WatchOperationResponse): OperationEvent | undefined 
       return { kind: 'waits', waits: event.value.waits.map((each) => waitingFromProto(each)) };
     case 'progress': {
       const { stepKey, line, fraction } = event.value;
-      return { kind: 'progress', stepKey, line, fraction };
+      const move =
+        event.value.move === undefined ? undefined : moveProgressFromProto(event.value.move);
+      return { kind: 'progress', stepKey, line, fraction, move };
     }
     // A newer controller may tell more than this redrover knows.
     case undefined:

@@ -4,6 +4,8 @@ import type { Attempt, Operation, OperationState, Waiting } from '@redrover/core
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
 import { formatAge, formatDuration } from '../output/units.ts';
+import { summarizeMoved } from './moved-summary.ts';
+import { describeMoveOptions, renderMoved } from './moved-view.ts';
 import { operationPurpose, operationTitle } from './operation-title.ts';
 import { isoTime } from './times.ts';
 
@@ -15,8 +17,17 @@ export function toOperationView(operation: Operation) {
 /** What scripts get: `single` of a command that starts one operation, `list` of one for each cluster. */
 export type ResultShape = 'single' | 'list';
 
-export function toOperationsResult(operations: readonly Operation[], shape: ResultShape) {
-  const views = operations.map(toOperationView);
+export interface EndedOperation {
+  readonly operation: Operation;
+  /** Attempts at moving slots; undefined for an operation that was not followed. */
+  readonly moves?: readonly Attempt[];
+}
+
+export function toOperationsResult(operations: readonly EndedOperation[], shape: ResultShape) {
+  const views = operations.map(({ operation, moves }) => {
+    const view = toOperationView(operation);
+    return moves === undefined ? view : { ...view, moved: summarizeMoved(moves) };
+  });
   return shape === 'list' ? views : views[0];
 }
 
@@ -72,13 +83,17 @@ export function renderOperation(
     attempt.stepKey,
     attempt.message,
   ]);
+  const moved = summarizeMoved(attempts);
+  const how = moved === null ? '' : describeMoveOptions(operation.move);
   return [
     headline,
+    ...(how === '' ? [] : [`slots are moved with: ${how}`]),
     ...(operation.message === '' ? [] : [operation.message]),
     ...waits.map(({ subject, reason }) => `waiting: ${subject}: ${reason}`),
     ...(rows.length === 0
       ? []
       : ['', view.table(['AT', 'TOOK', 'OUTCOME', 'STEP', 'REMARK'], rows)]),
+    ...(moved === null ? [] : ['', renderMoved(moved, operation.state, view)]),
   ].join('\n');
 }
 

@@ -1,6 +1,16 @@
 /** What tests of the rendering are built from: views without colours, layouts, nodes, steps, operations. */
 import { busPortOf, DEFAULT_MOVE_OPTIONS } from '@redrover/core';
-import type { Finding, Layout, NodeRole, Operation, PlannedMove, Step } from '@redrover/core';
+import type {
+  Attempt,
+  Finding,
+  Layout,
+  MoveProgress,
+  MoveReport,
+  NodeRole,
+  Operation,
+  PlannedMove,
+  Step,
+} from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import { createStyle } from '../output/style.ts';
@@ -133,6 +143,54 @@ export function plannedMove(change: Partial<PlannedMove> = {}): PlannedMove {
     blockingMs: 4.2,
     durationMs: 12_000,
     complete: true,
+    ...change,
+  };
+}
+
+/** Half way of what `plannedMove` plans. */
+export function moveProgress(change: Partial<MoveProgress> = {}): MoveProgress {
+  return {
+    source: 'h1:6379',
+    target: 'h4:6379',
+    engine: 'migrate',
+    slotsDone: 683,
+    slotsTotal: 1365,
+    keysDone: 41_000,
+    keysTotal: 83_333,
+    bytesDone: 6_396_313,
+    bytesTotal: 12_582_912,
+    keysPerS: 12_000,
+    bytesPerS: 1_887_436,
+    blockedMs: 3,
+    quarantinedSlots: 0,
+    state: 'moving',
+    ...change,
+  };
+}
+
+export function moveReport(change: Partial<MoveReport> = {}): MoveReport {
+  return {
+    engine: 'migrate',
+    slotsMoved: 1365,
+    keysMoved: 83_333,
+    bytesMoved: 12_582_912,
+    blockedMs: 4.2,
+    quarantined: [],
+    notes: [],
+    ...change,
+  };
+}
+
+/** At moving slots of s1; from the first second to the eleventh. */
+export function moveAttempt(change: Partial<Attempt> = {}): Attempt {
+  return {
+    stepKey: 'moveSlots h1:6379 > h4:6379 migrate',
+    startedAtMs: 1_000,
+    endedAtMs: 11_000,
+    outcome: 'ok',
+    errorCode: undefined,
+    message: '',
+    move: moveReport(),
     ...change,
   };
 }
