@@ -16,6 +16,7 @@ import {
   type GetCredentialsRequest,
   type GetCredentialsResponseSchema,
   type ListClustersResponseSchema,
+  type MoveOptions,
   type PlanClusterRequest,
   type PlanClusterResponseSchema,
   type PlanRemovalRequest,
@@ -41,11 +42,12 @@ import {
   operationToProto,
 } from '@redrover/wire';
 
-import type { Clusters } from '../clusters/clusters.ts';
+import type { Approved, Clusters } from '../clusters/clusters.ts';
 import type { ClusterStatus, Examinations } from '../clusters/examinations.ts';
 import { GrpcErrorFilter } from '../grpc/error-filter.ts';
 import { ApiTokenGuard } from '../grpc/token-guard.ts';
 import { CLUSTERS, EXAMINATIONS } from '../tokens.ts';
+import { readMoveOptions } from './move-options.ts';
 import { planToProto, plannedToProto } from './plan-message.ts';
 
 const HEALTH: Readonly<Record<Health, ClusterHealth>> = {
@@ -80,14 +82,15 @@ export class ClusterApi {
   async planCluster(
     request: PlanClusterRequest,
   ): Promise<MessageInitShape<typeof PlanClusterResponseSchema>> {
-    return plannedToProto(await this.#clusters.plan(specOf(request)));
+    const move = readMoveOptions(request.move);
+    return plannedToProto(await this.#clusters.plan(specOf(request), move));
   }
 
   @GrpcMethod('ClusterService', 'ApplyCluster')
   async applyCluster(
     request: ApplyClusterRequest,
   ): Promise<MessageInitShape<typeof ApplyClusterResponseSchema>> {
-    const operation = await this.#clusters.apply(specOf(request), request.fingerprint);
+    const operation = await this.#clusters.apply(specOf(request), approvedOf(request));
     return operation === undefined ? {} : { operation: operationToProto(operation) };
   }
 
@@ -154,15 +157,15 @@ export class ClusterApi {
   async planRepair(
     request: PlanRepairRequest,
   ): Promise<MessageInitShape<typeof PlanRepairResponseSchema>> {
-    return { plan: planToProto(await this.#clusters.planRepair(request.cluster)) };
+    const move = readMoveOptions(request.move);
+    return { plan: planToProto(await this.#clusters.planRepair(request.cluster, move)) };
   }
 
   @GrpcMethod('ClusterService', 'RepairCluster')
   async repairCluster(
     request: RepairClusterRequest,
   ): Promise<MessageInitShape<typeof RepairClusterResponseSchema>> {
-    const { cluster, fingerprint } = request;
-    const operation = await this.#clusters.repair(cluster, fingerprint);
+    const operation = await this.#clusters.repair(request.cluster, approvedOf(request));
     return operation === undefined ? {} : { operation: operationToProto(operation) };
   }
 
@@ -178,6 +181,13 @@ export class ClusterApi {
 function specOf({ spec }: { readonly spec?: ClusterSpec | undefined }) {
   if (spec !== undefined) return clusterSpecFromProto(spec);
   throw new RedroverError('invalid-argument', 'the request holds no spec');
+}
+
+function approvedOf(request: {
+  readonly fingerprint: string;
+  readonly move?: MoveOptions | undefined;
+}): Approved {
+  return { fingerprint: request.fingerprint, move: readMoveOptions(request.move) };
 }
 
 function summaryToProto(status: ClusterStatus): MessageInitShape<typeof ClusterSummarySchema> {

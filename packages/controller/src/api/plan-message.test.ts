@@ -1,5 +1,12 @@
 import { toBinary } from '@bufbuild/protobuf';
-import type { ClusterSpec, Layout, LayoutNode, Release, Step } from '@redrover/core';
+import {
+  DEFAULT_MOVE_OPTIONS,
+  type ClusterSpec,
+  type Layout,
+  type LayoutNode,
+  type Release,
+  type Step,
+} from '@redrover/core';
 import { PlanSchema } from '@redrover/proto';
 import { MAX_MESSAGE_BYTES } from '@redrover/wire';
 import { create } from '@bufbuild/protobuf';
@@ -44,6 +51,8 @@ function planOf(count: number): ClusterPlan {
     empty: false,
     currentLayoutNumber: 0,
     reason: '',
+    move: DEFAULT_MOVE_OPTIONS,
+    moves: [],
   };
 }
 

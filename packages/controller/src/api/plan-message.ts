@@ -2,7 +2,13 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Step } from '@redrover/core';
 import type { PlanClusterResponseSchema, PlanSchema, RefusalSchema } from '@redrover/proto';
-import { findingToProto, layoutToProto, operationKindToProto, stepToProto } from '@redrover/wire';
+import {
+  findingToProto,
+  layoutToProto,
+  operationKindToProto,
+  plannedMoveToProto,
+  stepToProto,
+} from '@redrover/wire';
 
 import type { ClusterPlan, PlannedCluster, Refused } from '../clusters/cluster-plan.ts';
 
@@ -24,6 +30,8 @@ export function planToProto(plan: ClusterPlan): MessageInitShape<typeof PlanSche
     findings: plan.findings.map(findingToProto),
     fingerprint: plan.fingerprint,
     empty: plan.empty,
+    moves: plan.moves.map(plannedMoveToProto),
+    reason: plan.reason,
   };
 }
 

@@ -3,6 +3,7 @@
  * core's answer (`decideAutoRepair`); how it is done, that of every repair.
  */
 import {
+  DEFAULT_MOVE_OPTIONS,
   decideAutoRepair,
   RedroverError,
   topologyMark,
@@ -139,11 +140,11 @@ export class AutoRepair {
     const { clusters } = this.#options;
     watch.idleUntilMs = Date.now() + LOOK_AGAIN_MS;
     try {
-      const { forecast, fingerprint } = await clusters.planRepair(name);
+      const { forecast, fingerprint } = await clusters.planRepair(name, DEFAULT_MOVE_OPTIONS);
       const { rounds, blockers } = forecast;
       // What only has to be waited for needs no operation.
       if (rounds.length === 0 && blockers.length === 0) return;
-      await clusters.repair(name, fingerprint, { automatic: true });
+      await clusters.repair(name, { fingerprint, move: DEFAULT_MOVE_OPTIONS, automatic: true });
       watch.obstacle = '';
     } catch (error) {
       const { code, message } = RedroverError.from(error);

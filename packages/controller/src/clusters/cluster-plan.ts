@@ -6,7 +6,9 @@ import {
   type Forecast,
   type Layout,
   type LayoutNode,
+  type MoveOptions,
   type OperationKind,
+  type PlannedMove,
   type Release,
 } from '@redrover/core';
 
@@ -40,6 +42,10 @@ export interface ClusterPlan {
   readonly currentLayoutNumber: number;
   /** As people say what it is for; empty where the kind says it all. */
   readonly reason: string;
+  /** How slots are moved, where any are. */
+  readonly move: MoveOptions;
+  /** Slots that would be moved, as the preview has them; none before there is one. */
+  readonly moves: readonly PlannedMove[];
 }
 
 export interface Refused {

@@ -16,6 +16,7 @@ import {
   type Forecast,
   type Host,
   type Layout,
+  type MoveOptions,
   type Release,
 } from '@redrover/core';
 
@@ -33,11 +34,14 @@ import { fingerprintPlan } from './fingerprint.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
 import { forecastRepair, observeCluster } from './repair-planner.ts';
 import { mayNeedRepair } from './repair-signs.ts';
+import { planScale } from './scale-planner.ts';
 import {
   changedFields,
   checkSpec,
+  explainOutdated,
   needsNoWork,
-  refuseChanges,
+  refuseBeforeCreated,
+  refuseUnsupported,
   type ClusterHistory,
 } from './spec-changes.ts';
 
@@ -54,10 +58,14 @@ export class ClusterPlanner {
    *
    * @throws RedroverError `invalid-argument`, `not-found` (release) or `failed-precondition`.
    */
-  async plan(given: ClusterSpec, approved?: Layout): Promise<PlannedCluster> {
+  async plan(given: ClusterSpec, move: MoveOptions, approved?: Layout): Promise<PlannedCluster> {
     const spec = checkSpec(given);
     const record = await this.#context.store.clusters.find(spec.name);
-    return record === undefined ? this.#planNew(spec, approved) : this.#planExisting(spec, record);
+    if (record === undefined) return this.#planNew(spec, approved);
+    const changed = changedFields(spec, record.spec);
+    return needsNoWork(changed)
+      ? this.#planSame(spec, record, changed)
+      : this.#planOther(spec, record, move);
   }
 
   async #planNew(spec: ClusterSpec, approved: Layout | undefined): Promise<PlannedCluster> {
@@ -80,11 +88,13 @@ export class ClusterPlanner {
   }
 
   /** The same spec again: nothing to do, or a creation that was cut short goes on. */
-  async #planExisting(spec: ClusterSpec, record: ClusterRecord): Promise<PlannedCluster> {
+  async #planSame(
+    spec: ClusterSpec,
+    record: ClusterRecord,
+    changed: readonly (keyof ClusterSpec)[],
+  ): Promise<PlannedCluster> {
     const { layout, release, clusterId } = record;
     const { operations } = this.#context.store;
-    const changed = changedFields(spec, record.spec);
-    if (!needsNoWork(changed)) refuseChanges(spec, record, await this.#historyOf(record));
     refuseUnderWay(this.#context, spec.name);
     const isCreated = await operations.hasDone(clusterId, 'create');
     const forecast = isCreated ? NOTHING_TO_DO : await this.#forecast(layout, release);
@@ -93,6 +103,27 @@ export class ClusterPlanner {
     const findings = isCreated ? await this.#findNotDone(record, changed) : [];
     const all = [...plan.findings, ...findings];
     return { ok: true, plan: { ...plan, findings: all, empty: isCreated } };
+  }
+
+  /** Another size, or other rules of placement. */
+  async #planOther(
+    spec: ClusterSpec,
+    record: ClusterRecord,
+    move: MoveOptions,
+  ): Promise<PlannedCluster> {
+    refuseUnsupported(spec, record);
+    refuseUnderWay(this.#context, spec.name);
+    const isCreated = await this.#context.store.operations.hasDone(record.clusterId, 'create');
+    if (!isCreated) refuseBeforeCreated(spec, record);
+    const planned = await planScale(this.#context, { record, spec, move, notes: [] });
+    if (!planned.ok) {
+      explainOutdated(spec, record, await this.#historyOf(record));
+      return planned;
+    }
+    const { plan } = planned;
+    if (!plan.empty) return planned;
+    const note = savedOnly(record.name, changedFields(spec, record.spec));
+    return { ok: true, plan: { ...plan, findings: [...plan.findings, note] } };
   }
 
   async #historyOf(record: ClusterRecord): Promise<ClusterHistory> {
@@ -134,10 +165,13 @@ export class ClusterPlanner {
     readonly currentLayoutNumber: number;
   }): ClusterPlan {
     const observation = takeSnapshot(this.#context, made.layout.nodes);
-    const facts = { ...made, former: [], kind: 'create', purge: false, observation } as const;
+    const move = DEFAULT_MOVE_OPTIONS;
+    const facts = { ...made, former: [], kind: 'create', purge: false, move, observation } as const;
     return {
       ...made,
       kind: 'create',
+      move,
+      moves: [],
       findings: made.forecast.blockers,
       fingerprint: fingerprintPlan(facts),
       empty: false,
@@ -152,8 +186,9 @@ export class ClusterPlanner {
     const nodes = [...layout.nodes, ...former];
     await observeNodes(this.#context, nodes);
     const observation = takeSnapshot(this.#context, nodes);
-    const input = { layout, release, kind: 'remove', former, purge, observation } as const;
-    const forecast = forecastSteps({ ...input, move: DEFAULT_MOVE_OPTIONS, now: Date.now() });
+    const move = DEFAULT_MOVE_OPTIONS;
+    const input = { layout, release, kind: 'remove', former, purge, move, observation } as const;
+    const forecast = forecastSteps({ ...input, now: Date.now() });
     const currentLayoutNumber = layout.number;
     return {
       kind: 'remove',
@@ -166,6 +201,8 @@ export class ClusterPlanner {
       empty: false,
       currentLayoutNumber,
       reason: '',
+      move,
+      moves: [],
     };
   }
 }

@@ -5,10 +5,10 @@
 import { randomBytes } from 'node:crypto';
 
 import {
-  DEFAULT_MOVE_OPTIONS,
   RedroverError,
   type ClusterSpec,
   type HostChange,
+  type MoveOptions,
   type NodeKey,
   type Operation,
 } from '@redrover/core';
@@ -34,6 +34,13 @@ const TAIL_TIMEOUT_MS = 15_000;
 const DEFAULT_LINES = 100;
 const MAX_LINES = 10_000;
 
+/** What was approved of a plan that was shown. */
+export interface Approved {
+  readonly fingerprint: string;
+  /** As in the plan. */
+  readonly move: MoveOptions;
+}
+
 export class Clusters {
   readonly #context: PlannerContext;
   readonly #planner: ClusterPlanner;
@@ -46,8 +53,8 @@ export class Clusters {
   }
 
   /** Plans, from the state of this moment, and remembers the plan for `apply`. */
-  async plan(given: ClusterSpec): Promise<PlannedCluster> {
-    const planned = await this.#planner.plan(given);
+  async plan(given: ClusterSpec, move: MoveOptions): Promise<PlannedCluster> {
+    const planned = await this.#planner.plan(given, move);
     if (planned.ok) {
       const { fingerprint, layout } = planned.plan;
       await this.#context.store.plans.save({ fingerprint, layout, plannedAtMs: Date.now() });
@@ -56,11 +63,11 @@ export class Clusters {
   }
 
   /** @returns the operation that makes it so; undefined when nothing would change. */
-  async apply(given: ClusterSpec, fingerprint: string): Promise<Operation | undefined> {
+  async apply(given: ClusterSpec, { fingerprint, move }: Approved): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
       const { store } = this.#context;
       const approved = await store.plans.findLayout(fingerprint, Date.now());
-      const planned = await this.#planner.plan(given, approved);
+      const planned = await this.#planner.plan(given, move, approved);
       if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
         throw stalePlan(given.name, 'redrover cluster plan');
       }
@@ -71,8 +78,8 @@ export class Clusters {
     });
   }
 
-  async planRepair(name: string): Promise<ClusterPlan> {
-    return planRepair(this.#context, await findCluster(this.#context, name));
+  async planRepair(name: string, move: MoveOptions): Promise<ClusterPlan> {
+    return planRepair(this.#context, await findCluster(this.#context, name), move);
   }
 
   /**
@@ -82,11 +89,10 @@ export class Clusters {
    */
   async repair(
     name: string,
-    fingerprint: string,
-    { automatic = false } = {},
+    { fingerprint, move, automatic = false }: Approved & { readonly automatic?: boolean },
   ): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
-      const plan = await this.planRepair(name);
+      const plan = await this.planRepair(name, move);
       if (plan.fingerprint !== fingerprint)
         throw stalePlan(name, `redrover cluster repair ${name}`);
       if (plan.empty) return undefined;
@@ -210,7 +216,7 @@ function refuseBlocked({ forecast, layout }: ClusterPlan): void {
 }
 
 function newOperation(
-  { kind, layout, reason }: ClusterPlan,
+  { kind, layout, reason, move }: ClusterPlan,
   { purge = false, automatic = false }: { readonly purge?: boolean; readonly automatic?: boolean },
 ): Operation {
   return {
@@ -225,7 +231,7 @@ function newOperation(
     purge,
     reason,
     automatic,
-    move: DEFAULT_MOVE_OPTIONS,
+    move,
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type ClusterSpec,
   type Layout,
   type LayoutNode,
+  type MoveOptions,
   type Observation,
   type OperationKind,
   type Release,
@@ -24,15 +25,17 @@ export interface Fingerprinted {
   /** Nodes of earlier layouts that are to go. */
   readonly former: readonly LayoutNode[];
   readonly release: Release;
+  /** How slots are moved, where any are. */
+  readonly move: MoveOptions;
   readonly observation: Observation;
 }
 
 export function fingerprintPlan(plan: Fingerprinted): string {
-  const { kind, purge, currentLayoutNumber, spec, layout, former, release, observation } = plan;
+  const { kind, purge, currentLayoutNumber, spec, layout, former, release, move } = plan;
   const gone = former.map(({ key }) => key);
   const isOfRunning = kind === 'repair' || kind === 'change';
-  const world = isOfRunning ? topologyMark(layout, observation) : describePresence(plan);
-  const facts = [kind, purge, currentLayoutNumber, spec, layout, gone, release, world];
+  const world = isOfRunning ? topologyMark(layout, plan.observation) : describePresence(plan);
+  const facts = [kind, purge, currentLayoutNumber, spec, layout, gone, release, move, world];
   return createHash('sha256').update(canonicalJson(facts)).digest('hex');
 }
 

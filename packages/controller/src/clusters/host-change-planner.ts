@@ -5,7 +5,6 @@
 import {
   DEFAULT_MOVE_OPTIONS,
   describeHostChange,
-  forecastSteps,
   planHostChange,
   RedroverError,
   specAfterHostChange,
@@ -15,7 +14,8 @@ import {
 } from '@redrover/core';
 
 import { takeSnapshot } from '../agents/snapshot.ts';
-import { formerNodesOf, type ClusterRecord } from '../store/cluster-records.ts';
+import type { ClusterRecord } from '../store/cluster-records.ts';
+import { planChange } from './change-plan.ts';
 import {
   formerNodes,
   observeNodes,
@@ -25,7 +25,6 @@ import {
   type PlannerContext,
   type Refused,
 } from './cluster-plan.ts';
-import { fingerprintPlan } from './fingerprint.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
 
 /** One plan for each cluster that the change concerns; none: there is nothing to do. */
@@ -131,38 +130,13 @@ async function planOne(
   const planned = planHostChange({ change, spec, layout, hosts, observation, number });
   if (!planned.ok) return planned;
   const next = planned.layout;
-  const former = formerNodesOf([{ nodes: earlier }, layout, next]);
-  const plan = await toPlan(context, { change, record, next, former });
-  return { ok: true, plan: { ...plan, findings: [...planned.findings, ...plan.findings] } };
-}
-
-async function toPlan(
-  context: PlannerContext,
-  made: Pick<OneChange, 'change' | 'record'> & {
-    readonly next: Layout;
-    readonly former: Layout['nodes'];
-  },
-): Promise<ClusterPlan> {
-  const { change, record, next: layout, former } = made;
-  const { release } = record;
-  const nodes = [...layout.nodes, ...former];
-  await observeNodes(context, nodes);
-  const observation = takeSnapshot(context, nodes);
-  const seen = { former, observation, now: Date.now() };
-  const input = { layout, release, kind: 'change', purge: false, ...seen } as const;
-  const forecast = forecastSteps({ ...input, move: DEFAULT_MOVE_OPTIONS });
-  const spec = specAfterHostChange(record.spec, change, { before: record.layout, after: layout });
-  const currentLayoutNumber = record.layout.number;
-  return {
-    kind: 'change',
-    layout,
-    spec,
-    release,
-    forecast,
-    findings: forecast.blockers,
-    fingerprint: fingerprintPlan({ ...input, spec, currentLayoutNumber }),
-    empty: false,
-    currentLayoutNumber,
+  const plan = await planChange(context, {
+    record,
+    layout: next,
+    spec: specAfterHostChange(spec, change, { before: layout, after: next }),
     reason: describeHostChange(change),
-  };
+    move: DEFAULT_MOVE_OPTIONS,
+    findings: planned.findings,
+  });
+  return { ok: true, plan: { ...plan, empty: false } };
 }

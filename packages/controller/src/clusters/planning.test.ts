@@ -1,4 +1,10 @@
-import { nodeMemoryBytes, parseSpec, type Layout, type Observation } from '@redrover/core';
+import {
+  DEFAULT_MOVE_OPTIONS,
+  nodeMemoryBytes,
+  parseSpec,
+  type Layout,
+  type Observation,
+} from '@redrover/core';
 import { expect, test } from 'vitest';
 
 import { Hosts } from '../agents/hosts.ts';
@@ -58,6 +64,7 @@ const plan: Fingerprinted = {
     source: { kind: 'https', url: 'https://x/redis-7.2.4.tar.gz' },
     sha256: 'a'.repeat(64),
   },
+  move: DEFAULT_MOVE_OPTIONS,
   observation: { hosts: {}, nodes: {}, sharedBuilds: [] },
 };
 
@@ -70,6 +77,7 @@ test.each([
   ['another layout in force', { currentLayoutNumber: 1 }],
   ['another digest', { release: { ...plan.release, sha256: 'b'.repeat(64) } }],
   ['the data kept or not', { purge: true }],
+  ['slots moved in another way', { move: { ...DEFAULT_MOVE_OPTIONS, pace: 'fast' } }],
   ['a node that appeared', { observation: seen({ process: { state: 'stopped' } }) }],
   [
     'another role',

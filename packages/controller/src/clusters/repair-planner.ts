@@ -6,6 +6,7 @@ import {
   type Finding,
   type Forecast,
   type LayoutNode,
+  type MoveOptions,
   type Observation,
 } from '@redrover/core';
 
@@ -30,13 +31,14 @@ import { fingerprintPlan } from './fingerprint.ts';
 export async function planRepair(
   context: PlannerContext,
   record: ClusterRecord,
+  move: MoveOptions,
 ): Promise<ClusterPlan> {
   refuseUnderWay(context, record.name);
   await refuseUnfinished(context, record);
   const { layout, release, spec } = record;
   const sight = await observeCluster(context, record);
-  const { forecast, leftForLater } = forecastRepair(record, sight);
-  const facts = { kind: 'repair', purge: false, spec, layout, release, ...sight } as const;
+  const { forecast, leftForLater } = forecastRepair(record, sight, move);
+  const facts = { kind: 'repair', purge: false, spec, layout, release, move, ...sight } as const;
   const { rounds, complete } = forecast;
   return {
     kind: 'repair',
@@ -49,6 +51,8 @@ export async function planRepair(
     empty: complete && rounds.length === 0,
     currentLayoutNumber: layout.number,
     reason: '',
+    move,
+    moves: [],
   };
 }
 
@@ -78,8 +82,9 @@ export interface RepairForecast {
 export function forecastRepair(
   { layout, release }: ClusterRecord,
   sight: ClusterSight,
+  move: MoveOptions = DEFAULT_MOVE_OPTIONS,
 ): RepairForecast {
   const facts = { layout, release, kind: 'repair', purge: false, ...sight } as const;
-  const input = { ...facts, move: DEFAULT_MOVE_OPTIONS, now: Date.now() };
+  const input = { ...facts, move, now: Date.now() };
   return { forecast: forecastSteps(input), leftForLater: findLeftForLater(input) };
 }

@@ -19,6 +19,9 @@ const NO_WORK: ReadonlySet<Field> = new Set<Field>(['repair', 'repairQuietMs']);
 /** Fields that host changes keep in step with the layout. */
 const KEPT_IN_STEP: ReadonlySet<Field> = new Set<Field>(['placement', 'nodes']);
 
+/** Fields that say how many nodes there are, and where; a next layout follows from them. */
+const SIZE: ReadonlySet<Field> = new Set<Field>(['shards', 'replicas', 'placement', 'nodes']);
+
 /** A message that another program built gets the same checks as a file that a person wrote. */
 export function checkSpec(given: ClusterSpec): ClusterSpec {
   const parsed = parseSpec(formatSpec(given));
@@ -47,27 +50,48 @@ export interface ClusterHistory {
   readonly operations: readonly Operation[];
 }
 
-/** @throws RedroverError `failed-precondition`: says what differs, and how it came to differ. */
-export function refuseChanges(
+/** @throws RedroverError `failed-precondition`: a running cluster cannot be changed in that. */
+export function refuseUnsupported(spec: ClusterSpec, record: ClusterRecord): void {
+  const changed = changedFields(spec, record.spec);
+  const refused = changed.filter((field) => !NO_WORK.has(field) && !SIZE.has(field));
+  if (refused.length === 0) return;
+  throw new RedroverError(
+    'failed-precondition',
+    `cluster ${spec.name} exists with another spec (${refused.join(', ')} differ), and changing ` +
+      'these of a running cluster is not supported yet; what is: shards, replicas and placement, ' +
+      'also with `redrover cluster scale`. Put the others back as they were, or give the new ' +
+      'cluster another name',
+    { context: { changed: changed.join(', ') } },
+  );
+}
+
+/** @throws RedroverError `failed-precondition`: a creation goes on with the spec that it began with. */
+export function refuseBeforeCreated(spec: ClusterSpec, record: ClusterRecord): never {
+  const changed = changedFields(spec, record.spec);
+  throw new RedroverError(
+    'failed-precondition',
+    `the creation of ${spec.name} was not finished, and its spec was another (${changed.join(', ')} ` +
+      'differ); put the spec back as it was and apply it, which goes on with it, then change it ' +
+      `with \`redrover cluster scale\`; or begin anew after \`redrover cluster rm ${spec.name}\``,
+    { context: { changed: changed.join(', ') } },
+  );
+}
+
+/**
+ * There is no layout for a spec that was written before nodes were moved.
+ *
+ * @throws RedroverError `failed-precondition`: says what differs, and how it came to differ.
+ */
+export function explainOutdated(
   spec: ClusterSpec,
   record: ClusterRecord,
   history: ClusterHistory,
-): never {
+): void {
   const changed = changedFields(spec, record.spec);
-  const context = { changed: changed.join(', ') };
   const work = changed.filter((field) => !NO_WORK.has(field));
-  if (history.hasMoved && work.every((field) => KEPT_IN_STEP.has(field))) {
-    throw new RedroverError('failed-precondition', explainMoves(record, work, history), {
-      context,
-    });
-  }
-  throw new RedroverError(
-    'failed-precondition',
-    `cluster ${spec.name} exists with another spec (${changed.join(', ')} differ), and changing a ` +
-      'running cluster is not supported yet: it comes with `redrover cluster scale`; put the spec ' +
-      'back as it was, or give the new cluster another name',
-    { context },
-  );
+  if (!history.hasMoved || !work.every((field) => KEPT_IN_STEP.has(field))) return;
+  const context = { changed: changed.join(', ') };
+  throw new RedroverError('failed-precondition', explainMoves(record, work, history), { context });
 }
 
 /** Enough to remember what was done. */

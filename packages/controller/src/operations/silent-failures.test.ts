@@ -88,19 +88,3 @@ test('slots that get on with each try are moved however often their agent is sil
   }
   expect(toldOf(failures)).toEqual([]);
 });
-
-test('moves that people stop count for nothing, and what they report of slots is kept', () => {
-  const journal = journalOf('stopped', 'refused');
-  const [stopped, refused] = journal.history;
-  if (stopped === undefined || refused === undefined) throw new Error('no attempts');
-  const report = { slotsMoved: 1 } as Attempt['move'];
-  const entries = [
-    { ...stopped, stepKey: 'moveSlots a > b migrate', errorCode: 'cancelled', move: report },
-    { ...refused, errorCode: 'cancelled' },
-  ].map((attempt, position) => ({ position, attempt }));
-  const failures = failuresOf({ entries } as unknown as Journal, { connected: true, online: true });
-  expect(failures.history).toMatchObject([
-    { outcome: 'running', errorCode: undefined, move: report },
-    { outcome: 'failed', errorCode: 'cancelled' },
-  ]);
-});

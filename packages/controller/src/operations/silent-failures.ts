@@ -1,17 +1,10 @@
 /**
- * Tells what failed on a host from what failed because the host could not be heard, or because it
- * was told to stop: the latter say nothing about the step, and must not use up its tries.
+ * Tells what failed on a host from what failed because the host could not be heard: the latter
+ * says nothing about the step, and must not use up its tries.
  *
  * The journal keeps all of it for people; only the planner is not told.
  */
-import {
-  stepKey,
-  type Attempt,
-  type ErrorCode,
-  type History,
-  type Step,
-  type Waiting,
-} from '@redrover/core';
+import { stepKey, type ErrorCode, type History, type Step, type Waiting } from '@redrover/core';
 
 import type { Agents } from '../agents/agents.ts';
 import type { Hosts } from '../agents/hosts.ts';
@@ -63,15 +56,8 @@ export class SilentFailures {
 
   /** The journal as the planner is to read it. */
   get history(): History {
+    if (this.#positions.size === 0) return this.#journal.history;
     const told = this.#journal.entries.filter(({ position }) => !this.#positions.has(position));
-    return told.map(({ attempt }) => (wasStopped(attempt) ? { ...attempt, ...CUT_OFF } : attempt));
+    return told.map(({ attempt }) => attempt);
   }
 }
-
-/** Only people stop slots from being moved, and they may do so as often as they like. */
-function wasStopped({ stepKey: key, errorCode }: Attempt): boolean {
-  return errorCode === 'cancelled' && key.startsWith('moveSlots ');
-}
-
-/** As one that a dead controller left: what it reports of slots holds, and nothing else of it counts. */
-const CUT_OFF = { outcome: 'running', errorCode: undefined } as const;

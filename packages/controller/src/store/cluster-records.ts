@@ -45,10 +45,18 @@ export interface ClusterAdvance {
   readonly fromLayoutNumber: number;
 }
 
+/** What a cluster was up to one of its layouts. */
+interface Past {
+  readonly number: number;
+  /** Those that this layout does not have any more. */
+  readonly nodes: readonly LayoutNode[];
+  readonly shardIds: readonly string[];
+}
+
 export class ClusterRecords {
   readonly #database: StoreDatabase;
   /** Layouts never change: what was there before one of them is worked out once. */
-  readonly #former = new Map<string, { number: number; nodes: readonly LayoutNode[] }>();
+  readonly #past = new Map<string, Past>();
 
   constructor(database: StoreDatabase) {
     this.#database = database;
@@ -115,19 +123,12 @@ export class ClusterRecords {
    * had it. By key alone: a node whose host got another address is the same node.
    */
   async listFormerNodes(clusterId: string, number: number): Promise<readonly LayoutNode[]> {
-    const known = this.#former.get(clusterId);
-    if (known?.number === number) return known.nodes;
-    const rows = await this.#database
-      .selectFrom('layout')
-      .select('layout_json')
-      .where('cluster_id', '=', clusterId)
-      .where('number', '<=', number)
-      .orderBy('number')
-      .execute();
-    const layouts = rows.map((row): Layout => JSON.parse(row.layout_json));
-    const nodes = formerNodesOf(layouts);
-    this.#former.set(clusterId, { number, nodes });
-    return nodes;
+    return (await this.#readPast(clusterId, number)).nodes;
+  }
+
+  /** Of every shard that the cluster had up to layout `number`: none of them is used again. */
+  async listShardIds(clusterId: string, number: number): Promise<readonly string[]> {
+    return (await this.#readPast(clusterId, number)).shardIds;
   }
 
   /**
@@ -154,6 +155,23 @@ export class ClusterRecords {
       throw new RedroverError('internal', `layout ${number} of cluster ${clusterId} is not stored`);
     }
     return { layout: JSON.parse(row.layout_json), release: JSON.parse(row.release_json) };
+  }
+
+  async #readPast(clusterId: string, number: number): Promise<Past> {
+    const known = this.#past.get(clusterId);
+    if (known?.number === number) return known;
+    const rows = await this.#database
+      .selectFrom('layout')
+      .select('layout_json')
+      .where('cluster_id', '=', clusterId)
+      .where('number', '<=', number)
+      .orderBy('number')
+      .execute();
+    const layouts = rows.map((row): Layout => JSON.parse(row.layout_json));
+    const shardIds = layouts.flatMap(({ shards }) => shards.map(({ id }) => id));
+    const past = { number, nodes: formerNodesOf(layouts), shardIds: [...new Set(shardIds)] };
+    this.#past.set(clusterId, past);
+    return past;
   }
 
   #select() {

@@ -1,0 +1,62 @@
+/**
+ * The plan that makes another layout of a cluster real, whatever it is for: what would be done, and
+ * what it was computed from. The layout itself is placement's answer.
+ */
+import {
+  forecastSteps,
+  type ClusterSpec,
+  type Finding,
+  type Layout,
+  type MoveOptions,
+} from '@redrover/core';
+
+import { takeSnapshot } from '../agents/snapshot.ts';
+import { formerNodesOf, type ClusterRecord } from '../store/cluster-records.ts';
+import {
+  formerNodes,
+  observeNodes,
+  type ClusterPlan,
+  type PlannerContext,
+} from './cluster-plan.ts';
+import { fingerprintPlan } from './fingerprint.ts';
+
+export interface Change {
+  readonly record: ClusterRecord;
+  /** The one that comes into force; the present one where only the spec changes. */
+  readonly layout: Layout;
+  /** As it is from then on. */
+  readonly spec: ClusterSpec;
+  /** As people say what it is for. */
+  readonly reason: string;
+  readonly move: MoveOptions;
+  /** Of whoever made the layout. */
+  readonly findings: readonly Finding[];
+}
+
+/** Asks every node, those that are to go included. */
+export async function planChange(context: PlannerContext, change: Change): Promise<ClusterPlan> {
+  const { record, layout, spec, reason, move } = change;
+  const { release } = record;
+  const earlier = await formerNodes(context, record);
+  const former = formerNodesOf([{ nodes: earlier }, record.layout, layout]);
+  const nodes = [...layout.nodes, ...former];
+  await observeNodes(context, nodes);
+  const observation = takeSnapshot(context, nodes);
+  const facts = { layout, release, kind: 'change', purge: false, former, observation } as const;
+  const forecast = forecastSteps({ ...facts, move, now: Date.now() });
+  const currentLayoutNumber = record.layout.number;
+  return {
+    kind: 'change',
+    layout,
+    spec,
+    release,
+    forecast,
+    findings: [...change.findings, ...forecast.blockers],
+    fingerprint: fingerprintPlan({ ...facts, spec, move, currentLayoutNumber }),
+    empty: forecast.complete && forecast.rounds.length === 0,
+    currentLayoutNumber,
+    reason,
+    move,
+    moves: [],
+  };
+}
