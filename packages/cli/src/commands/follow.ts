@@ -44,14 +44,17 @@ export async function followAll(
   output.result(toOperationsResult(ended, shape), (view) =>
     ended.map((each) => describeEnd(each, view)).join('\n'),
   );
-  return exitCodeOf(
+  return exitCodeOfEnds(
     ended.map(({ operation }) => operation.state),
     wanted,
   );
 }
 
 /** The worst of them counts; where all is done but what a person must decide, that is no failure. */
-function exitCodeOf(states: readonly OperationState[], wanted: OperationState): ExitCode {
+export function exitCodeOfEnds(
+  states: readonly OperationState[],
+  wanted: OperationState = 'done',
+): ExitCode {
   const others = states.filter((state) => state !== wanted);
   if (others.length === 0) return ExitCode.done;
   const isUndecided = others.every((state) => state === 'needs-decision');

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { clusterViewOf } from '@redrover/core';
 import type { HostStatus, NodeObservation, NodeRole, ViewNode } from '@redrover/core';
 import { ClusterHealth, GetClusterResponseSchema } from '@redrover/proto';
 import { layoutToProto, nodeObservationToProto } from '@redrover/wire';
@@ -178,4 +179,34 @@ test('an operation under way is told with what it waits for', () => {
     'repairs itself after 5 min of quiet (repair: auto)',
     'waiting: shop: repairs are frozen: 2 of 3 agents are silent',
   ]);
+});
+
+test('slots on their way are told by the node that has them, with the other end by its name', () => {
+  const [source, target] = [observe('h1:6379', 'master'), observe('h2:6379', 'master')];
+  const [own] = source.redis?.view.nodes ?? [];
+  if (own === undefined || source.redis === undefined) throw new Error();
+  const migrating = [7, 8, 100].map((slot) => ({ slot, nodeId: '2'.repeat(40) }));
+  const importing = [{ slot: 200, nodeId: '9'.repeat(40) }];
+  const view = clusterViewOf([{ ...own, migrating, importing }]);
+  const observations = [{ ...source, redis: { ...source.redis, view } }, target];
+  const { nodes } = detailsOf({ observations });
+  expect(nodes.find(({ key }) => key === 'h1:6379')?.openSlots).toEqual([
+    { direction: 'migrating', slots: ['7-8', '100'], count: 3, peer: 'h2:6379' },
+    { direction: 'importing', slots: ['200'], count: 1, peer: '9'.repeat(40) },
+  ]);
+});
+
+test('slots that a former node still serves are told with its address', () => {
+  const replica = observe('h2:6379', 'replica');
+  const [former] = observe('h9:6379', 'master').redis?.view.nodes ?? [];
+  if (former === undefined || replica.redis === undefined) throw new Error();
+  const nodes = [{ ...former, slots: [{ start: 5, end: 9 }] }];
+  const redis = { ...replica.redis, view: clusterViewOf(nodes) };
+  const details = detailsOf({ observations: [{ ...replica, redis }] });
+  expect(details.slotsElsewhere).toEqual([
+    { node: '192.0.2.9:6379', slots: ['5-9'], slotCount: 5 },
+  ]);
+  expect(renderCluster(details, [], view)).toContain(
+    '5 slots (5-9) at 192.0.2.9:6379, which is no node of the layout',
+  );
 });

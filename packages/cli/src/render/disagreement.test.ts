@@ -1,3 +1,4 @@
+import { clusterViewOf } from '@redrover/core';
 import type { ClusterView, ViewNode } from '@redrover/core';
 import { expect, test } from 'vitest';
 
@@ -43,4 +44,14 @@ test('each difference is named with both sides', () => {
     'does not know 127.0.0.11:2',
     'knows 127.0.0.11:3, which the others do not',
   ]);
+});
+
+test('slots on their way are no matter of agreement: only their own node tells of them', () => {
+  const settled = clusterViewOf([node('x', 1), node('y', 2, { slots: [] })]);
+  const migrating = [{ slot: 7, nodeId: 'y' }];
+  const source = clusterViewOf([node('x', 1, { migrating }), node('y', 2, { slots: [] })]);
+  const odd = clusterViewOf([node('x', 1)]);
+  expect(source.hash).not.toBe(settled.hash);
+  expect(majorityView([odd, odd, source, settled, settled])).toBe(source);
+  expect(describeDisagreement(source, settled)).toEqual([]);
 });

@@ -1,11 +1,23 @@
 /** How one node's own view of its cluster differs from the one that most nodes have. */
-import { formatRanges } from '@redrover/core';
+import { clusterViewOf, formatRanges } from '@redrover/core';
 import type { ClusterView, ViewNode } from '@redrover/core';
 
-/** The view with the most holders; undefined when nobody has told one. */
+/**
+ * The view with the most holders; undefined when nobody has told one. Open slots stand in their own
+ * node's view alone, so that they are no matter of agreement.
+ */
 export function majorityView(views: readonly ClusterView[]): ClusterView | undefined {
-  const byHash = [...Map.groupBy(views, ({ hash }) => hash).values()];
-  return byHash.sort((a, b) => b.length - a.length)[0]?.[0];
+  const told = Map.groupBy(views, ({ hash }) => hash);
+  const agreed = new Map([...told].map(([hash, [view]]) => [hash, hashWithoutOpenSlots(view)]));
+  const groups = [...Map.groupBy(views, ({ hash }) => agreed.get(hash)).values()];
+  return groups.sort((a, b) => b.length - a.length)[0]?.[0];
+}
+
+function hashWithoutOpenSlots(view: ClusterView | undefined): string {
+  const nodes = view?.nodes ?? [];
+  const isOpen = nodes.some((node) => node.migrating.length + node.importing.length > 0);
+  if (!isOpen) return view?.hash ?? '';
+  return clusterViewOf(nodes.map((node) => ({ ...node, migrating: [], importing: [] }))).hash;
 }
 
 /** One line for each difference; none for a node that agrees. */
@@ -30,7 +42,6 @@ function compareNode(own: ViewNode | undefined, others: ViewNode): string[] {
     ['flags', node.flags.join(',')],
     ['epoch', String(node.configEpoch)],
     ['address', `${node.address}:${node.port}`],
-    ['open slots', String(node.migrating.length + node.importing.length)],
   ];
   const theirs = facts(others);
   return facts(own).flatMap(([what, value], index) => {
