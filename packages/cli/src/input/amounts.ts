@@ -4,8 +4,8 @@ import { InvalidArgumentError } from 'commander';
 
 const MAX_LATENCY_MS = 1000;
 
-// Slower, and a move of a single gigabyte takes more than ten days.
-const MIN_RATE_BYTES_PER_S = 1024;
+// Slower, and a move of a single gigabyte takes more than a day; the controller refuses it, too.
+const MIN_RATE_BYTES_PER_S = 10_240;
 
 const SIZE_UNITS = 'b, kb, mb and gb, or k, m and g for thousands';
 
@@ -30,7 +30,7 @@ export function parseLatencyMs(text: string): number {
 
 /** `20mb/s` in bytes a second. */
 export function parseRate(text: string): number {
-  const expected = 'expected a size a second of 1kb/s or more, such as 20mb/s.';
+  const expected = 'expected a size a second of 10kb/s or more, such as 20mb/s.';
   const match = /^(.+)\/s$/i.exec(text.trim());
   if (match === null) throw new InvalidArgumentError(expected);
   const bytesPerS = readSize(match[1] ?? '', expected);

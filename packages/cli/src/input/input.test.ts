@@ -104,16 +104,16 @@ describe('amounts', () => {
   test.each([
     ['20mb/s', 20 * 1024 ** 2],
     ['512KB/s', 512 * 1024],
-    ['1kb/s', 1024],
+    ['10kb/s', 10_240],
   ])('a rate of %j is %s bytes a second', (text, bytesPerS) => {
     expect(parseRate(text)).toBe(bytesPerS);
   });
 
   test.each([
-    ['20mb', 'expected a size a second of 1kb/s or more, such as 20mb/s.'],
+    ['20mb', 'expected a size a second of 10kb/s or more, such as 20mb/s.'],
     ['20mbit/s', 'the unit "mbit" is unknown (known are b, kb, mb and gb, or k, m and g for'],
     ['20mb/min', 'expected a size a second'],
-    ['1k/s', 'Leave it out to set no limit.'],
+    ['10k/s', 'Leave it out to set no limit.'],
     ['0mb/s', 'Leave it out to set no limit.'],
     ['-1mb/s', 'expected a size a second'],
     ['/s', 'expected a size a second'],
