@@ -27,6 +27,7 @@ describe('a creation on bare hosts', () => {
       steps: [],
       waits: [],
       blockers: [],
+      decisions: [],
       done: true,
     });
   });

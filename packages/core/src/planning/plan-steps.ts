@@ -4,11 +4,14 @@
  * Pure and total: no I/O, no clock, the same answer for the same input. One file beside this one
  * holds each phase; `create.ts`, `remove.ts` and `reconcile/reconcile.ts` hold the order of phases.
  */
+import type { Finding } from '../model/finding.ts';
 import type { NextSteps } from '../model/operation.ts';
 import { planCreate } from './create.ts';
 import { planReconcile } from './reconcile/reconcile.ts';
 import { planRemove } from './remove.ts';
-import { assessSituation, type PlanInput, type Situation } from './situation.ts';
+import { planStopMoves } from './reconcile/clear-of-moves.ts';
+import { awaitMove, listActiveMoves } from './reconcile/movers.ts';
+import { assessSituation, isOnline, type PlanInput, type Situation } from './situation.ts';
 import { awaitTimingOfOthers, planTimingRestore } from './timing.ts';
 import { IDLE, isIdle, mergeTurns, type Turn } from './turn.ts';
 
@@ -44,26 +47,37 @@ import { IDLE, isIdle, mergeTurns, type Turn } from './turn.ts';
 export function planSteps(input: PlanInput): NextSteps {
   const situation = assessSituation(input);
   const turn = planKind(input, situation);
-  if (turn.blockers.length > 0) return abandon(situation, turn);
-  return { ...turn, decisions: [], done: isIdle(turn) };
+  const { decisions = [] } = turn;
+  if (turn.blockers.length > 0) return { ...abandon(situation, turn), decisions };
+  return { ...turn, decisions, done: isIdle(turn) };
 }
 
 /**
  * What is left to do when an operation ends early (cancelled by a person) or rests (paused):
- * nothing but putting lowered timing back. `done` once no node can have timing of its own. A node
- * of which nothing is known is waited for; for how long is the caller's business. A `change` or a
- * `repair` lowers no timing, so it only puts back what it finds; the next `repair` finishes it.
+ * nothing but putting lowered timing back, and stopping movers at the end of a window. `done` once no
+ * node can have timing of its own, and no agent reports a mover of the cluster. A node of which
+ * nothing is known is waited for; for how long is the caller's business. A `change` or a `repair`
+ * lowers no timing, so it only puts back what it finds; the next `repair` finishes it.
  */
 export function planCancel(input: PlanInput): NextSteps {
   const situation = assessSituation(input);
   const mayLower = input.kind === 'create';
   const unknown = mayLower ? awaitTimingOfOthers(situation) : IDLE;
-  const turn = mergeTurns([planTimingRestore(situation), unknown]);
+  const moves = listActiveMoves(input, situation.attempts).filter(
+    ({ host }) => host !== '' && isOnline(situation, host),
+  );
+  const stopping = planStopMoves(situation, moves);
+  const stopped = moves.map((move) => awaitMove(move.target, move));
+  const turn = mergeTurns([planTimingRestore(situation), stopping, ...stopped, unknown]);
   const done = turn.steps.length === 0 && turn.waits.length === 0;
   return { ...turn, decisions: [], done };
 }
 
-function planKind(input: PlanInput, situation: Situation): Turn {
+interface DecidedTurn extends Turn {
+  readonly decisions?: readonly Finding[];
+}
+
+function planKind(input: PlanInput, situation: Situation): DecidedTurn {
   switch (input.kind) {
     case 'create':
       return planCreate(situation);

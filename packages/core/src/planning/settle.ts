@@ -6,6 +6,7 @@
  */
 import type { NodeKey } from '../model/layout.ts';
 import type {
+  ClusterView,
   NodeObservation,
   Observation,
   RedisObservation,
@@ -99,7 +100,9 @@ function settleGroup(
   const selves = [...own, ...all.slice(group.length)];
   const isQuorate = hasQuorum(selves, remembered);
   const silent = remembered.map((entry) => asSilent(entry, selves, isQuorate));
-  const view = clusterViewOf([...selves, ...silent]);
+  // Open slots stand on their own node's line alone.
+  const entries = [...selves.map(asSeenByOthers), ...silent.map(asSeenByOthers)];
+  const view = clusterViewOf(entries);
   const served = countSlots(normalizeRanges(selves.flatMap((self) => self.slots)));
   const common = {
     view,
@@ -115,9 +118,21 @@ function settleGroup(
     const source = sourceById.get(self.masterId);
     const connectedReplicas = selves.filter((other) => other.masterId === self.nodeId).length;
     const { configEpoch } = self;
-    const settled = { ...redis, ...common, configEpoch, connectedReplicas };
+    // Whoever becomes a replica closes all its slots (cluster.c, clusterSetMaster).
+    const isOpen = self.masterId === '' && self.migrating.length + self.importing.length > 0;
+    const own = isOpen ? withOwnLine(entries, self) : view;
+    const settled = { ...redis, ...common, view: own, configEpoch, connectedReplicas };
     return [seen.key, { ...settled, ...replicationOf(self, source) }];
   });
+}
+
+function asSeenByOthers(entry: ViewNode): ViewNode {
+  if (entry.migrating.length + entry.importing.length === 0) return entry;
+  return { ...entry, migrating: [], importing: [] };
+}
+
+function withOwnLine(entries: readonly ViewNode[], self: ViewNode): ClusterView {
+  return clusterViewOf(entries.map((entry) => (entry.nodeId === self.nodeId ? self : entry)));
 }
 
 /** A replica whose master answers has all that it has; one of a dead master keeps what it had. */

@@ -27,6 +27,7 @@ import { clusterViewOf } from '../topology/cluster-view.ts';
 import { fingerprintOf } from '../topology/fingerprint.ts';
 import { ABSENT, simulatedNodeId } from './fresh-node.ts';
 import { planHashOf } from './plan-hash.ts';
+import { applyMove } from './simulate-moves.ts';
 import { applyStart, changeNode, changeSelf } from './simulate-start.ts';
 
 /** The observation right after the step was done, before gossip has carried the news. */
@@ -68,9 +69,11 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
         process: ABSENT,
         redis: undefined,
       }));
-    case 'probeMesh':
     case 'moveSlots':
+      return applyMove(observation, step);
     case 'stopMoves':
+      return withoutMovers(observation, step.host);
+    case 'probeMesh':
     case 'verifyWrite':
       return observation;
   }
@@ -86,6 +89,12 @@ export function applyRound(
   const others = steps.filter((step) => step.kind !== 'meetNodes');
   const after = others.reduce((seen, step) => applyStep(seen, step, layout), observation);
   return applyMeets(after, meets, layout);
+}
+
+function withoutMovers(observation: Observation, name: string): Observation {
+  const host = observation.hosts[name];
+  if (host === undefined) return observation;
+  return { ...observation, hosts: { ...observation.hosts, [name]: { ...host, movers: [] } } };
 }
 
 function applyBuild(observation: Observation, step: BuildReleaseStep): Observation {

@@ -5,24 +5,42 @@
 import type { Waiting } from '../../model/operation.ts';
 import { meshComplete } from '../mesh.ts';
 import { isAttached } from '../replicas.ts';
-import type { DistinctView } from '../situation.ts';
-import { isAgreed, isInSync, isTroubled, shallRun, shardOwnedBy, type Fleet } from './fleet.ts';
+import { containsSlots } from '../shards.ts';
+import { isOnline, type DistinctView } from '../situation.ts';
+import {
+  everyShard,
+  hasSlots,
+  isAgreed,
+  isInSync,
+  isOrphanage,
+  isTroubled,
+  shallRun,
+  shardOwnedBy,
+  type Fleet,
+  type OwnedShard,
+} from './fleet.ts';
 import { meshOf } from './joining.ts';
+import { hasEnds, listOpenSlots } from './open-slots.ts';
 
-/** What keeps the living from agreeing on one cluster that says `ok`, and from being in sync. */
-export function missingCalm(fleet: Fleet): Waiting[] {
+/**
+ * What keeps the living from agreeing on one cluster that says `ok`, and from being in sync. While
+ * slots are `moving`, some of them are open, and the two ends' epochs are on their way.
+ */
+export function missingCalm(fleet: Fleet, state: 'still' | 'moving' = 'still'): Waiting[] {
   const { layout } = fleet;
   const waits: Waiting[] = [];
   const say = (subject: string, reason: string) => waits.push({ subject, reason });
   if (!fleet.isImpaired && !meshComplete(meshOf(fleet))) {
     say(layout.cluster, 'not all nodes know each other yet');
   }
-  for (const owned of fleet.shards) {
-    const isServed = isAgreed(owned) || owned.remoteId !== undefined;
+  for (const owned of everyShard(fleet)) {
+    const isServed = isAgreed(owned) || owned.remoteId !== undefined || isLeft(fleet, owned);
     if (!isServed) say(owned.shard.id, owned.doubt);
   }
+  const isClosed = closedBut(fleet, state);
   for (const view of fleet.settledViews) {
-    for (const reason of judgeView(fleet, view)) say(view.holders[0] ?? layout.cluster, reason);
+    for (const reason of judgeView(fleet, view, isClosed))
+      say(view.holders[0] ?? layout.cluster, reason);
   }
   for (const { node, redis } of fleet.live) {
     if (shallRun(fleet, node) && redis.clusterState !== 'ok') {
@@ -32,12 +50,36 @@ export function missingCalm(fleet: Fleet): Waiting[] {
   return [...waits, ...missingSync(fleet)];
 }
 
+/** A shard without slots is done without: one that goes, or whose nodes cannot be reached. */
+function isLeft(fleet: Fleet, owned: OwnedShard): boolean {
+  if (hasSlots(owned)) return false;
+  const isOnItsWay = fleet.layout.nodes.some(
+    (node) => node.shard === owned.shard.id && shallRun(fleet, node) && isOnline(fleet, node.host),
+  );
+  return !isOnItsWay || fleet.isImpaired;
+}
+
+/** Whether a slot counts as closed: those that a person decides about may stay open. */
+function closedBut(fleet: Fleet, state: 'still' | 'moving'): (slot: number) => boolean {
+  if (state === 'moving') return () => true;
+  const left = listOpenSlots(fleet).filter((open) => {
+    const { slot, isQuiet } = open;
+    return (
+      (isQuiet && !hasEnds(open)) || containsSlots(fleet.setAside, [{ start: slot, end: slot }])
+    );
+  });
+  const slots = new Set(left.map(({ slot }) => slot));
+  return (slot) => slots.has(slot);
+}
+
 function missingSync(fleet: Fleet): Waiting[] {
   return fleet.shards.flatMap(({ owner, members }) =>
     members.flatMap((live): Waiting[] => {
       if (owner === undefined || !shallRun(fleet, live.node)) return [];
       // Its own shard's, or another's that it hands over first.
       if (shardOwnedBy(fleet, live) !== undefined) return [];
+      // What it holds is for a person to look at.
+      if (isOrphanage(fleet, live)) return [];
       const subject = live.node.key;
       if (!isAttached(live, owner)) {
         return fleet.isImpaired ? [] : [{ subject, reason: 'not a replica of its shard yet' }];
@@ -52,11 +94,15 @@ function missingSync(fleet: Fleet): Waiting[] {
 }
 
 /** What a view says of living nodes against their own word. */
-function judgeView(fleet: Fleet, view: DistinctView): string[] {
+function judgeView(
+  fleet: Fleet,
+  view: DistinctView,
+  isClosed: (slot: number) => boolean,
+): string[] {
   const reasons: string[] = [];
   const epochs: number[] = [];
   for (const entry of view.nodes.values()) {
-    if (entry.migrating.length + entry.importing.length > 0) {
+    if ([...entry.migrating, ...entry.importing].some(({ slot }) => !isClosed(slot))) {
       reasons.push('has slots that are open for migration');
     }
     const live = fleet.liveById.get(entry.nodeId);

@@ -31,10 +31,17 @@ export function planRemovals(fleet: Fleet): Turn {
       if (seen === undefined || !isOurs(fleet, seen)) return IDLE;
       const { state } = seen.process;
       const isDown = state === 'stopped' || state === 'prepared';
-      if (!isDown || !isOwnedElsewhere(fleet, node)) return IDLE;
+      if (!isDown || !isOwnedElsewhere(fleet, node) || !isClear(fleet, node)) return IDLE;
       return remove(fleet, node);
     }),
   );
+}
+
+/** What a node of a shard that went may have had is not known: so all slots must be somebody's. */
+function isClear(fleet: Fleet, node: LayoutNode): boolean {
+  const { disputed, unowned } = fleet.slotMap;
+  const isGone = fleet.departed.some(({ shard }) => shard.id === node.shard);
+  return !isGone || disputed.length + unowned.length === 0;
 }
 
 function isOurs({ layout }: Fleet, { process }: NodeObservation): boolean {

@@ -4,10 +4,11 @@
  *
  * Redis decides who is master; here is only read off what all of them say. Nothing is decided.
  */
-import type { Layout, LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
-import type { NodeObservation, Observation, ViewNode } from '../../model/observation.ts';
+import type { Layout, LayoutNode, NodeKey } from '../../model/layout.ts';
+import type { NodeObservation, Observation } from '../../model/observation.ts';
 import { effectiveRoles, type EffectiveRole } from '../../placement/effective-roles.ts';
-import { containsSlots, overlapsSlots } from '../shards.ts';
+import type { SlotRange } from '../../model/slots.ts';
+import { overlapsSlots } from '../shards.ts';
 import {
   assessSituation,
   isOnline,
@@ -18,28 +19,12 @@ import {
   type PlanInput,
   type Situation,
 } from '../situation.ts';
+import { listActiveMoves, moveOn, wasMoveEnd, type ActiveMove } from './movers.ts';
+import { quarantinedRanges } from './quarantine.ts';
+import { findOwners, type OwnedShard } from './shard-owners.ts';
+import { readSlotMap, type SlotMap } from './slot-map.ts';
 
-/** The doubt of a shard without an owner. */
-export const UNOWNED = 'no living node owns its slots';
-
-/** A shard as the living see it. */
-export interface OwnedShard {
-  readonly shard: LayoutShard;
-  /** The living nodes that are laid out for it, those of earlier layouts included. */
-  readonly members: readonly LiveNode[];
-  /**
-   * The one living node that owns slots of it and says that it is master. It may be laid out for
-   * another shard: whoever follows a master may be elected in its place.
-   */
-  readonly owner: LiveNode | undefined;
-  /** Why not all views agree that the owner has the whole shard; empty when they do. */
-  readonly doubt: string;
-  /**
-   * The id of a master that all views agree on, and that cannot be spoken to: its agent is away,
-   * and its server is not. The shard is served; nothing can be done about it.
-   */
-  readonly remoteId: string | undefined;
-}
+export { isTroubled, UNOWNED, type OwnedShard } from './shard-owners.ts';
 
 /**
  * `live` holds the nodes of the layout and of earlier ones that run, answer, have loaded their data
@@ -55,7 +40,18 @@ export interface Fleet extends Situation {
   readonly strangers: ReadonlySet<LiveNode>;
   /** The views of all living nodes but strangers. */
   readonly settledViews: readonly DistinctView[];
+  /** Who owns which slot, by these views. */
+  readonly slotMap: SlotMap;
+  /** The layout's, in its order. */
   readonly shards: readonly OwnedShard[];
+  /** Those that only earlier layouts have: they go once their slots are elsewhere. */
+  readonly departed: readonly OwnedShard[];
+  /** Masters with slots beside the one that serves their shard, each as a shard of its own. */
+  readonly extras: readonly OwnedShard[];
+  /** Movers of the cluster that are, or may be, at work. */
+  readonly moves: readonly ActiveMove[];
+  /** Slots that are left where they are for a person to decide. */
+  readonly setAside: readonly SlotRange[];
   /** Whether a person is needed for some node: what it lacks is not waited for then. */
   readonly isImpaired: boolean;
 }
@@ -72,18 +68,17 @@ export function assessFleet(given: PlanInput): Fleet {
   const settledViews = [...situation.views].flatMap(([hash, view]) =>
     hashes.has(hash) ? [view] : [],
   );
-  const shards = given.layout.shards.map((shard) => ownShard({ shard, settled, settledViews }));
-  return {
-    ...situation,
-    ...input,
-    layout: given.layout,
+  const found = {
     roles: effectiveRoles(given.layout),
     byEndpoint: indexEndpoints(former, given.layout),
-    strangers,
     settledViews,
-    shards,
-    isImpaired: false,
+    slotMap: readSlotMap(settledViews),
+    moves: listActiveMoves(given, situation.attempts),
+    setAside: quarantinedRanges(given.history),
   };
+  const isHere = (host: string) => isOnline(situation, host);
+  const owners = findOwners({ ...input, ...found, settled, isOnline: isHere });
+  return { ...situation, ...input, ...found, ...owners, strangers, isImpaired: false };
 }
 
 /** Present places win over earlier ones. */
@@ -136,79 +131,19 @@ function findStrangers(situation: Situation): Set<LiveNode> {
   return new Set(live.filter((entry) => !known.has(entry.redis.nodeId)));
 }
 
-interface ShardCase {
-  readonly shard: LayoutShard;
-  readonly settled: readonly LiveNode[];
-  readonly settledViews: readonly DistinctView[];
-}
-
-function ownShard({ shard, settled, settledViews }: ShardCase): OwnedShard {
-  const members = settled.filter((live) => live.node.shard === shard.id);
-  // Owning by any view, its own included: two claimants mean a failover that not all heard of.
-  const claimants = settled.filter((live) =>
-    settledViews.some((view) => claims(view.nodes.get(live.redis.nodeId), live.node, shard)),
-  );
-  const [owner] = claimants;
-  if (owner === undefined) {
-    const remoteId = findRemote(shard, settledViews);
-    return { shard, members, owner, doubt: UNOWNED, remoteId };
-  }
-  if (claimants.length > 1) {
-    const names = claimants.map((live) => live.node.key).join(' and ');
-    const doubt = `${names} both own slots of it in some view`;
-    return { shard, members, owner: undefined, doubt, remoteId: undefined };
-  }
-  if (owner.redis.role !== 'master') {
-    const doubt = `${owner.node.key} owns its slots in some view and says that it is a replica`;
-    return { shard, members, owner: undefined, doubt, remoteId: undefined };
-  }
-  const doubt = doubtOwner(shard, owner, settledViews);
-  return { shard, members, owner, doubt, remoteId: undefined };
-}
-
-/** A node of another shard claims this one with nothing but slots of it: it was elected for it. */
-function claims(entry: ViewNode | undefined, node: LayoutNode, shard: LayoutShard): boolean {
-  if (entry === undefined || entry.slots.length === 0) return false;
-  if (node.shard === shard.id) return overlapsSlots(entry.slots, shard.slots);
-  return containsSlots(shard.slots, entry.slots);
-}
-
-function findRemote(shard: LayoutShard, views: readonly DistinctView[]): string | undefined {
-  const [first, ...others] = views.map((view) => {
-    const entry = [...view.nodes.values()].find(({ slots }) => containsSlots(slots, shard.slots));
-    return entry === undefined || isTroubled(entry.flags) ? undefined : entry.nodeId;
-  });
-  return others.every((id) => id === first) ? first : undefined;
-}
-
 export function ownsByAnyView(views: readonly DistinctView[], live: LiveNode): boolean {
   return views.some((view) => (view.nodes.get(live.redis.nodeId)?.slots.length ?? 0) > 0);
 }
 
-const TROUBLED = ['fail', 'fail?', 'noaddr', 'handshake'];
-
-export function isTroubled(flags: readonly string[]): boolean {
-  return TROUBLED.some((flag) => flags.includes(flag));
+/** All that serve slots, or shall. */
+export function everyShard({ shards, departed, extras }: Fleet): readonly OwnedShard[] {
+  return departed.length + extras.length === 0 ? shards : [...shards, ...departed, ...extras];
 }
 
-function doubtOwner(shard: LayoutShard, owner: LiveNode, views: readonly DistinctView[]): string {
-  for (const view of views) {
-    const holder = view.holders[0] ?? '';
-    const entry = view.nodes.get(owner.redis.nodeId);
-    if (entry === undefined) return `${holder} does not know ${owner.node.key}`;
-    if (!entry.flags.includes('master') || isTroubled(entry.flags)) {
-      return `${holder} sees ${owner.node.key} as ${entry.flags.join(',')}`;
-    }
-    if (!containsSlots(entry.slots, shard.slots)) {
-      return `not all of its slots are ${owner.node.key}'s in the view of ${holder}`;
-    }
-  }
-  return '';
-}
-
-/** The shard that the node is laid out for; undefined for a shard that the layout does not have. */
-export function shardOf(fleet: Fleet, node: LayoutNode): OwnedShard | undefined {
-  return fleet.shards.find(({ shard }) => shard.id === node.shard);
+/** The shard that the node is laid out for, be it one that the layout does not have any more. */
+export function shardOf({ shards, departed }: Fleet, node: LayoutNode): OwnedShard | undefined {
+  const isOwn = ({ shard }: OwnedShard) => shard.id === node.shard;
+  return shards.find(isOwn) ?? departed.find(isOwn);
 }
 
 /** Whether all agree on who owns the shard. */
@@ -216,15 +151,21 @@ export function isAgreed({ owner, doubt }: OwnedShard): boolean {
   return owner !== undefined && doubt === '';
 }
 
+/** Whether anybody says that somebody has slots for it; its master votes then. */
+export function hasSlots({ slots, missing }: OwnedShard): boolean {
+  return slots.length + missing.length > 0;
+}
+
 /** The shard that the living node is master of, whatever it is laid out for. */
 export function shardOwnedBy(fleet: Fleet, live: LiveNode): OwnedShard | undefined {
-  return fleet.shards.find(({ owner }) => owner === live);
+  return everyShard(fleet).find(({ owner }) => owner === live);
 }
 
 /**
- * Whether the node may be made anew or stopped, as far as its data goes: another living node is
- * master of the shard, says ok, and owns all its slots in every view. The same goes for every other
- * shard whose data the node may hold.
+ * Whether the node may be started empty, made anew or stopped, as far as its data goes: another
+ * living node is master of the shard and says ok, every slot that the shard has or shall have is a
+ * living node's by every view, and none is this node's. The same goes for every other shard whose
+ * data the node may hold. A shard that nobody has given a slot yet has nothing to lose.
  */
 export function isOwnedElsewhere(fleet: Fleet, node: LayoutNode): boolean {
   return shardOf(fleet, node) !== undefined && findAtStake(fleet, node) === undefined;
@@ -232,29 +173,67 @@ export function isOwnedElsewhere(fleet: Fleet, node: LayoutNode): boolean {
 
 /** The first shard of which the node may hold what no other living node is known to have. */
 export function findAtStake(fleet: Fleet, node: LayoutNode): OwnedShard | undefined {
-  return fleet.shards.find((owned) => {
-    const { owner, shard } = owned;
-    const isSafe =
-      isAgreed(owned) && owner?.node.key !== node.key && owner?.redis.clusterState === 'ok';
-    return !isSafe && (shard.id === node.shard || mayHold(fleet, node, shard));
+  const own = shardOf(fleet, node);
+  const held = heldSlots(fleet, node);
+  const wanted = own?.shard.slots ?? [];
+  const isDisputed = (slots: readonly SlotRange[]) => overlapsSlots(fleet.slotMap.disputed, slots);
+  return everyShard(fleet).find((owned) => {
+    const { owner, slots, missing } = owned;
+    const isServing = owner?.node.key !== node.key && owner?.redis.clusterState === 'ok';
+    const isSafe = isAgreed(owned) && isServing && !isDisputed(slots);
+    if (owned === own) {
+      if (isSafe && !isDisputed(wanted)) return false;
+      return !owned.isEmpty || holdsOrphans(fleet, node);
+    }
+    const has = [...slots, ...missing];
+    return !isSafe && (overlapsSlots(has, held) || overlapsSlots(has, wanted));
   });
 }
 
-/** Whether any view says that the node owns slots of the shard, or follows a node that does. */
-export function mayHold(fleet: Fleet, node: LayoutNode, { slots }: LayoutShard): boolean {
+/** Keys of a master to which no view gives a slot: nobody can tell what they are. */
+function holdsOrphans(fleet: Fleet, { key }: LayoutNode): boolean {
+  const redis = fleet.liveByKey.get(key)?.redis;
+  return redis?.role === 'master' && redis.keys > 0;
+}
+
+/**
+ * Whether it is a master that owns nothing by anybody's word and holds keys, in a shard that goes or
+ * after slots were moved from it or to it: a person is to look at them.
+ */
+export function isOrphanage(fleet: Fleet, live: LiveNode): boolean {
+  const { node, redis, self } = live;
+  if (redis.role !== 'master' || redis.keys === 0 || fleet.strangers.has(live)) return false;
+  if ((self?.importing.length ?? 0) + (self?.migrating.length ?? 0) > 0) return false;
+  if (ownsByAnyView(fleet.settledViews, live) || moveOn(fleet, [node]) !== undefined) return false;
+  const isDrained = shardOf(fleet, node)?.isEmpty === true;
+  return isDrained || wasMoveEnd(fleet.attempts, node.key);
+}
+
+/** What the node, or the master that it follows, owns by any view. */
+function heldSlots(fleet: Fleet, node: LayoutNode): SlotRange[] {
   const id = fleet.liveByKey.get(node.key)?.redis.nodeId;
-  const isNode = (entry: ViewNode) =>
-    entry.nodeId === id || fleet.byEndpoint.get(endpointOf(entry))?.key === node.key;
-  return [...fleet.views.values()].some(({ nodes }) =>
-    [...nodes.values()].some((entry) => {
-      const owns = entry.slots.length > 0 ? entry : nodes.get(entry.masterId);
-      return owns !== undefined && overlapsSlots(owns.slots, slots) && isNode(entry);
+  return [...fleet.views.values()].flatMap(({ nodes }) =>
+    [...nodes.values()].flatMap((entry) => {
+      const isNode =
+        entry.nodeId === id || fleet.byEndpoint.get(endpointOf(entry))?.key === node.key;
+      if (!isNode) return [];
+      return [...entry.slots, ...(nodes.get(entry.masterId)?.slots ?? [])];
     }),
   );
 }
 
+/** Whether any view says that the node owns slots that the shard has or lacks, or follows a node that does. */
+export function mayHold(fleet: Fleet, node: LayoutNode, { slots, missing }: OwnedShard): boolean {
+  return overlapsSlots(heldSlots(fleet, node), [...slots, ...missing]);
+}
+
 export function isFormer(fleet: Fleet, node: LayoutNode): boolean {
   return !fleet.roles.has(node.key);
+}
+
+/** Whether a node of a shard that goes has, or had, slots that are not elsewhere yet. */
+export function isStillNeeded(fleet: Fleet, node: LayoutNode): boolean {
+  return fleet.departed.some((owned) => owned.shard.id === node.shard && hasSlots(owned));
 }
 
 /** Whether the layout wants the node to run. */
@@ -292,11 +271,12 @@ export function isInSync({ redis, self }: LiveNode, owner: LiveNode): boolean {
 }
 
 /** Redis' quorum: failovers and handoffs need the votes of a majority of the masters with slots. */
-export function hasMajority({ shards }: Fleet): boolean {
-  const alive = shards.filter(
+export function hasMajority(fleet: Fleet): boolean {
+  const voting = everyShard(fleet).filter(hasSlots);
+  const alive = voting.filter(
     ({ owner, members }) => owner !== undefined || members.some(isMaster),
   );
-  return alive.length >= Math.floor(shards.length / 2) + 1;
+  return alive.length >= Math.floor(voting.length / 2) + 1;
 }
 
 function isMaster({ redis, self }: LiveNode): boolean {

@@ -6,10 +6,13 @@ import { stepKey, type HandoffMasterStep } from '../../model/step.ts';
 import { trailOf, tryStep } from '../attempts.ts';
 import { isAttached } from '../replicas.ts';
 import type { LiveNode } from '../situation.ts';
-import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
+import { blocking, IDLE, isIdle, mergeTurns, waiting, type Turn } from '../turn.ts';
 import { missingCalm } from './agreement.ts';
+import { clearOfMoves } from './clear-of-moves.ts';
 import {
+  everyShard,
   hasMajority,
+  hasSlots,
   isAgreed,
   isInSync,
   shallRun,
@@ -17,6 +20,7 @@ import {
   type Fleet,
   type OwnedShard,
 } from './fleet.ts';
+import { moveOn } from './movers.ts';
 import { needsReaddress } from './readdress.ts';
 
 /**
@@ -37,10 +41,16 @@ interface Handoff {
   readonly gain: number;
 }
 
-export function planHandoffs(fleet: Fleet): Turn {
-  const wanted = fleet.shards.map((owned) => wantHandoff(fleet, owned));
-  const obstacles = mergeTurns(wanted.flatMap(({ turn }) => turn ?? []));
+/** `urgent`: only where a master must leave its host or its address, which waits for nothing else. */
+export function planHandoffs(fleet: Fleet, which: 'urgent' | 'all' = 'all'): Turn {
+  const wanted = fleet.shards
+    .filter((owned) => which === 'all' || isUrgent(fleet, owned))
+    .map((owned) => wantHandoff(fleet, owned));
+  // What is in the way is said once, when all is looked at.
+  const obstacles =
+    which === 'urgent' ? IDLE : mergeTurns(wanted.flatMap(({ turn }) => turn ?? []));
   const due = wanted.flatMap(({ handoff }) => handoff ?? []).sort((a, b) => b.gain - a.gain);
+  if (which === 'urgent' && due.every(({ heir }) => isGivenUp(fleet, heir))) return IDLE;
   const inFlight = findInFlight(fleet);
   if (inFlight !== undefined) {
     const same = due.find(({ heir }) => stepKeyOf(heir) === inFlight);
@@ -48,14 +58,21 @@ export function planHandoffs(fleet: Fleet): Turn {
     return tryHandoff(fleet, same);
   }
   const open = due.filter(({ heir }) => !isGivenUp(fleet, heir));
-  const refused = due.filter(({ heir }) => isGivenUp(fleet, heir));
+  const refused = which === 'urgent' ? [] : due.filter(({ heir }) => isGivenUp(fleet, heir));
   const refusals = mergeTurns([obstacles, ...refused.map((handoff) => refuse(fleet, handoff))]);
   const [first] = open;
   if (first === undefined) return refusals;
-  const unrest = missingCalm(fleet);
+  const moving = clearOfMoves(fleet, [first.heir.node, first.owner.node]);
+  if (!isIdle(moving)) return mergeTurns([refusals, moving]);
+  const unrest = missingCalm(fleet, fleet.moves.length > 0 ? 'moving' : 'still');
   if (unrest.length > 0) return mergeTurns([refusals, { ...IDLE, waits: unrest }]);
   if (!hasMajority(fleet)) return mergeTurns([refusals, waiting(fleet.layout.cluster, 'quorum')]);
   return mergeTurns([refusals, tryHandoff(fleet, first)]);
+}
+
+function isUrgent(fleet: Fleet, { owner }: OwnedShard): boolean {
+  if (owner === undefined || !fleet.roles.has(owner.node.key)) return false;
+  return !shallRun(fleet, owner.node) || needsReaddress(fleet, owner);
 }
 
 /** The handoff of a shard, where one is wanted and possible; or why it is not. */
@@ -64,11 +81,15 @@ function wantHandoff(
   owned: OwnedShard,
 ): { readonly handoff?: Handoff; readonly turn?: Turn } {
   const { owner, shard } = owned;
-  if (owner === undefined || !isAgreed(owned)) return {};
+  // Redis elects no master for a shard without slots.
+  if (owner === undefined || !isAgreed(owned) || !hasSlots(owned)) return {};
   const isOfOther = owner.node.shard !== shard.id;
   const isWanted = !isOfOther && fleet.roles.get(owner.node.key) === 'master';
   const mustLeave = isOfOther || !shallRun(fleet, owner.node) || needsReaddress(fleet, owner);
   if (isWanted && !mustLeave) return {};
+  // A new master has not heard of them, and would say of keys that are gone ahead that there are none.
+  const isMoving = moveOn(fleet, [owner.node]) !== undefined;
+  if (hasOpenSlots(owner) && !isMoving) return mustLeave ? { turn: refuseOpen(owner) } : {};
   const followers = owned.members.filter(
     (live) =>
       // Who is master, of this shard or of another one, hands that over first.
@@ -99,8 +120,8 @@ function chooseHeir(
   )[0];
 }
 
-function countMasters({ shards }: Fleet, host: string): number {
-  return shards.filter(({ owner }) => owner?.node.host === host).length;
+function countMasters(fleet: Fleet, host: string): number {
+  return everyShard(fleet).filter(({ owner }) => owner?.node.host === host).length;
 }
 
 function tryHandoff(fleet: Fleet, { owner, heir }: Handoff): Turn {
@@ -161,6 +182,21 @@ function refuse(fleet: Fleet, { heir, owner }: Handoff): Turn {
       (failures.at(-1)?.message ?? ''),
     evidence: failures.map((failure) => `${failure.errorCode ?? 'internal'}: ${failure.message}`),
     remedy: `redrover cluster check ${fleet.layout.cluster} shows what is in the way`,
+  });
+}
+
+function hasOpenSlots({ self }: LiveNode): boolean {
+  return (self?.migrating.length ?? 0) + (self?.importing.length ?? 0) > 0;
+}
+
+function refuseOpen({ node, self }: LiveNode): Turn {
+  const open = [...(self?.migrating ?? []), ...(self?.importing ?? [])];
+  return blocking({
+    rule: 'open-slots-in-the-way',
+    subject: node.key,
+    message: `Node ${node.key} hands nothing over while slots of it are half way to another node.`,
+    evidence: [`open: ${open.map(({ slot }) => slot).join(' ')}`],
+    remedy: 'Settle these slots first: redrover cluster check shows who has their keys',
   });
 }
 

@@ -8,7 +8,8 @@ import { nodePlanOf, stepKey, type Step } from '../../model/step.ts';
 import { succeeded } from '../attempts.ts';
 import { startStep, waitForAnswer } from '../nodes.ts';
 import { planHashOf } from '../plan-hash.ts';
-import { waiting, type Turn } from '../turn.ts';
+import { isIdle, waiting, type Turn } from '../turn.ts';
+import { clearOfMoves } from './clear-of-moves.ts';
 import { endpointOf, hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
 import { tryChain } from './phases.ts';
 import { explainOwner } from './shard-prospects.ts';
@@ -26,6 +27,8 @@ export function planHung(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
     return waiting(key, 'does not answer its agent; the other nodes do not call it failed');
   }
   if (!isOwnedElsewhere(fleet, node) || !hasMajority(fleet)) return explainOwner(fleet, node);
+  const moving = clearOfMoves(fleet, [node]);
+  if (!isIdle(moving)) return moving;
   const plan = nodePlanOf(fleet.layout, node, fleet.release);
   const isRendered = seen.process.planHash === planHashOf(plan);
   const prepare: Step = { kind: 'prepareNode', host, plan };

@@ -7,11 +7,13 @@ import type { AttachReplicaStep } from '../../model/step.ts';
 import { tryStep } from '../attempts.ts';
 import { planMeets, planProbes } from '../mesh.ts';
 import { isAttached } from '../replicas.ts';
-import { viewOf, type LiveNode, type Situation } from '../situation.ts';
-import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
+import { seenNode, viewOf, type LiveNode, type Situation } from '../situation.ts';
+import { blocking, IDLE, isIdle, mergeTurns, waiting, type Turn } from '../turn.ts';
 import {
+  everyShard,
   isAgreed,
   isInSync,
+  isOrphanage,
   isTroubled,
   ownsByAnyView,
   shallRun,
@@ -20,21 +22,26 @@ import {
   type Fleet,
   type OwnedShard,
 } from './fleet.ts';
+import { clearOfMoves } from './clear-of-moves.ts';
 import { isBusy } from './phases.ts';
 import { needsReaddress } from './readdress.ts';
-import { isLostIdentity } from './recreate.ts';
+import { isLostIdentity, planAnew } from './recreate.ts';
 
 export function planJoining(fleet: Fleet): Turn {
   const mesh = meshOf(fleet);
   const probes = planProbes(mesh);
   // No MEET before every port has been probed; attaching those who have met needs none.
   const meeting = isBusy(probes) || probes.blockers.length > 0 ? probes : planMeets(mesh);
-  return mergeTurns([meeting, ...fleet.shards.map((owned) => planAttaching(fleet, owned))]);
+  return mergeTurns([
+    meeting,
+    ...fleet.shards.map((owned) => planAttaching(fleet, owned)),
+    ...fleet.shards.map((owned) => planRebirth(fleet, owned)),
+  ]);
 }
 
 /** The nodes that must know each other: those that shall run, and whoever owns slots meanwhile. */
 export function meshOf(fleet: Fleet): Situation {
-  const owners = new Set(fleet.shards.map(({ owner }) => owner));
+  const owners = new Set(everyShard(fleet).map(({ owner }) => owner));
   const live = fleet.live.filter(
     (entry) => (shallRun(fleet, entry.node) || owners.has(entry)) && !isLostIdentity(fleet, entry),
   );
@@ -51,9 +58,25 @@ function planAttaching(fleet: Fleet, owned: OwnedShard): Turn {
       shardOwnedBy(fleet, live) === undefined &&
       shallRun(fleet, live.node) &&
       !isAttached(live, owner) &&
+      !isOrphanage(fleet, live) &&
       !isLostIdentity(fleet, live),
   );
   return mergeTurns(loose.map((live) => planAttach(fleet, live, owner)));
+}
+
+/**
+ * A shard without slots whose master became a replica, of whomever: Redis lets no replica become a
+ * master without slots to take over, so it is made anew.
+ */
+function planRebirth(fleet: Fleet, owned: OwnedShard): Turn {
+  const { owner, shard, isEmpty } = owned;
+  if (owner !== undefined || !isEmpty) return IDLE;
+  const live = fleet.live.find(
+    ({ node }) => node.shard === shard.id && fleet.roles.get(node.key) === 'master',
+  );
+  const seen = live === undefined ? undefined : seenNode(fleet, live.node.key);
+  if (live?.redis.role !== 'replica' || seen === undefined) return IDLE;
+  return keptElsewhere(fleet, live) ?? planAnew(fleet, live.node, seen);
 }
 
 /** Attaching makes a node throw its data away: never one that owns slots, or has data of its own. */
@@ -72,6 +95,9 @@ function planAttach(fleet: Fleet, live: LiveNode, owner: LiveNode): Turn {
   if (entry?.flags.includes('master') !== true || isTroubled(entry.flags)) {
     return waiting(node.key, `does not know its master ${owner.node.key} yet`);
   }
+  // A full copy is a burden on a master that sends or gets slots as well.
+  const moving = clearOfMoves(fleet, [node, owner.node]);
+  if (!isIdle(moving)) return moving;
   const step: AttachReplicaStep = {
     kind: 'attachReplica',
     host: node.host,

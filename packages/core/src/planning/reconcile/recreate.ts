@@ -13,7 +13,7 @@ import { hasBuild } from '../builds.ts';
 import { startStep } from '../nodes.ts';
 import { hostOf, type LiveNode } from '../situation.ts';
 import { blocking, mergeTurns, stepping, waiting, type Turn } from '../turn.ts';
-import { hasMajority, isOwnedElsewhere, type Fleet } from './fleet.ts';
+import { hasMajority, isOrphanage, isOwnedElsewhere, type Fleet } from './fleet.ts';
 import { tryChain } from './phases.ts';
 import { explainOwner } from './shard-prospects.ts';
 
@@ -26,7 +26,8 @@ export function isLostIdentity(fleet: Fleet, live: LiveNode): boolean {
   const claims = (live.self?.slots.length ?? 0) > 0;
   if (fleet.strangers.has(live)) return live.redis.keys > 0 || claims;
   // Met already, and still a master without slots: its keys can be read by nobody.
-  return !claims && live.redis.keys > 0 && isOwnedElsewhere(fleet, live.node);
+  if (claims || live.redis.keys === 0 || isOrphanage(fleet, live)) return false;
+  return isOwnedElsewhere(fleet, live.node);
 }
 
 /** What an empty node, its first snapshot and its log need at the least; a copy needs more. */

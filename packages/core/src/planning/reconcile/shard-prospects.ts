@@ -4,7 +4,7 @@
  *
  * Slots are never given to another node here: an empty owner is how data is lost for good.
  */
-import type { LayoutNode, LayoutShard } from '../../model/layout.ts';
+import type { LayoutNode } from '../../model/layout.ts';
 import { formatRanges } from '../../model/slots.ts';
 import { stepKey } from '../../model/step.ts';
 import { trailOf } from '../attempts.ts';
@@ -13,9 +13,12 @@ import { hostOf, isOnline, seenNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, waiting, type Turn } from '../turn.ts';
 import {
   endpointOf,
+  everyShard,
   findAtStake,
   hasMajority,
+  hasSlots,
   isAgreed,
+  isStillNeeded,
   mayHold,
   shallRun,
   shardOf,
@@ -30,10 +33,11 @@ const ELECTION_LIMIT_MS = 60_000;
 /** Shards that are not plainly owned: waited for, or a person's. */
 export function planProspects(fleet: Fleet): Turn {
   return mergeTurns(
-    fleet.shards.map((owned) => {
+    everyShard(fleet).map((owned) => {
       // A repair does without what it cannot speak to, as long as it serves.
       const isServed = owned.remoteId !== undefined && fleet.kind === 'repair';
-      return isServed || isAgreed(owned) ? IDLE : planProspect(fleet, owned);
+      // Without slots there is nothing to serve; that it lacks a master is said where it needs one.
+      return isServed || isAgreed(owned) || !hasSlots(owned) ? IDLE : planProspect(fleet, owned);
     }),
   );
 }
@@ -46,10 +50,13 @@ export function explainOwner(fleet: Fleet, node: LayoutNode): Turn {
   const owned = findAtStake(fleet, node);
   // It is safe, or master itself: why that is not handed off is said by handoffs.ts.
   if (owned === undefined || (isAgreed(owned) && owned.owner?.node.key === node.key)) return IDLE;
-  if (!isAgreed(owned)) {
+  if (!isAgreed(owned) && hasSlots(owned)) {
     const { waits, blockers } = planProspect(fleet, owned);
     if (blockers.length > 0) return { ...IDLE, blockers };
     return waiting(node.key, waits[0]?.reason ?? owned.doubt);
+  }
+  if (owned.owner?.redis.clusterState === 'ok') {
+    return waiting(node.key, `slots of shard ${owned.shard.id} are on their way`);
   }
   // What keeps the cluster down may be for a person to end: then that is said, and not waited for.
   if (!hasMajority(fleet) || planProspects(fleet).blockers.length > 0) return IDLE;
@@ -57,11 +64,10 @@ export function explainOwner(fleet: Fleet, node: LayoutNode): Turn {
 }
 
 function planProspect(fleet: Fleet, owned: OwnedShard): Turn {
-  const { shard, owner, members, doubt } = owned;
+  const { shard, members, doubt } = owned;
   if (owned.remoteId !== undefined) return refuseRemote(fleet, owned);
-  if (owner !== undefined && fleet.settledViews.length === 1) return refuseOtherOwners(owned);
   // Gossip and elections settle what the living disagree about.
-  const isDisputed = owner !== undefined || doubt !== UNOWNED;
+  const isDisputed = !doubt.startsWith(UNOWNED);
   if (isDisputed || mayReturn(fleet, owned)) return waiting(shard.id, doubt);
   const mayFailOver = members.some(({ redis }) => redis.role === 'replica') && hasMajority(fleet);
   if (mayFailOver && silentForMs(fleet, owned) < ELECTION_LIMIT_MS) {
@@ -71,8 +77,8 @@ function planProspect(fleet: Fleet, owned: OwnedShard): Turn {
 }
 
 /** Whether one of its nodes is on its way, or is about to be started by this operation. */
-function mayReturn(fleet: Fleet, { shard }: OwnedShard): boolean {
-  return holdersOf(fleet, shard).some((node) => {
+function mayReturn(fleet: Fleet, owned: OwnedShard): boolean {
+  return holdersOf(fleet, owned).some((node) => {
     if (!isOnline(fleet, node.host)) return false;
     const seen = seenNode(fleet, node.key);
     if (seen === undefined || seen.redis?.loading === true) return true;
@@ -81,13 +87,13 @@ function mayReturn(fleet: Fleet, { shard }: OwnedShard): boolean {
     if (state === 'starting' || state === 'backoff' || state === 'running') {
       return !fleet.liveByKey.has(node.key) && seen.redis === undefined;
     }
-    return state === 'stopped' && hasData && shallRun(fleet, node);
+    return state === 'stopped' && hasData && (shallRun(fleet, node) || isStillNeeded(fleet, node));
   });
 }
 
 /** Since when its master is gone, as far as that is known: 0 if it is not. */
-function silentForMs(fleet: Fleet, { shard }: OwnedShard): number {
-  const times = holdersOf(fleet, shard).flatMap((node) => {
+function silentForMs(fleet: Fleet, owned: OwnedShard): number {
+  const times = holdersOf(fleet, owned).flatMap((node) => {
     if (fleet.liveByKey.has(node.key)) return [];
     if (!isOnline(fleet, node.host)) return [hostOf(fleet, node.host)?.lastSeenMs ?? 0];
     const failure = trailOf(fleet.attempts, stepKey(startStep(node))).failures[0];
@@ -100,19 +106,20 @@ function silentForMs(fleet: Fleet, { shard }: OwnedShard): number {
 }
 
 /** The nodes laid out for the shard, and others that may hold its data. */
-function holdersOf(fleet: Fleet, shard: LayoutShard): LayoutNode[] {
+function holdersOf(fleet: Fleet, owned: OwnedShard): LayoutNode[] {
   const everyone = [...fleet.layout.nodes, ...fleet.former];
-  return everyone.filter((node) => node.shard === shard.id || mayHold(fleet, node, shard));
+  return everyone.filter((node) => node.shard === owned.shard.id || mayHold(fleet, node, owned));
 }
 
-function refuseLost(fleet: Fleet, { shard }: OwnedShard): Turn {
-  const copies = holdersOf(fleet, shard);
+function refuseLost(fleet: Fleet, owned: OwnedShard): Turn {
+  const { shard, missing } = owned;
+  const copies = holdersOf(fleet, owned);
   const held = copies.filter((node) => seenNode(fleet, node.key)?.process.state === 'held');
   const release = held.map(({ host, port }) => `redrover-agent release-node ${port} on ${host}`);
   return blocking({
     rule: 'slots-lost',
     subject: shard.id,
-    message: `No living node owns slots ${formatRanges(shard.slots)} of shard ${shard.id}.`,
+    message: `No living node owns slots ${formatRanges(missing)} of shard ${shard.id}.`,
     evidence: copies.map((node) => `${node.key}: ${describeCopy(fleet, node)}`),
     remedy:
       'Bring one of these nodes back with its data (its host, or its directory from the trash ' +
@@ -151,17 +158,6 @@ function remoteNode(fleet: Fleet, nodeId: string | undefined): LayoutNode | unde
     if (node !== undefined) return node;
   }
   return undefined;
-}
-
-/** All agree, and not on what the layout says: slots were moved by somebody else. */
-function refuseOtherOwners({ shard, owner, doubt }: OwnedShard): Turn {
-  return blocking({
-    rule: 'slots-on-wrong-node',
-    subject: shard.id,
-    message: `Slots of shard ${shard.id} are on a node that the layout gives other slots.`,
-    evidence: [doubt, `${owner?.node.key ?? ''} owns ${formatRanges(owner?.self?.slots ?? [])}`],
-    remedy: 'Move the slots back (redis-cli --cluster reshard), then repair again',
-  });
 }
 
 function describeCopy(fleet: Fleet, node: LayoutNode): string {

@@ -5,14 +5,18 @@ import type { StopNodeStep } from '../../model/step.ts';
 import { tryStep } from '../attempts.ts';
 import { isAttached } from '../replicas.ts';
 import { viewOf, type LiveNode } from '../situation.ts';
-import { IDLE, waiting, type Turn } from '../turn.ts';
+import { IDLE, isIdle, waiting, type Turn } from '../turn.ts';
+import { clearOfMoves } from './clear-of-moves.ts';
 import {
+  hasSlots,
+  isOrphanage,
   isOwnedElsewhere,
   isReplicaByAll,
   isInSync,
   shallRun,
   shardOf,
   type Fleet,
+  type OwnedShard,
 } from './fleet.ts';
 import { explainOwner } from './shard-prospects.ts';
 
@@ -23,6 +27,11 @@ export function planStop(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
   if (state === 'starting') return waiting(node.key, 'starting, to be stopped once it answers');
   const owned = shardOf(fleet, node);
   const live = fleet.liveByKey.get(node.key);
+  const moving = clearOfMoves(fleet, [node]);
+  if (!isIdle(moving)) return moving;
+  if (owned !== undefined && fleet.departed.includes(owned)) {
+    return planLastStop(fleet, owned, node, { live, isRunning: state === 'running' });
+  }
   // Why it cannot be handed off has been said by handoffs.ts.
   if (live !== undefined && owned?.owner === live) return IDLE;
   if (owned?.owner === undefined || !isOwnedElsewhere(fleet, node))
@@ -41,6 +50,28 @@ export function planStop(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
     if (fleet.isImpaired && !isAttached(lagging, owner)) return IDLE;
     return waiting(node.key, `stops once ${lagging.node.key} is in sync`);
   }
+  return stop(fleet, node);
+}
+
+/** A node of a shard that goes: when nobody gives the shard a slot, and the node has no key. */
+function planLastStop(
+  fleet: Fleet,
+  owned: OwnedShard,
+  node: LayoutNode,
+  { live, isRunning }: { readonly live: LiveNode | undefined; readonly isRunning: boolean },
+): Turn {
+  // Its slots go first, which moves.ts does; keys without a slot are for a person to look at.
+  if (!owned.isEmpty || hasSlots(owned)) return IDLE;
+  if (live === undefined && isRunning) return waiting(node.key, 'running, not observed yet');
+  if (live !== undefined && isOrphanage(fleet, live)) return IDLE;
+  const { disputed, unowned } = fleet.slotMap;
+  const isUnclear = disputed.length + unowned.length > 0;
+  if (isUnclear) return waiting(node.key, 'stops once every slot has one owner');
+  if (!isOwnedElsewhere(fleet, node)) return explainOwner(fleet, node);
+  return stop(fleet, node);
+}
+
+function stop(fleet: Fleet, node: LayoutNode): Turn {
   const step: StopNodeStep = { kind: 'stopNode', host: node.host, node: node.key };
   return tryStep(fleet.attempts, step, {
     now: fleet.now,

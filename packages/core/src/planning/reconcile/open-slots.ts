@@ -1,0 +1,126 @@
+/**
+ * Slots that are open for migration on any living node, and between which masters they go: those
+ * that a dead mover of this operation left, and those of somebody else.
+ *
+ * What to do about each is found out by whoever moves it, on the nodes themselves.
+ */
+import type { NodeKey } from '../../model/layout.ts';
+import type { LiveNode } from '../situation.ts';
+import type { Fleet } from './fleet.ts';
+import { listTriedPairs } from './movers.ts';
+import { agreedOwner } from './slot-map.ts';
+
+/**
+ * A living `redis-cli --cluster reshard` takes a slot after the other; one that is open and unchanged
+ * for so long was left behind. Its longest pause is one MIGRATE, whose timeout is 60 s.
+ */
+const QUIET_MS = 60_000;
+
+export interface OpenSlotMove {
+  readonly slot: number;
+  /** Undefined, or the same: it cannot be told who they are, so a person must. */
+  readonly source: LiveNode | undefined;
+  readonly target: LiveNode | undefined;
+  /** The nodes that have it open. */
+  readonly holders: readonly LiveNode[];
+  /** This operation has tried to move slots between these two. */
+  readonly isOurs: boolean;
+  /** Whether it has been left alone for long enough to be touched. */
+  readonly isQuiet: boolean;
+}
+
+/** Whether it is known between which two masters it is. */
+export function hasEnds({ source, target }: OpenSlotMove): boolean {
+  return source !== undefined && target !== undefined && source !== target;
+}
+
+interface Ends {
+  from: string | undefined;
+  to: string | undefined;
+  readonly holders: LiveNode[];
+}
+
+export function listOpenSlots(fleet: Fleet): OpenSlotMove[] {
+  const bySlot = new Map<number, Ends>();
+  const endsOf = (slot: number): Ends => {
+    const known = bySlot.get(slot) ?? { from: undefined, to: undefined, holders: [] };
+    bySlot.set(slot, known);
+    return known;
+  };
+  for (const live of fleet.live) {
+    const { nodeId } = live.redis;
+    for (const open of live.self?.migrating ?? []) {
+      const ends = endsOf(open.slot);
+      ends.holders.push(live);
+      ends.from = nodeId;
+      ends.to = open.nodeId;
+    }
+  }
+  for (const live of fleet.live) {
+    const { nodeId } = live.redis;
+    for (const open of live.self?.importing ?? []) {
+      const ends = endsOf(open.slot);
+      ends.holders.push(live);
+      ends.from ??= open.nodeId;
+      ends.to ??= nodeId;
+    }
+  }
+  const tried = new Set(listTriedPairs(fleet.attempts).map(nameOfPair));
+  return [...bySlot]
+    .sort(([a], [b]) => a - b)
+    .map(([slot, ends]) => describe(fleet, { slot, ends, tried }));
+}
+
+function describe(
+  fleet: Fleet,
+  {
+    slot,
+    ends,
+    tried,
+  }: { readonly slot: number; readonly ends: Ends; readonly tried: ReadonlySet<string> },
+): OpenSlotMove {
+  const { holders } = ends;
+  const target = masterOf(fleet, ends.to);
+  const owner = fleet.liveById.get(agreedOwner(fleet.slotMap, slot) ?? '');
+  // The owner is whom the keys are asked of, whoever the flags speak of.
+  const isMoved = owner === undefined || owner === target;
+  const source = isMoved ? masterOf(fleet, ends.from) : owner;
+  const pair = { source: keyOf(fleet, ends.from), target: keyOf(fleet, ends.to) };
+  return {
+    slot,
+    source,
+    target,
+    holders,
+    isOurs: tried.has(nameOfPair(pair)),
+    isQuiet: holders.every(({ redis }) => redis.openSlotsQuietMs >= QUIET_MS),
+  };
+}
+
+/** In either direction: what was moved back is ours as well. */
+function nameOfPair(pair: { readonly source: NodeKey; readonly target: NodeKey }): string {
+  return [pair.source, pair.target].sort().join(' ');
+}
+
+/** The living master that has what the node with that id had: itself, or who took its place. */
+function masterOf(fleet: Fleet, nodeId = ''): LiveNode | undefined {
+  const live = fleet.liveById.get(nodeId);
+  if (live?.redis.role === 'master') return live;
+  const leader = fleet.liveById.get(live?.self?.masterId ?? '');
+  if (leader?.redis.role === 'master') return leader;
+  const shard = (live?.node ?? nodeAt(fleet, nodeId))?.shard;
+  return [...fleet.shards, ...fleet.departed].find((owned) => owned.shard.id === shard)?.owner;
+}
+
+function nodeAt(fleet: Fleet, nodeId: string) {
+  for (const { nodes } of fleet.views.values()) {
+    const entry = nodes.get(nodeId);
+    const node =
+      entry === undefined ? undefined : fleet.byEndpoint.get(`${entry.address}:${entry.port}`);
+    if (node !== undefined) return node;
+  }
+  return undefined;
+}
+
+function keyOf(fleet: Fleet, nodeId = ''): NodeKey {
+  return (fleet.liveById.get(nodeId)?.node ?? nodeAt(fleet, nodeId))?.key ?? nodeId;
+}

@@ -1,0 +1,374 @@
+/**
+ * Which living master serves each shard, whatever slots it has by now: while slots are on their
+ * way, a shard is known by its nodes and not by its slots.
+ *
+ * Redis decides who is master; here is only read off what all living nodes say.
+ */
+import type { Layout, LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
+import {
+  countSlots,
+  formatRanges,
+  normalizeRanges,
+  SLOT_COUNT,
+  type SlotRange,
+} from '../../model/slots.ts';
+import type { ViewNode } from '../../model/observation.ts';
+import type { EffectiveRole } from '../../placement/effective-roles.ts';
+import { containsSlots, intersectSlots, overlapsSlots, subtractSlots } from '../shards.ts';
+import type { DistinctView, LiveNode } from '../situation.ts';
+import type { ActiveMove } from './movers.ts';
+import type { SlotMap } from './slot-map.ts';
+
+const ALL_SLOTS: readonly SlotRange[] = [{ start: 0, end: SLOT_COUNT - 1 }];
+
+/** The doubt of a shard whose slots, or some of them, nobody living owns. */
+export const UNOWNED = 'no living node owns its slots';
+
+/** A shard as the living see it. */
+export interface OwnedShard {
+  /** One that the layout does not have any more has no slots. */
+  readonly shard: LayoutShard;
+  /** The living nodes that are laid out for it, those of earlier layouts included. */
+  readonly members: readonly LiveNode[];
+  /**
+   * The one living master that serves it. It may be laid out for another shard: whoever follows a
+   * master may be elected in its place. Of a shard without slots: the master that shall get them.
+   */
+  readonly owner: LiveNode | undefined;
+  /** What the owner, or any who claims to be it, has by any view. */
+  readonly slots: readonly SlotRange[];
+  /** What only the dead have, or nobody, as far as it is this shard's. */
+  readonly missing: readonly SlotRange[];
+  /** Why not all views agree on the owner and on what it has; empty when they do. */
+  readonly doubt: string;
+  /**
+   * The id of a master that all views agree on, and that cannot be spoken to: its agent is away,
+   * and its server is not. The shard is served; nothing can be done about it.
+   */
+  readonly remoteId: string | undefined;
+  /** No view gives it a slot, and none is on its way to it: nothing of it can be lost. */
+  readonly isEmpty: boolean;
+}
+
+export interface OwnerQuestion {
+  readonly layout: Layout;
+  readonly roles: ReadonlyMap<NodeKey, EffectiveRole>;
+  readonly former: readonly LayoutNode[];
+  readonly byEndpoint: ReadonlyMap<string, LayoutNode>;
+  readonly settled: readonly LiveNode[];
+  readonly settledViews: readonly DistinctView[];
+  readonly slotMap: SlotMap;
+  readonly moves: readonly ActiveMove[];
+  /** Slots about which the living may disagree: a person decides what becomes of them. */
+  readonly setAside: readonly SlotRange[];
+  readonly isOnline: (host: string) => boolean;
+}
+
+export interface Owners {
+  /** Of the layout, in its order. */
+  readonly shards: readonly OwnedShard[];
+  /** Of earlier layouts, as far as nodes of theirs are known. */
+  readonly departed: readonly OwnedShard[];
+  /** Masters with slots beside the one that serves their shard, each as a shard of its own. */
+  readonly extras: readonly OwnedShard[];
+}
+
+export function findOwners(question: OwnerQuestion): Owners {
+  const { layout, former } = question;
+  const known = new Set(layout.shards.map(({ id }) => id));
+  const gone = [...new Set(former.map(({ shard }) => shard))].filter((id) => !known.has(id));
+  const departed: LayoutShard[] = gone.map((id) => ({ id, slots: [] }));
+  const all = [...layout.shards, ...departed];
+  const { claimants, extras } = assignClaimants(question, all);
+  const missing = attributeMissing(question, all, claimants);
+  const opened = openedTowards(question);
+  const owned = all.map((shard) =>
+    judgeShard(question, {
+      shard,
+      claimants: claimants.get(shard.id) ?? [],
+      missing: missing.get(shard.id) ?? [],
+      isOpen: opened.has(shard.id),
+    }),
+  );
+  const count = layout.shards.length;
+  return {
+    shards: owned.slice(0, count),
+    departed: owned.slice(count),
+    extras: extras.map((live) => {
+      const shard = { id: live.node.shard, slots: [] };
+      return judgeShard(question, { shard, claimants: [live], missing: [], isOpen: false });
+    }),
+  };
+}
+
+/** Those who own slots by any view: two for one shard mean a failover that not all heard of. */
+function assignClaimants(question: OwnerQuestion, shards: readonly LayoutShard[]) {
+  const { settled, slotMap } = question;
+  const claiming = settled.filter(({ redis }) => claimOf(slotMap, redis.nodeId).length > 0);
+  const home = Map.groupBy(claiming, ({ node }) => node.shard);
+  const claimants = new Map<string, LiveNode[]>();
+  const displaced: LiveNode[] = [];
+  for (const shard of shards) {
+    const own = home.get(shard.id) ?? [];
+    const [first, ...others] = rankClaimants(question, shard, own);
+    if (first === undefined) continue;
+    const rivals = others.filter((other) => areRivals(question, [first, ...own], other));
+    claimants.set(shard.id, [first, ...rivals]);
+    displaced.push(...others.filter((other) => !rivals.includes(other)));
+  }
+  for (const [id, [only, ...more]] of claimants) {
+    const isLone = only !== undefined && more.length === 0;
+    if (isLone && isElectedElsewhere(question, shards, claimants, { id, only })) {
+      claimants.delete(id);
+      displaced.push(only);
+    }
+  }
+  const extras: LiveNode[] = [];
+  for (const live of displaced) {
+    const adopted = chooseAdoption(slotMap, shards, claimants, live);
+    if (adopted === undefined) extras.push(live);
+    else claimants.set(adopted.id, [live]);
+  }
+  return { claimants, extras };
+}
+
+function claimOf({ claimed }: SlotMap, id: string): readonly SlotRange[] {
+  return claimed.get(id) ?? [];
+}
+
+/** Whoever has most of what the shard shall have comes first. */
+function rankClaimants(
+  { slotMap }: OwnerQuestion,
+  { slots }: LayoutShard,
+  claimants: readonly LiveNode[],
+): LiveNode[] {
+  const shared = ({ redis }: LiveNode) =>
+    countSlots(intersectSlots(claimOf(slotMap, redis.nodeId), slots));
+  return claimants.length < 2
+    ? [...claimants]
+    : claimants.toSorted((a, b) => shared(b) - shared(a));
+}
+
+/** Whether it claims what another of them claims, save what is moved between the two. */
+function areRivals(question: OwnerQuestion, claimants: readonly LiveNode[], live: LiveNode) {
+  const { slotMap } = question;
+  const own = claimOf(slotMap, live.redis.nodeId);
+  return claimants.some((other) => {
+    if (other === live) return false;
+    const both = intersectSlots(own, claimOf(slotMap, other.redis.nodeId));
+    return countSlots(subtractSlots(both, tolerated(question))) > 0;
+  });
+}
+
+/** Slots that may be disputed without anything being wrong. */
+function tolerated({ moves, setAside }: OwnerQuestion): SlotRange[] {
+  return normalizeRanges([...moves.flatMap(({ slots }) => slots), ...setAside]);
+}
+
+/**
+ * A master that has nothing of its own shard and only what another shard without a master shall
+ * have: it followed that one's master and was elected in its place. Unless it simply has what is to
+ * be moved there: so a node of that shard must follow it, or its own shard's master be gone.
+ */
+function isElectedElsewhere(
+  { settled, settledViews, slotMap }: OwnerQuestion,
+  shards: readonly LayoutShard[],
+  claimants: ReadonlyMap<string, readonly LiveNode[]>,
+  { id, only }: { readonly id: string; readonly only: LiveNode },
+): boolean {
+  const own = claimOf(slotMap, only.redis.nodeId);
+  const home = shards.find((shard) => shard.id === id);
+  if (home === undefined || overlapsSlots(own, home.slots)) return false;
+  const other = shards.find((shard) => !claimants.has(shard.id) && containsSlots(shard.slots, own));
+  if (other === undefined) return false;
+  const isFollowed = settled.some(
+    ({ node, self }) => node.shard === other.id && self?.masterId === only.redis.nodeId,
+  );
+  const living = new Set(settled.map(({ redis }) => redis.nodeId));
+  const isHomeLost = settledViews.some(({ nodes }) =>
+    [...nodes.values()].some(
+      ({ nodeId, slots }) => !living.has(nodeId) && overlapsSlots(slots, home.slots),
+    ),
+  );
+  return isFollowed || isHomeLost;
+}
+
+/** The shard without a master of its own of whose slots it has most. */
+function chooseAdoption(
+  slotMap: SlotMap,
+  shards: readonly LayoutShard[],
+  claimants: ReadonlyMap<string, readonly LiveNode[]>,
+  { redis }: LiveNode,
+): LayoutShard | undefined {
+  const shared = (shard: LayoutShard) =>
+    countSlots(intersectSlots(claimOf(slotMap, redis.nodeId), shard.slots));
+  const free = shards.filter((shard) => !claimants.has(shard.id) && shared(shard) > 0);
+  return free.toSorted((a, b) => shared(b) - shared(a))[0];
+}
+
+/**
+ * What no living node owns, by the shard whose loss it is: that of the node that had it, or where
+ * that one was elected for another shard, the one that shall have it.
+ */
+function attributeMissing(
+  question: OwnerQuestion,
+  shards: readonly LayoutShard[],
+  claimants: ReadonlyMap<string, readonly LiveNode[]>,
+): ReadonlyMap<string, readonly SlotRange[]> {
+  const { slotMap, settled, settledViews, byEndpoint, layout } = question;
+  const living = new Set(settled.map(({ redis }) => redis.nodeId));
+  const held = normalizeRanges(
+    [...slotMap.claimed].flatMap(([id, slots]) => (living.has(id) ? slots : [])),
+  );
+  let left = subtractSlots(ALL_SLOTS, held);
+  if (left.length === 0) return new Map();
+  const dead = settledViews.flatMap(({ nodes }) =>
+    [...nodes.values()].filter(({ nodeId, slots }) => !living.has(nodeId) && slots.length > 0),
+  );
+  const isHomes = (entry: ViewNode, home: LayoutShard) => {
+    if (!layout.shards.includes(home) || overlapsSlots(entry.slots, home.slots)) return true;
+    const isOthers = ({ nodeId, slots }: ViewNode) =>
+      nodeId !== entry.nodeId && overlapsSlots(slots, home.slots);
+    return !claimants.has(home.id) && !dead.some(isOthers);
+  };
+  const missing = new Map<string, SlotRange[]>();
+  const add = (id: string, slots: readonly SlotRange[]) => {
+    const shared = intersectSlots(slots, left);
+    if (shared.length === 0) return;
+    missing.set(id, normalizeRanges([...(missing.get(id) ?? []), ...shared]));
+    left = subtractSlots(left, shared);
+  };
+  for (const entry of dead) {
+    const id = byEndpoint.get(`${entry.address}:${entry.port}`)?.shard;
+    const home = shards.find((shard) => shard.id === id);
+    if (home !== undefined && isHomes(entry, home)) add(home.id, entry.slots);
+  }
+  for (const { id, slots } of shards) add(id, slots);
+  return missing;
+}
+
+/** Shards to whose nodes slots are on their way: such a node may hold keys that nobody else has. */
+function openedTowards({ settled, settledViews, byEndpoint }: OwnerQuestion): ReadonlySet<string> {
+  const shards = new Set<string>();
+  for (const { node, self } of settled)
+    if ((self?.importing.length ?? 0) > 0) shards.add(node.shard);
+  const byId = new Map(settled.map(({ node, redis }) => [redis.nodeId, node]));
+  for (const { nodes } of settledViews) {
+    for (const { migrating } of nodes.values()) {
+      for (const { nodeId } of migrating) {
+        const entry = nodes.get(nodeId);
+        const at =
+          entry === undefined ? undefined : byEndpoint.get(`${entry.address}:${entry.port}`);
+        const shard = (byId.get(nodeId) ?? at)?.shard;
+        if (shard !== undefined) shards.add(shard);
+      }
+    }
+  }
+  return shards;
+}
+
+interface ShardCase {
+  readonly shard: LayoutShard;
+  readonly claimants: readonly LiveNode[];
+  readonly missing: readonly SlotRange[];
+  readonly isOpen: boolean;
+}
+
+function judgeShard(question: OwnerQuestion, given: ShardCase): OwnedShard {
+  const { settled, settledViews, slotMap } = question;
+  const { shard, claimants, missing, isOpen } = given;
+  const members = settled.filter((live) => live.node.shard === shard.id);
+  const common = { shard, members, missing, slots: [], remoteId: undefined, isEmpty: false };
+  const [owner] = claimants;
+  if (claimants.length > 1) {
+    const names = claimants.map((live) => live.node.key).join(' and ');
+    const doubt = `${names} both own slots of it in some view`;
+    const claimed = claimants.flatMap(({ redis }) => claimOf(slotMap, redis.nodeId));
+    return { ...common, slots: normalizeRanges(claimed), owner: undefined, doubt };
+  }
+  if (owner === undefined) {
+    if (missing.length > 0) {
+      const remoteId = findRemote(settledViews, missing);
+      return { ...common, owner: undefined, doubt: UNOWNED, remoteId };
+    }
+    const heir = chooseSlotless(question, shard, members);
+    const doubt = heir === undefined ? 'it has no master yet' : doubtOwner(heir, settledViews);
+    return { ...common, owner: heir, doubt, isEmpty: !isOpen };
+  }
+  const slots = claimOf(slotMap, owner.redis.nodeId);
+  if (owner.redis.role !== 'master') {
+    const doubt = `${owner.node.key} owns its slots in some view and says that it is a replica`;
+    return { ...common, slots, owner: undefined, doubt };
+  }
+  const doubt =
+    doubtOwner(owner, settledViews) ||
+    doubtSlots(question, owner, slots) ||
+    (missing.length > 0 ? `${UNOWNED} ${formatRanges(missing)}` : '');
+  return { ...common, slots, owner, doubt };
+}
+
+/** Whoever of a shard without slots is, and shall be, master. */
+function chooseSlotless(
+  { roles, layout, isOnline, settled }: OwnerQuestion,
+  { id }: LayoutShard,
+  members: readonly LiveNode[],
+): LiveNode | undefined {
+  const masters = members.filter(
+    ({ node, redis }) =>
+      redis.role === 'master' && (roles.get(node.key) ?? 'stopped') !== 'stopped',
+  );
+  // Slots are on their way to it, and their keys are there.
+  const filling = masters.find(({ self, redis }) => redis.keys > 0 || self?.importing.length);
+  const wanted = masters.find(({ node }) => roles.get(node.key) === 'master');
+  const chosen = filling ?? wanted;
+  if (chosen !== undefined) return chosen;
+  const preferred = layout.nodes.find(
+    (node) => node.shard === id && roles.get(node.key) === 'master',
+  );
+  // It is on its way; who is there already becomes its replica.
+  if (preferred !== undefined && isOnline(preferred.host)) return undefined;
+  const followed = new Set(settled.map(({ self }) => self?.masterId));
+  return masters.find(({ redis }) => followed.has(redis.nodeId)) ?? masters[0];
+}
+
+const TROUBLED = ['fail', 'fail?', 'noaddr', 'handshake'];
+
+export function isTroubled(flags: readonly string[]): boolean {
+  return TROUBLED.some((flag) => flags.includes(flag));
+}
+
+function doubtOwner(owner: LiveNode, views: readonly DistinctView[]): string {
+  for (const view of views) {
+    const holder = view.holders[0] ?? '';
+    const entry = view.nodes.get(owner.redis.nodeId);
+    if (entry === undefined) return `${holder} does not know ${owner.node.key}`;
+    if (!entry.flags.includes('master') || isTroubled(entry.flags)) {
+      return `${holder} sees ${owner.node.key} as ${entry.flags.join(',')}`;
+    }
+  }
+  return '';
+}
+
+/** Whether what it claims is its own by all views, save what is on its way. */
+function doubtSlots(
+  question: OwnerQuestion,
+  { node, redis }: LiveNode,
+  slots: readonly SlotRange[],
+): string {
+  const agreed = question.slotMap.agreed.get(redis.nodeId) ?? [];
+  const open = subtractSlots(subtractSlots(slots, agreed), tolerated(question));
+  if (open.length === 0) return '';
+  return `slots ${formatRanges(open)} are ${node.key}'s in some views only`;
+}
+
+/** The master of the missing slots that all living nodes reach, though we do not. */
+function findRemote(
+  views: readonly DistinctView[],
+  missing: readonly SlotRange[],
+): string | undefined {
+  const [first, ...others] = views.map((view) => {
+    const entry = [...view.nodes.values()].find(({ slots }) => containsSlots(slots, missing));
+    return entry === undefined || isTroubled(entry.flags) ? undefined : entry.nodeId;
+  });
+  return others.every((id) => id === first) ? first : undefined;
+}
