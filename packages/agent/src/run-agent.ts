@@ -11,6 +11,7 @@ import { FenceStore } from './fence/fence-store.ts';
 import { ensureDirectory, fileError } from './files/durable-file.ts';
 import { readHostFacts } from './host/facts.ts';
 import { applyTuning, checkTuning } from './host/tuning/apply.ts';
+import { createMoveDesk } from './migrate/create-desk.ts';
 import { NodeRecords } from './nodes/node-record.ts';
 import { agentPaths, type AgentPaths } from './nodes/paths.ts';
 import { endLeftTrials } from './nodes/left-trials.ts';
@@ -93,10 +94,15 @@ async function obeyController(
   const now = Date.now;
   const shareBuild: HostContext['shareBuild'] = async (build, stop) =>
     uploadBuild(open, await builder.pack(build.id), stop);
-  const context = { ...supervision, host, builder, fences, now, shareBuild };
+  let session: AgentSession | undefined;
+  const isConnected = () => session?.isConnected ?? false;
+  const moves = createMoveDesk({ paths, nodes, isConnected, now, log });
+  // Movers outlive the agent as its nodes do: first of all, they are known again.
+  await moves.resume();
+  const context = { ...supervision, host, builder, fences, moves, now, shareBuild };
   const tuning = { check: () => checkTuning(), apply: () => applyTuning() };
   const commands = { context, steps: new StepExecutor(context), tuning };
-  const readings = { nodes, builder, rootDirectory: paths.root, address, now };
+  const readings = { nodes, builder, moves, rootDirectory: paths.root, address, now };
   const heartbeat = new HeartbeatReader(readings);
   const agentRunId = randomUUID();
   const hello = async () => ({
@@ -109,7 +115,12 @@ async function obeyController(
     agentRunId,
   });
   const parts = { controller, open, hello, heartbeat, commands, fences, now, log };
-  await new AgentSession(parts).run(signal);
+  session = new AgentSession(parts);
+  try {
+    await session.run(signal);
+  } finally {
+    moves.detach();
+  }
 }
 
 /** The registry of a root, as the agent and `stop-nodes` share it. */

@@ -10,6 +10,8 @@ export interface AgentPaths {
   readonly records: string;
   /** Scratch directories of preflights. */
   readonly preflight: string;
+  /** One directory per task that moves slots. */
+  readonly movers: string;
   /** Directories of removed nodes. */
   readonly trash: string;
 }
@@ -33,6 +35,7 @@ export function agentPaths(root: string): AgentPaths {
     state,
     records: join(state, 'nodes'),
     preflight: join(state, 'preflight'),
+    movers: join(state, 'movers'),
     trash: join(root, 'trash'),
   };
 }

@@ -43,6 +43,7 @@ export class AgentSession {
   readonly #views = new ViewCache();
   readonly #desk: CommandDesk;
   #call: Call | undefined;
+  #isWelcome = false;
   #failures = 0;
 
   constructor(options: SessionOptions) {
@@ -57,6 +58,11 @@ export class AgentSession {
       now: options.now,
       log: options.log,
     });
+  }
+
+  /** Whether a controller has welcomed this agent and is still heard. */
+  get isConnected(): boolean {
+    return this.#isWelcome;
   }
 
   /** Keeps a session until the signal is aborted. Never throws because of the controller. */
@@ -96,6 +102,7 @@ export class AgentSession {
         switch (message.case) {
           case 'welcome':
             this.#failures = 0;
+            this.#isWelcome = true;
             log.info({ controller }, 'connected to the controller');
             await this.#noteIncarnation(message.value);
             this.#outbox.open((result) => call.send({ message: result }));
@@ -118,6 +125,7 @@ export class AgentSession {
       ended.abort();
       this.#outbox.close();
       this.#call = undefined;
+      this.#isWelcome = false;
       client.close();
     }
   }

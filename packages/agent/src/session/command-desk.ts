@@ -6,11 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { RedroverError } from '@redrover/core';
 import type { Command } from '@redrover/proto';
-import { commandErrorToProto } from '@redrover/wire';
+import { commandErrorToProto, moveProgressToProto, moveReportToProto } from '@redrover/wire';
 import type { Logger } from 'pino';
+import { AGENT_ENDS } from '../migrate/move-desk.ts';
+import { MoveError } from '../migrate/move-error.ts';
 import type { OutgoingMessage } from './outbox.ts';
 import { ProgressLines } from './progress-lines.ts';
-import { runCommand, type CommandSources } from './run-command.ts';
+import { runCommand, type CommandRun, type CommandSources } from './run-command.ts';
 
 export interface DeskOptions {
   readonly sources: CommandSources;
@@ -52,9 +54,9 @@ export class CommandDesk {
     this.#running.get(id)?.abort(reason);
   }
 
-  /** The agent ends: what is under way is given up, the nodes are left as they are. */
+  /** The agent ends: what is under way is given up, the nodes are left as they are, movers go on. */
   cancelAll(): void {
-    for (const id of this.#running.keys()) this.cancel(id);
+    for (const cancel of this.#running.values()) cancel.abort(AGENT_ENDS);
   }
 
   /** Resolves when nothing is under way, or when the time is up. */
@@ -75,7 +77,12 @@ export class CommandDesk {
       if (this.#running.size > MAX_COMMANDS) {
         throw new RedroverError('resource-exhausted', `${MAX_COMMANDS} commands are under way`);
       }
-      const run = { signal: cancel.signal, onLine: (line: string) => progress.add(line) };
+      const run: CommandRun = {
+        signal: cancel.signal,
+        onLine: (line) => progress.add(line),
+        onMove: (move) =>
+          postProgress({ case: 'progress', value: { id, move: moveProgressToProto(move) } }),
+      };
       const result = await runCommand(command, sources, run);
       progress.flush();
       postResult({ case: 'result', value: { id, result } });
@@ -83,7 +90,9 @@ export class CommandDesk {
       progress.flush();
       const error = RedroverError.from(thrown);
       log.info({ err: error, command: command.command.case, step: what }, 'a command failed');
-      postResult({ case: 'result', value: { id, error: commandErrorToProto(error) } });
+      const answer = commandErrorToProto(error);
+      if (error instanceof MoveError) answer.move = moveReportToProto(error.report);
+      postResult({ case: 'result', value: { id, error: answer } });
     } finally {
       stopTimer();
     }

@@ -4,8 +4,14 @@ import { loadavg } from 'node:os';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { InstalledBuild, NodeObservation } from '@redrover/core';
 import type { HeartbeatSchema } from '@redrover/proto';
-import { installedBuildToProto, nodeObservationToProto, timestampToProto } from '@redrover/wire';
+import {
+  installedBuildToProto,
+  moverToProto,
+  nodeObservationToProto,
+  timestampToProto,
+} from '@redrover/wire';
 import type { Builder } from '../build/builder.ts';
+import type { MoveDesk } from '../migrate/move-desk.ts';
 import type { NodeRegistry } from '../supervise/node-registry.ts';
 import { readListeningPorts } from './listening-ports.ts';
 
@@ -23,6 +29,7 @@ interface SlowReadings {
 export interface HeartbeatSources {
   readonly nodes: NodeRegistry;
   readonly builder: Builder;
+  readonly moves: MoveDesk;
   readonly rootDirectory: string;
   readonly address: string;
   readonly now: () => number;
@@ -56,6 +63,7 @@ export class HeartbeatReader {
       loadAverage: slow.loadAverage,
       agentRssBytes: slow.agentRssBytes,
       usedPorts: [...slow.usedPorts],
+      movers: this.#sources.moves.list().map(moverToProto),
     };
     return { message, observations };
   }

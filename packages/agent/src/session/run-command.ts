@@ -1,11 +1,13 @@
 /** Turns one command of the controller into calls, and what they return into a result. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { RedroverError, type TuningItem } from '@redrover/core';
+import { RedroverError, type MoveProgress, type TuningItem } from '@redrover/core';
 import type { Command, CommandResultSchema, StepCommand } from '@redrover/proto';
 import {
   buildToProto,
   fenceFromProto,
   installedBuildToProto,
+  moveReportToProto,
+  moverToProto,
   nodeObservationToProto,
   requiredField,
   stepFromProto,
@@ -29,6 +31,7 @@ export interface CommandSources {
 export interface CommandRun {
   readonly signal: AbortSignal;
   readonly onLine: (line: string) => void;
+  readonly onMove: (progress: MoveProgress) => void;
 }
 
 export type CommandAnswer = NonNullable<MessageInitShape<typeof CommandResultSchema>['result']>;
@@ -87,6 +90,9 @@ async function runStep(
       nodes: outcome.nodes.map((node) => nodeObservationToProto(node, { view: 'full' })),
       builds: outcome.builds.map(installedBuildToProto),
       message: outcome.message,
+      ...(outcome.move === undefined ? {} : { move: moveReportToProto(outcome.move) }),
+      hasMovers: outcome.movers !== undefined,
+      movers: (outcome.movers ?? []).map(moverToProto),
     },
   };
 }

@@ -10,6 +10,7 @@ import { claimSlots } from './claim-slots.ts';
 import { forgetNodes } from './forget-nodes.ts';
 import { handoffMaster } from './handoff-master.ts';
 import { meetNodes } from './meet-nodes.ts';
+import { moveSlots, stopMoves } from './move-slots.ts';
 import { prepareNodeStep } from './prepare-node-step.ts';
 import { probeMesh } from './probe-mesh.ts';
 import { removeNode } from './remove-node-step.ts';
@@ -41,19 +42,23 @@ export class StepExecutor {
       // In the node's turn: what waited for another step may have expired, or be obsolete, by now.
       await fences.accept(fence, now(), plan);
       await this.#checkPreconditions(step, fence);
-      return this.#perform(step, run);
+      return this.#perform(step, fence, run);
     });
+    const concernsMoves = step.kind === 'moveSlots' || step.kind === 'stopMoves';
     return {
       nodes: effect.touched.length === 0 ? [] : await nodes.observe(effect.touched, true),
       builds: await this.#context.builder.installed(),
       message: effect.message,
+      move: effect.move,
+      movers: concernsMoves ? this.#context.moves.list() : undefined,
     };
   }
 
   async #checkPreconditions(step: Step, fence: Fence): Promise<void> {
     const { nodeId, role } = fence.preconditions;
     if (nodeId === '' && role === '') return;
-    const key = nodeOf(step);
+    // What moves slots may take hours: it is out of the node's turn, but not out of its preconditions.
+    const key = step.kind === 'moveSlots' ? step.node : nodeOf(step);
     if (key === undefined) {
       throw new RedroverError(
         'invalid-argument',
@@ -63,7 +68,7 @@ export class StepExecutor {
     await checkPreconditions(this.#context.nodes.get(key), fence.preconditions);
   }
 
-  #perform(step: Step, run: StepRun): Promise<StepEffect> {
+  #perform(step: Step, fence: Fence, run: StepRun): Promise<StepEffect> {
     const context = this.#context;
     switch (step.kind) {
       case 'buildRelease':
@@ -89,8 +94,9 @@ export class StepExecutor {
       case 'forgetNodes':
         return forgetNodes(context, step);
       case 'moveSlots':
+        return moveSlots(context, step, fence, run);
       case 'stopMoves':
-        throw new RedroverError('invalid-argument', 'this agent does not know how to move slots');
+        return stopMoves(context, step, fence, run);
       case 'verifyWrite':
         return verifyWrite(context, step);
       case 'stopNode':

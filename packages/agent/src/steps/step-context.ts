@@ -1,7 +1,16 @@
 /** What steps work with: the effects of this host, behind one object. */
-import type { Build, InstalledBuild, NodeKey, NodeObservation } from '@redrover/core';
+import type {
+  Build,
+  InstalledBuild,
+  MoveProgress,
+  MoveReport,
+  MoverObservation,
+  NodeKey,
+  NodeObservation,
+} from '@redrover/core';
 import type { Builder } from '../build/builder.ts';
 import type { FenceStore } from '../fence/fence-store.ts';
+import type { MoveDesk } from '../migrate/move-desk.ts';
 import type { AgentPaths } from '../nodes/paths.ts';
 import type { RunAs } from '../nodes/run-as.ts';
 import type { Launcher } from '../supervise/launcher.ts';
@@ -16,6 +25,7 @@ export interface HostContext {
   readonly builder: Builder;
   readonly fences: FenceStore;
   readonly launcher: Launcher;
+  readonly moves: MoveDesk;
   readonly user: RunAs | undefined;
   readonly now: () => number;
   /** Gives a build to the controller, for the other hosts of the platform. */
@@ -27,6 +37,8 @@ export interface StepRun {
   readonly signal: AbortSignal;
   /** A line for people; may be called at any rate. */
   readonly onLine: (line: string) => void;
+  /** Of a `moveSlots`; may be called at any rate. */
+  readonly onMove: (progress: MoveProgress) => void;
   /** Only in a `prepareNode`. */
   readonly password: string | undefined;
 }
@@ -37,10 +49,15 @@ export interface StepOutcome {
   readonly builds: readonly InstalledBuild[];
   /** For people; empty when there is nothing to say. */
   readonly message: string;
+  /** Of a `moveSlots`. */
+  readonly move: MoveReport | undefined;
+  /** All that are at work on this host; undefined after steps that do not concern them. */
+  readonly movers: readonly MoverObservation[] | undefined;
 }
 
 /** What a step of one kind returns: the keys of the nodes to observe, and what to say. */
 export interface StepEffect {
   readonly touched: readonly NodeKey[];
   readonly message: string;
+  readonly move?: MoveReport;
 }

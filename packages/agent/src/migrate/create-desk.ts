@@ -1,0 +1,26 @@
+/** Puts the desk of moves together with the engines that this agent has. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { AgentPaths } from '../nodes/paths.ts';
+import type { NodeRegistry } from '../supervise/node-registry.ts';
+import { MoveDesk } from './move-desk.ts';
+import { ProcessDriver } from './process-driver.ts';
+
+export interface CreateDeskOptions {
+  readonly paths: AgentPaths;
+  readonly nodes: NodeRegistry;
+  readonly isConnected: () => boolean;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+export function createMoveDesk({ paths, nodes, ...rest }: CreateDeskOptions): MoveDesk {
+  const [, script = ''] = process.argv;
+  const migrate = new ProcessDriver({
+    directory: paths.movers,
+    // The agent's own bundle.
+    command: [process.execPath, script],
+    recordOf: (node) => join(paths.records, `${nodes.get(node).record.port}.json`),
+  });
+  return new MoveDesk({ directory: paths.movers, nodes, drivers: { migrate }, ...rest });
+}

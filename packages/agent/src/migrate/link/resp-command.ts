@@ -1,0 +1,29 @@
+/** Writes commands as RESP (Redis documentation, "RESP protocol": arrays of bulk strings). */
+import type { RawList } from './resp-parser.ts';
+
+export type Argument = string | number | Buffer;
+
+/** One command; arguments that are texts are sent as UTF-8. */
+export function encode(...args: readonly Argument[]): Buffer {
+  if (args.every((part) => !Buffer.isBuffer(part))) {
+    return Buffer.from(`*${args.length}\r\n${args.map((part) => bulkOf(String(part))).join('')}`);
+  }
+  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)];
+  for (const part of args) {
+    if (Buffer.isBuffer(part)) parts.push(Buffer.from(`$${part.length}\r\n`), part, LINE_END);
+    else parts.push(Buffer.from(bulkOf(String(part))));
+  }
+  return Buffer.concat(parts);
+}
+
+/** One command whose last arguments are a list of keys as it came in a reply. */
+export function encodeWithKeys(args: readonly Argument[], keys: RawList): Buffer {
+  const head = args.map((part) => bulkOf(String(part))).join('');
+  return Buffer.concat([Buffer.from(`*${args.length + keys.count}\r\n${head}`), keys.bytes]);
+}
+
+const LINE_END = Buffer.from('\r\n');
+
+function bulkOf(text: string): string {
+  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+}

@@ -1,0 +1,30 @@
+/** How a task's end is said, whoever notices it. */
+import { RedroverError, type MoveEngine, type MoveReport } from '@redrover/core';
+import type { MoveFailure, MoveOutcome, MoveTask } from './move-task.ts';
+
+export function emptyReport(engine: MoveEngine): MoveReport {
+  return {
+    engine,
+    slotsMoved: 0,
+    keysMoved: 0,
+    bytesMoved: 0,
+    blockedMs: 0,
+    quarantined: [],
+    notes: [],
+  };
+}
+
+export function failureOf(thrown: unknown): MoveFailure {
+  const { code, message, context } = RedroverError.from(thrown);
+  return { code, message, context };
+}
+
+/** `last`: the report so far, if there is any. */
+export function failedOutcome(
+  task: MoveTask,
+  thrown: unknown,
+  last: MoveReport | undefined,
+): MoveOutcome {
+  const report = last ?? emptyReport(task.step.engine);
+  return { ending: 'failed', report, error: failureOf(thrown) };
+}

@@ -1,0 +1,138 @@
+/**
+ * The `migrate` engine as the agent sees it: a process of its own for each task, started detached, found
+ * again by its identity after a restart of the agent, and read through its files. What the process does
+ * is in `mover/`.
+ */
+import { spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RedroverError, type NodeKey } from '@redrover/core';
+import { fileError } from '../files/durable-file.ts';
+import { readTail } from '../supervise/exit-reason.ts';
+import { isAlive } from '../supervise/processes.ts';
+import type { MoveControls, MoveDriver } from './move-driver.ts';
+import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
+import { failedOutcome } from './outcomes.ts';
+import { TaskFiles } from './task-files.ts';
+
+export interface ProcessDriverOptions {
+  /** One directory per task. */
+  readonly directory: string;
+  /** What runs the mover, without its arguments. */
+  readonly command: readonly string[];
+  /** Record of the node whose password the mover reads by itself. */
+  readonly recordOf: (node: NodeKey) => string;
+}
+
+/** The status is written four times a second; an end should be known sooner. */
+const POLL_MS = 50;
+/** Node and its bundle are up in 0.2 s; a machine that swaps takes a while. */
+const START_TIMEOUT_MS = 20_000;
+
+/**
+ * V8 takes what memory it finds: a mover needs little, as key names pass through it without becoming
+ * values. Unlike the agent it is busy, so code is optimized.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=256'];
+
+export class ProcessDriver implements MoveDriver {
+  readonly #options: ProcessDriverOptions;
+
+  constructor(options: ProcessDriverOptions) {
+    this.#options = options;
+  }
+
+  async run(task: MoveTask, controls: MoveControls): Promise<MoveOutcome> {
+    const files = new TaskFiles(join(this.#options.directory, task.id));
+    if (!controls.isResumed) await this.#start(task, files);
+    return this.#follow(task, files, controls);
+  }
+
+  async #start(task: MoveTask, files: TaskFiles): Promise<void> {
+    const [program = '', ...script] = this.#options.command;
+    const own = ['--task', files.directory, '--record', this.#options.recordOf(task.step.node)];
+    const log = await open(files.log, 'a', 0o600).catch((thrown: unknown) => {
+      throw fileError(thrown, `opening ${files.log}`);
+    });
+    try {
+      const child = spawn(program, [...NODE_FLAGS, ...script, 'mover', ...own], {
+        cwd: files.directory,
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        env: moverEnvironment(),
+      });
+      await new Promise<void>((resolve, reject) => {
+        child.once('spawn', resolve);
+        child.once('error', (error) => reject(fileError(error, 'starting a mover')));
+      });
+      child.unref();
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** Until the mover has written its outcome, or is gone without one. */
+  async #follow(task: MoveTask, files: TaskFiles, controls: MoveControls): Promise<MoveOutcome> {
+    const { stop, detach, publish } = controls;
+    const since = performance.now();
+    let last: MoveStatus | undefined;
+    let isTold = false;
+    for (;;) {
+      detach.throwIfAborted();
+      // Before the files: what a process wrote last, it wrote before it ended.
+      const identity = await files.readProcess();
+      const isUp = identity !== undefined && isAlive(identity);
+      const status = await files.readStatus();
+      if (status !== undefined && !same(status, last)) {
+        publish(status);
+        last = status;
+      }
+      const outcome = await files.readOutcome();
+      if (outcome !== undefined) return outcome;
+      const mayStart = identity === undefined && performance.now() - since < START_TIMEOUT_MS;
+      if (!isUp && !mayStart) return this.#giveUp(task, files, last);
+      if (stop.aborted && isUp && !isTold) {
+        isTold = true;
+        // Sooner than it would look at its orders.
+        process.kill(identity.pid, 'SIGTERM');
+      }
+      await delay(POLL_MS, undefined, { signal: detach }).catch(() => {});
+    }
+  }
+
+  /** A mover that starts all the same, later than anybody would think, finds its outcome and ends. */
+  async #giveUp(
+    task: MoveTask,
+    files: TaskFiles,
+    last: MoveStatus | undefined,
+  ): Promise<MoveOutcome> {
+    const outcome = failedOutcome(task, await this.#goneError(files), last?.report);
+    await files.writeOutcome(outcome);
+    return outcome;
+  }
+
+  async #goneError(files: TaskFiles): Promise<RedroverError> {
+    const words = (await readTail(files.log).catch(() => '')).trim().split('\n').at(-1) ?? '';
+    return new RedroverError(
+      'unavailable',
+      `the mover ended before its slots were moved${words === '' ? '' : `: ${words}`}`,
+      { context: { log: files.log } },
+    );
+  }
+}
+
+function same(a: MoveStatus, b: MoveStatus | undefined): boolean {
+  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Nothing of the agent's environment, tokens least of all, reaches a mover. */
+function moverEnvironment(): Record<string, string> {
+  const { PATH, TZ } = process.env;
+  return {
+    PATH: PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C',
+    MALLOC_ARENA_MAX: '1',
+    ...(TZ === undefined ? {} : { TZ }),
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * The files of one task, in a directory of its own: between the agent, which writes the task and the
+ * orders, and the mover, which writes what it is, how far it is and how it ended. Each file has one
+ * writer, and is replaced as a whole.
+ */
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readIfPresent, writeDurableFile } from '../files/durable-file.ts';
+import type { ProcessIdentity } from '../nodes/node-record.ts';
+import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
+
+/** What a mover is told while it works. */
+export interface MoveOrders {
+  /** On the clock of the host. */
+  readonly leaseUntilMs: number;
+  readonly stop: boolean;
+}
+
+export class TaskFiles {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** What a mover prints. */
+  get log(): string {
+    return join(this.directory, 'mover.log');
+  }
+
+  /** Held by the mover as long as it lives. */
+  get lock(): string {
+    return join(this.directory, 'lock');
+  }
+
+  readTask(): Promise<MoveTask | undefined> {
+    return this.#read('task');
+  }
+
+  writeTask(task: MoveTask): Promise<void> {
+    return this.#write('task', task);
+  }
+
+  readOrders(): Promise<MoveOrders | undefined> {
+    return this.#read('orders');
+  }
+
+  writeOrders(orders: MoveOrders): Promise<void> {
+    return this.#write('orders', orders);
+  }
+
+  readProcess(): Promise<ProcessIdentity | undefined> {
+    return this.#read('process');
+  }
+
+  writeProcess(process: ProcessIdentity): Promise<void> {
+    return this.#write('process', process);
+  }
+
+  readStatus(): Promise<MoveStatus | undefined> {
+    return this.#read('status');
+  }
+
+  /** Several times a second, and of no use after a crash: whole, but not synced. */
+  async writeStatus(status: MoveStatus): Promise<void> {
+    const temporary = join(this.directory, 'status.tmp');
+    await writeFile(temporary, JSON.stringify(status), { mode: 0o600 });
+    await rename(temporary, this.#path('status'));
+  }
+
+  readOutcome(): Promise<MoveOutcome | undefined> {
+    return this.#read('outcome');
+  }
+
+  writeOutcome(outcome: MoveOutcome): Promise<void> {
+    return this.#write('outcome', outcome);
+  }
+
+  readMemo(): Promise<string | undefined> {
+    return readIfPresent(this.#path('memo'));
+  }
+
+  writeMemo(memo: string): Promise<void> {
+    return writeDurableFile(this.#path('memo'), memo);
+  }
+
+  #path(name: string): string {
+    return join(this.directory, `${name}.json`);
+  }
+
+  #write(name: string, value: object): Promise<void> {
+    return writeDurableFile(this.#path(name), `${JSON.stringify(value)}\n`);
+  }
+
+  /** Undefined for a file that is not there, or that is not what its writer writes. */
+  async #read<T>(name: string): Promise<T | undefined> {
+    const text = await readIfPresent(this.#path(name));
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      // Broken by whatever breaks disks: a task is found anew in the cluster itself.
+      return undefined;
+    }
+  }
+}
