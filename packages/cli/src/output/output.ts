@@ -4,6 +4,7 @@
  */
 import { stringify as toYaml } from 'yaml';
 
+import { safeText } from './safe-text.ts';
 import { createStyle } from './style.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
@@ -53,11 +54,11 @@ export class Output {
   }
 
   print(text: string): void {
-    this.stdout.write(`${text}\n`);
+    this.stdout.write(`${safeText(text)}\n`);
   }
 
   note(text: string): void {
-    this.stderr.write(`${text}\n`);
+    this.stderr.write(`${safeText(text)}\n`);
   }
 }
 

@@ -9,6 +9,7 @@ import { defineOperationCommands } from '../commands/operation.ts';
 import { defineReleaseCommands } from '../commands/release.ts';
 import { defineVersionCommand } from '../commands/version.ts';
 import { ExitCode } from '../exit-code.ts';
+import { safeText } from '../output/safe-text.ts';
 import { createStyle } from '../output/style.ts';
 import type { Attach } from './define-command.ts';
 import { reportError } from './report-error.ts';
@@ -115,6 +116,6 @@ function report(thrown: unknown, program: Command, { stderr, env }: Terminal): n
   const noColor = !program.opts<{ color: boolean }>().color;
   const style = createStyle({ isTerminal: stderr.isTTY, noColor, env });
   const { text, exitCode } = reportError({ thrown, style, env });
-  if (text !== '') stderr.write(`${text}\n`);
+  if (text !== '') stderr.write(`${safeText(text)}\n`);
   return exitCode;
 }

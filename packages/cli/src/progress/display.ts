@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
 import type { View } from '../output/output.ts';
+import { safeText } from '../output/safe-text.ts';
 
 export interface Display {
   /** A line that stays. */
@@ -31,7 +32,7 @@ export function createDisplay(stream: NodeJS.WriteStream, view: View): Display {
 
 function createPlainDisplay(stream: NodeJS.WriteStream, { width }: View): Display {
   return {
-    say: (line) => stream.write(`${line}\n`),
+    say: (line) => stream.write(`${safeText(line)}\n`),
     show: () => {},
     clear: () => {},
     live: false,
@@ -57,7 +58,7 @@ function createTerminalDisplay(stream: NodeJS.WriteStream, { width }: View): Dis
     const room = size();
     // The cursor goes up no further than to the top of the screen.
     const fitting = lines.slice(0, room.height).map((line) => cut(line, room.width));
-    const text = [...kept, ...fitting].map((line) => `${line}\n`).join('');
+    const text = safeText([...kept, ...fitting].map((line) => `${line}\n`).join(''));
     stream.write(`${cursorUp(shown)}\r${ERASE_BELOW}${text}`);
     shown = fitting.length;
   };

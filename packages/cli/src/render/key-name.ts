@@ -1,4 +1,4 @@
-/** Names of keys, which clients chose: shown so that they can do nothing to a terminal or a table. */
+/** Names of keys, which clients chose, shown so that they can do nothing to a terminal or a table. */
 
 // Enough to recognise a key by; JSON output has the whole name.
 const MAX_LENGTH = 32;
