@@ -1,30 +1,34 @@
-/** Before integration and e2e tests: the programs are built, and there is a real Redis to run. */
+/** Before integration and e2e tests: the programs are built, and there are real servers to run. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 
-import { obtainBuiltRelease } from './built-release.ts';
-import type { BuiltRelease } from './built-release.ts';
+import { obtainBuiltReleases } from './built-release.ts';
+import type { BuiltRelease, ObtainedReleases } from './built-release.ts';
 import { repositoryRoot } from './paths.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** The one that most tests use. */
     release: BuiltRelease;
+    releases: ObtainedReleases;
   }
 }
 
-// Both projects ask for it; the second one gets what the first one has made.
-let ready: Promise<BuiltRelease> | undefined;
+// All projects ask for it; the others get what the first one has made.
+let ready: Promise<ObtainedReleases> | undefined;
 
 export async function setup(project: TestProject): Promise<void> {
   ready ??= prepare();
-  project.provide('release', await ready);
+  const releases = await ready;
+  project.provide('release', releases.migrate);
+  project.provide('releases', releases);
 }
 
-async function prepare(): Promise<BuiltRelease> {
+async function prepare(): Promise<ObtainedReleases> {
   await buildPrograms();
-  return obtainBuiltRelease();
+  return obtainBuiltReleases();
 }
 
 async function buildPrograms(): Promise<void> {

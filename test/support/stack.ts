@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { stringify } from 'yaml';
 
-import { uploadRelease } from './built-release.ts';
+import { uploadRelease, type BuiltRelease } from './built-release.ts';
 import { cacheDirectory, distDirectory } from './paths.ts';
 import { createScratchDirectory } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
@@ -23,6 +23,8 @@ export interface TestStackOptions {
   readonly zones?: readonly string[];
   /** Whether the controller knows the release that was built for the tests. Default true. */
   readonly withRelease?: boolean;
+  /** Default: the one that most tests use. */
+  readonly release?: BuiltRelease;
 }
 
 export interface CommandResult {
@@ -41,6 +43,11 @@ export interface Credentials {
   readonly password: string;
 }
 
+interface StackParts {
+  readonly hosts: readonly { readonly name: string }[];
+  readonly release: BuiltRelease;
+}
+
 // A creation with a build from the cache takes seconds; a busy machine may need many times that.
 const CLI_TIMEOUT_MS = 110_000;
 
@@ -50,11 +57,11 @@ export class TestStack {
   readonly hostNames: readonly string[];
   readonly #scratch: Scratch;
 
-  private constructor(stack: LocalStack, scratch: Scratch, hostNames: readonly string[]) {
+  private constructor(stack: LocalStack, scratch: Scratch, parts: StackParts) {
     this.stack = stack;
     this.#scratch = scratch;
-    this.hostNames = hostNames;
-    this.release = inject('release').name;
+    this.hostNames = parts.hosts.map(({ name }) => name);
+    this.release = parts.release.name;
   }
 
   static async start(options: TestStackOptions = {}): Promise<TestStack> {
@@ -72,15 +79,12 @@ export class TestStack {
       hosts,
       cacheDirectory: cacheDirectory(),
     });
-    const started = new TestStack(
-      stack,
-      scratch,
-      hosts.map(({ name }) => name),
-    );
+    const release = options.release ?? inject('release');
+    const started = new TestStack(stack, scratch, { hosts, release });
     try {
       await stack.start();
       if (options.withRelease ?? true) {
-        await started.withApi((api) => uploadRelease(api, inject('release')));
+        await started.withApi((api) => uploadRelease(api, release));
       }
       return started;
     } catch (error) {

@@ -1,6 +1,5 @@
-/** What Redis itself says of a cluster, through `redis-cli` of the build: a witness that is not ours. */
+/** What Redis itself says of a cluster, through the client of a build: a witness that is not ours. */
 import { execa } from 'execa';
-import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { inject } from 'vitest';
 
@@ -8,6 +7,8 @@ export interface WitnessInput {
   readonly address: string;
   readonly port: number;
   readonly password: string;
+  /** `redis-cli` or `valkey-cli`; default: of the release that most tests use. */
+  readonly client?: string;
 }
 
 export interface Verdict {
@@ -23,8 +24,9 @@ export interface Verdict {
 const CHECK_TIMEOUT_MS = 30_000;
 
 /** `redis-cli --cluster check`, the password in the environment as its own documentation advises. */
-export async function askWitness({ address, port, password }: WitnessInput): Promise<Verdict> {
-  const result = await runRedisCli(['--cluster', 'check', `${address}:${port}`], password);
+export async function askWitness(input: WitnessInput): Promise<Verdict> {
+  const { address, port, password, client } = input;
+  const result = await runRedisCli(['--cluster', 'check', `${address}:${port}`], password, client);
   const { text } = result;
   const count = (pattern: RegExp): number => text.match(pattern)?.length ?? 0;
   return {
@@ -52,8 +54,8 @@ export interface CommandOutput {
 export async function runRedisCli(
   args: readonly string[],
   password: string,
+  client = inject('release').cli,
 ): Promise<CommandOutput> {
-  const client = join(inject('release').binDirectory, 'redis-cli');
   const { exitCode = -1, all } = await execa(client, [...args], {
     reject: false,
     all: true,

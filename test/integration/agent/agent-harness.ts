@@ -16,6 +16,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inject } from 'vitest';
 
+import type { BuiltRelease } from '../../support/built-release.ts';
 import { distDirectory } from '../../support/paths.ts';
 import { createScratchDirectory, type Scratch } from '../../support/scratch.ts';
 import { until } from '../../support/until.ts';
@@ -30,6 +31,8 @@ export interface HarnessOptions {
   readonly address?: string;
   /** Puts the root on a disk of this size, in a mount namespace of the agent's own; needs root. */
   readonly diskKib?: number;
+  /** Of its nodes; default: the one that most tests use. */
+  readonly release?: BuiltRelease;
   /** Library that lets `setClock` move the agent's wall clock, and nobody else's. */
   readonly faketime?: string;
 }
@@ -40,6 +43,7 @@ export class AgentHarness {
   /** What the next agent is started with, and plans are made for. */
   address: string;
   readonly root: string;
+  readonly #release: BuiltRelease;
   readonly #scratch: Scratch;
   readonly #diskKib: number | undefined;
   readonly #faketime: string | undefined;
@@ -49,9 +53,10 @@ export class AgentHarness {
 
   private constructor(
     scratch: Scratch,
-    { rootName = 'root', address, diskKib, faketime }: HarnessOptions,
+    { rootName = 'root', address, diskKib, release, faketime }: HarnessOptions,
   ) {
     this.#faketime = faketime;
+    this.#release = release ?? inject('release');
     this.#scratch = scratch;
     this.#diskKib = diskKib;
     this.root = join(scratch.path, rootName);
@@ -193,15 +198,14 @@ export class AgentHarness {
   }
 
   plan(port: number, change: Partial<NodePlan> = {}): NodePlan {
-    const release = inject('release').name;
-    const [, version = ''] = release.split('-');
+    const { name: release, product, version } = this.#release;
     return {
       cluster: 'c1',
       clusterId: 'id-of-c1',
       layoutNumber: 1,
       node: this.node(port),
       release,
-      product: 'redis',
+      product,
       version,
       maxmemoryBytes: undefined,
       nodeTimeoutMs: 2_000,

@@ -8,13 +8,17 @@ import {
   installedBuildToProto,
   moveReportToProto,
   moverToProto,
+  listFromProto,
   nodeObservationToProto,
   requiredField,
+  slotRangeFromProto,
+  slotSurveyToProto,
   stepFromProto,
   tuningItemToProto,
 } from '@redrover/wire';
 import type { StepExecutor } from '../steps/execute-step.ts';
 import type { HostContext } from '../steps/step-context.ts';
+import { surveySlots } from '../survey/survey-slots.ts';
 import { tailLog } from './log-tail.ts';
 
 export interface HostTuning {
@@ -66,7 +70,12 @@ export async function runCommand(
     }
     case 'readBuild':
       return { case: 'build', value: buildToProto(await builder.read(command.value.buildId)) };
-    case 'surveySlots':
+    case 'surveySlots': {
+      const { node, slots, budgetMs } = command.value;
+      const request = { slots: listFromProto(slots, 'slots', slotRangeFromProto), budgetMs };
+      const survey = await surveySlots(nodes.get(node), request, run.signal);
+      return { case: 'survey', value: slotSurveyToProto(survey) };
+    }
     case undefined:
       throw new RedroverError(
         'invalid-argument',

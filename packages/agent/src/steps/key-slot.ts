@@ -17,8 +17,22 @@ const CRC16_TABLE: readonly number[] = Array.from({ length: 256 }, (_, byte) => 
 
 /** Slot of a text without braces, or of what a key has between its first pair of them. */
 export function slotOfTag(tag: string): number {
+  return slotOfBytes(Buffer.from(tag, 'utf8'));
+}
+
+/** Slot of a key: of what stands between its first brace and the next closing one, if that is anything. */
+export function slotOfKey(name: Buffer): number {
+  const open = name.indexOf(OPENING_BRACE);
+  const close = open === -1 ? -1 : name.indexOf(CLOSING_BRACE, open + 1);
+  return slotOfBytes(close > open + 1 ? name.subarray(open + 1, close) : name);
+}
+
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+
+function slotOfBytes(bytes: Buffer): number {
   let crc = 0;
-  for (const byte of Buffer.from(tag, 'utf8')) {
+  for (const byte of bytes) {
     crc = ((crc << 8) & 0xffff) ^ (CRC16_TABLE[((crc >> 8) ^ byte) & 0xff] ?? 0);
   }
   return crc % SLOT_COUNT;

@@ -1,0 +1,167 @@
+/**
+ * A look at slots of a node: how many keys and bytes are in them, and the largest key. It ends when
+ * all is seen or its time is up; until then it looks at a few keys of every slot first, then at all
+ * keys of the slots that have not too many, and last, by SCAN, at those of the others.
+ */
+import { RedroverError, SLOT_COUNT, type SlotRange, type SlotSurvey } from '@redrover/core';
+import { Link } from '../migrate/link/link.ts';
+import { encode } from '../migrate/link/resp-command.ts';
+import { slotOfKey } from '../steps/key-slot.ts';
+import type { AgentNode } from '../supervise/agent-node.ts';
+import {
+  countKeys,
+  listKeys,
+  measureKeys,
+  readSlotBytes,
+  scanKeys,
+  typeOf,
+} from './survey-link.ts';
+import { SurveyTally } from './survey-tally.ts';
+
+export interface SurveyRequest {
+  readonly slots: readonly SlotRange[];
+  /** 100 to 60000. */
+  readonly budgetMs: number;
+}
+
+/** Enough for an estimate: keys of one slot are as different as those of the node. */
+const FEW_KEYS = 8;
+/** Names of more than that would block the node for more than a millisecond. */
+const MANY_KEYS = 1_000;
+/** Slots whose few keys are measured together. */
+const SLOTS_AT_ONCE = 64;
+
+/**
+ * @throws RedroverError `invalid-argument`; `failed-precondition` on a replica, which may not say how
+ * large a key is; `unavailable` or `deadline-exceeded` when the node does not answer.
+ */
+export async function surveySlots(
+  node: AgentNode,
+  request: SurveyRequest,
+  signal: AbortSignal,
+): Promise<SlotSurvey> {
+  const slots = slotsOf(request);
+  const { key, port, plan, password } = node.record;
+  const link = await Link.open({ key, address: plan.node.address, port, password });
+  try {
+    await requireMaster(link);
+    const survey = new Survey(link, performance.now() + request.budgetMs, signal);
+    return { node: key, ...(await survey.run(slots, request.slots)) };
+  } finally {
+    link.close();
+  }
+}
+
+class Survey {
+  readonly #link: Link;
+  readonly #deadlineTickMs: number;
+  readonly #signal: AbortSignal;
+  readonly #tally = new SurveyTally();
+
+  constructor(link: Link, deadlineTickMs: number, signal: AbortSignal) {
+    this.#link = link;
+    this.#deadlineTickMs = deadlineTickMs;
+    this.#signal = signal;
+  }
+
+  async run(
+    slots: readonly number[],
+    ranges: readonly SlotRange[],
+  ): Promise<Omit<SlotSurvey, 'node'>> {
+    const counts = await countKeys(this.#link, slots);
+    for (const [index, slot] of slots.entries()) this.#tally.expect(slot, counts[index] ?? 0);
+    const counted = await readSlotBytes(this.#link, ranges);
+    // Not in their order: what there is time for shall stand for all the others.
+    const filled = slots
+      .filter((slot) => this.#tally.keysOf(slot) > 0)
+      .sort((a, b) => placeOf(a) - placeOf(b));
+    const isComplete =
+      (await this.#lookAt(filled, FEW_KEYS)) &&
+      (await this.#lookAt(this.#unfinished(filled), MANY_KEYS)) &&
+      (await this.#scan(new Set(this.#unfinished(filled))));
+    return this.#tally.survey(counted, isComplete);
+  }
+
+  /** False when the time was up before the last slot. */
+  async #lookAt(slots: readonly number[], count: number): Promise<boolean> {
+    const wanted = slots.filter((slot) => count === FEW_KEYS || this.#tally.keysOf(slot) <= count);
+    const atOnce = count === FEW_KEYS ? SLOTS_AT_ONCE : 1;
+    for (let start = 0; start < wanted.length; start += atOnce) {
+      // Something is looked at in any case: of counts alone no size can be estimated.
+      if (this.#tally.hasMeasured && this.#isTimeUp()) return false;
+      const part = wanted.slice(start, start + atOnce);
+      const lists = await listKeys(this.#link, part, count);
+      for (const [index, slot] of part.entries()) {
+        const names = lists[index] ?? [];
+        // What a slot has grown by meanwhile is not seen: the count says so.
+        const isAll = names.length < count || this.#tally.keysOf(slot) <= names.length;
+        this.#tally.begin(slot, isAll);
+      }
+      await this.#measure(lists.flat());
+    }
+    return true;
+  }
+
+  /** Through all keys of the node, for the slots that have too many for a list. */
+  async #scan(slots: ReadonlySet<number>): Promise<boolean> {
+    if (slots.size === 0) return true;
+    let cursor = '0';
+    do {
+      if (this.#isTimeUp()) return false;
+      const page = await scanKeys(this.#link, cursor);
+      await this.#measure(page.keys.filter((name) => slots.has(slotOfKey(name))));
+      cursor = page.cursor;
+    } while (cursor !== '0');
+    return true;
+  }
+
+  #unfinished(slots: readonly number[]): number[] {
+    return slots.filter((slot) => !this.#tally.isWhole(slot));
+  }
+
+  async #measure(names: readonly Buffer[]): Promise<void> {
+    let largest: { name: Buffer; bytes: number } | undefined;
+    for (const key of await measureKeys(this.#link, names)) {
+      this.#tally.add(slotOfKey(key.name), key.bytes);
+      if (key.bytes > (largest?.bytes ?? this.#tally.largestBytes)) largest = key;
+    }
+    if (largest === undefined) return;
+    const type = await typeOf(this.#link, largest.name);
+    // One that is gone already blocks nobody.
+    if (type !== undefined) this.#tally.noteLargest({ ...largest, type });
+  }
+
+  #isTimeUp(): boolean {
+    this.#signal.throwIfAborted();
+    return performance.now() >= this.#deadlineTickMs;
+  }
+}
+
+/** A fixed order in which neighbours are far apart: the factor is odd, so no two share a place. */
+function placeOf(slot: number): number {
+  return (slot * 7919) % SLOT_COUNT;
+}
+
+function slotsOf({ slots: ranges, budgetMs }: SurveyRequest): number[] {
+  if (budgetMs < 100 || budgetMs > 60_000) {
+    throw new RedroverError('invalid-argument', `budgetMs is ${budgetMs}, not 100 to 60000`);
+  }
+  const slots = new Set<number>();
+  for (const { start, end } of ranges) {
+    if (start < 0 || end < start || end >= SLOT_COUNT) {
+      throw new RedroverError('invalid-argument', `${start}-${end} is not a range of slots`);
+    }
+    for (let slot = start; slot <= end; slot += 1) slots.add(slot);
+  }
+  return [...slots].sort((a, b) => a - b);
+}
+
+async function requireMaster(link: Link): Promise<void> {
+  const reply = await link.call('asking its role', encode('ROLE'));
+  const role = String((reply as readonly unknown[] | null)?.[0]);
+  if (role === 'master') return;
+  throw new RedroverError(
+    'failed-precondition',
+    `${link.key} is ${role === 'slave' ? 'a replica' : role}: ask the master of these slots`,
+  );
+}
