@@ -11,6 +11,7 @@ import {
   attemptOf,
   layoutOf,
   NOW,
+  playUntil,
   release,
   runningCluster,
   withHost,
@@ -91,6 +92,43 @@ describe('a drain that was cut short', () => {
       ['h2:6379', 'h3:6379 does not run'],
       ['h2:6380', 'h3:6380 does not run'],
     ]);
+  });
+});
+
+describe('a host that falls silent while it is drained', () => {
+  const drained = { ...layout, number: 2, drainedHosts: ['h2'] };
+  const begun: PlanInput = { ...running, kind: 'change', layout: drained };
+  // s1 has its replica there, s2 its master, which is handed off before anything stops.
+  const handedOff = playUntil(begun, (steps) => steps.some(({ kind }) => kind === 'stopNode'));
+  const silent = (from: PlanInput, seconds: number) =>
+    withHost(from, 'h2', { status: 'lost', lastSeenMs: from.now - seconds * 1000 });
+  const left = (from: PlanInput) => {
+    const { waits, blockers } = forecastSteps(from);
+    return [...waits.map(({ subject }) => subject), ...blockers.map(({ rule }) => rule)];
+  };
+
+  it('is waited for while the others reach its nodes, then left to a person: never done', () => {
+    expect(planSteps(silent(handedOff, 10)).waits.map(({ subject }) => subject)).toEqual(['h2']);
+    const silenced = silent(handedOff, 90);
+    const proofs = planSteps(silenced).steps;
+    expect(new Set(proofs.map(({ kind }) => kind))).toEqual(new Set(['verifyWrite']));
+    const history = [...silenced.history, ...proofs.map((step) => attemptOf(step))];
+    const { blockers, done } = planSteps({ ...silenced, history });
+    expect(blockers).toMatchObject([{ rule: 'host-unreachable', subject: 'h2' }]);
+    expect(done).toBe(false);
+  });
+
+  it('is drained once all the others call its nodes failed', () => {
+    const input = silent(handedOff, 10);
+    const away = { ...input, observation: settle(input.observation) };
+    expect(left(away)).toEqual([]);
+    expect(forecastSteps(away).complete).toBe(true);
+  });
+
+  it('is drained if its nodes were stopped before', () => {
+    const input = silent(playUntil(begun), 10);
+    expect(left(input)).toEqual([]);
+    expect(forecastSteps(input).complete).toBe(true);
   });
 });
 

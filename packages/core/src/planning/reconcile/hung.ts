@@ -41,7 +41,7 @@ export function planHung(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
 }
 
 /** Whether no living node reaches it any more; one that nobody knows is reached by nobody. */
-function isFailedByAll(fleet: Fleet, { key }: LayoutNode): boolean {
+export function isFailedByAll(fleet: Fleet, { key }: LayoutNode): boolean {
   return fleet.settledViews.every((view) => {
     const entries = [...view.nodes.values()].filter(
       (entry) => fleet.byEndpoint.get(endpointOf(entry))?.key === key,
