@@ -1,26 +1,29 @@
-/** `npm run bench [-- create|agent|plan|failure …]`: takes the figures, prints them and writes bench/results/*.json. */
+/** `npm run bench [-- create|agent|plan|failure|reshard …]`: takes the figures, prints them and writes bench/results/*.json. */
 import { Command } from 'commander';
 
-import { obtainBuiltRelease } from '../support/built-release.ts';
+import { obtainBuiltRelease, obtainBuiltReleases } from '../support/built-release.ts';
 import { benchAgent } from './agent.ts';
 import { benchCreate } from './create.ts';
 import { benchFailure } from './failure.ts';
 import { installMissingPackages } from '../lab/packages.ts';
 import { benchPlan } from './plan.ts';
+import { benchReshard } from './reshard.ts';
 import { formatReport, writeReport } from './report.ts';
 import type { Report } from './report.ts';
 
 const program = new Command('npm run bench --')
   .description('Takes figures side by side with their peers; results go to bench/results/.')
-  .argument('[names...]', 'plan, create, agent, failure; none: all of them')
+  .argument('[names...]', 'plan, create, agent, failure, reshard; none: all of them')
   .option(
     '--runs <count>',
-    'runs of each side of create (default 3), or failure (default 10)',
+    'runs of each side of create and reshard (default 3), or failure (default 10)',
     Number,
   )
   .option('--nodes <counts>', 'cluster sizes of create, even numbers', '6,60')
   .option('--minutes <count>', 'how long agent samples', (text) => Number(text), 10)
   .option('--node-timeout <ms>', 'cluster-node-timeout in failure', Number, 5_000)
+  .option('--keys <count>', 'keys of 100 bytes in reshard', Number, 1_000_000)
+  .option('--replicas <count>', 'of each shard in reshard', Number, 1)
   .parse();
 
 const options = program.opts<{
@@ -28,6 +31,8 @@ const options = program.opts<{
   nodes: string;
   minutes: number;
   nodeTimeout: number;
+  keys: number;
+  replicas: number;
 }>();
 const sizes = options.nodes.split(',').map(Number);
 
@@ -41,6 +46,13 @@ const benches: Record<string, () => Report | Promise<Report>> = {
     const { runs = 10, nodeTimeout: nodeTimeoutMs } = options;
     return benchFailure({ runs, nodeTimeoutMs });
   },
+  reshard: async () =>
+    benchReshard({
+      releases: await obtainBuiltReleases(),
+      runs: options.runs ?? 3,
+      keys: options.keys,
+      replicas: options.replicas,
+    }),
   agent: async () => benchAgent({ ...options, release: await obtainBuiltRelease() }),
 };
 
