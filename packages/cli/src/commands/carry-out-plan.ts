@@ -45,8 +45,8 @@ export async function carryOut(
   const plan = await describePlan(session, planned.plan);
   if (flagOption(invocation, 'plan')) return reportPlan(session, plan);
   const { output } = session;
-  const isSaid = plan.kind === 'change' && plan.empty && plan.findings.length === 0;
-  if (!isSaid) output.note(renderPlanned(plan, output.notes));
+  // That there is nothing to do is said once, as the result.
+  if (!plan.empty || plan.findings.length > 0) output.note(renderPlanned(plan, output.notes));
   if (savesSpec(plan)) return saveSpec(session, change, plan);
   if (plan.empty) {
     output.result({ empty: true, findings: plan.findings }, () => change.nothingToDo);
