@@ -111,12 +111,12 @@ export class MaintainedCluster {
   }
 
   /** In the eyes of `redis-cli --cluster check`, which may ask before the last gossip is through. */
-  async untilHealthy(): Promise<void> {
+  async untilHealthy({ masters = 3, replicas = 3 } = {}): Promise<void> {
     const { address, port } = await this.someNode();
     await until(`redis-cli finds ${this.name} healthy`, async () => {
       const verdict = await askWitness({ address, port, password: this.#password });
       if (!verdict.ok) throw new Error(verdict.text);
-      return verdict.masters === 3 && verdict.replicas === 3;
+      return verdict.masters === masters && verdict.replicas === replicas;
     });
   }
 

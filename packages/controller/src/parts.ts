@@ -93,7 +93,8 @@ async function assembleWith(store: Store, opened: Opened): Promise<ControllerPar
   const repairs = new RepairBoard();
   const examinations = new Examinations(context, repairs);
   const autoRepair = new AutoRepair({ context, clusters, board: repairs, log });
-  const metrics = new Metrics({ hosts, observations, agents, operations, examinations });
+  const read = { hosts, observations, agents, operations, examinations };
+  const metrics = new Metrics({ ...read, clusters: clusterRecords });
   return {
     log,
     tokens,

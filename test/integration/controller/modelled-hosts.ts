@@ -6,7 +6,11 @@
 import {
   absentNode,
   applyStep,
+  countSlots,
   settle,
+  type MoveProgress,
+  type QuarantinedSlot,
+  type SlotRange,
   type Layout,
   type LayoutNode,
   type NodeKey,
@@ -16,8 +20,23 @@ import {
   type Step,
 } from '@redrover/core';
 import type { Command } from '@redrover/proto';
-import { nodeObservationToProto, stepFromProto } from '@redrover/wire';
+import {
+  moveProgressToProto,
+  moveReportToProto,
+  moverToProto,
+  nodeObservationToProto,
+  slotRangeFromProto,
+  slotSurveyToProto,
+  stepFromProto,
+} from '@redrover/wire';
 
+import {
+  firstSlots,
+  ModelledMovers,
+  reportOf,
+  surveyOf,
+  type HeldMove,
+} from './modelled-movers.ts';
 import { ScriptedAgent } from './scripted-agent.ts';
 import type { dialAgents } from './support.ts';
 
@@ -31,6 +50,12 @@ const BEAT_MS = 250;
 export class ModelledHosts {
   /** Steps that were done, in their order, as `kind node`. */
   readonly done: string[] = [];
+  /** At work until they are let finish, or told to stop. */
+  readonly movers = new ModelledMovers();
+  /** In each slot of each node, as agents count them. */
+  bytesPerSlot = 1_000;
+  /** How many slots a mover gets done until it stops. */
+  slotsUntilStop = 100;
   /** Agents say this instead of doing the step. */
   refuse: ((step: Step) => string | undefined) | undefined;
   readonly #agents = new Map<string, ScriptedAgent>();
@@ -44,13 +69,15 @@ export class ModelledHosts {
     for (const host of hosts) {
       const address = this.#addresses.get(host) ?? `127.0.0.${this.#addresses.size + 1}`;
       this.#addresses.set(host, address);
-      const agent = await ScriptedAgent.connect(client, {
+      const connecting: Promise<ScriptedAgent> = ScriptedAgent.connect(client, {
         host,
         address,
         builds: [BUILD],
-        onCommand: (command) => this.#obey(host, command),
+        // The first may come before the one who connects knows of it.
+        onCommand: async (command) => this.#obey(host, await connecting, command),
+        onCancel: (command) => void this.#stop(this.movers.findByCommand(command)),
       });
-      this.#agents.set(host, agent);
+      this.#agents.set(host, await connecting);
     }
     await this.beat();
     this.#timer ??= setInterval(() => void this.beat(), BEAT_MS);
@@ -123,7 +150,8 @@ export class ModelledHosts {
     await Promise.all(
       [...this.#agents].map(async ([host, agent]) => {
         const nodes = this.#nodesOf(host).map((node) => nodeObservationToProto(node, FULL));
-        await agent.beat({ nodes, builds: [BUILD] }).catch(() => undefined);
+        const movers = this.movers.on(host).map(moverToProto);
+        await agent.beat({ nodes, builds: [BUILD], movers }).catch(() => undefined);
       }),
     );
   }
@@ -136,12 +164,17 @@ export class ModelledHosts {
   }
 
   /** @returns false for what these hosts do not know how to do. */
-  async #obey(host: string, { id, command }: Command): Promise<boolean> {
-    const agent = this.#agents.get(host);
-    if (agent === undefined) return true;
+  async #obey(host: string, agent: ScriptedAgent, { id, command }: Command): Promise<boolean> {
     if (command.case === 'observeNodes') {
       const nodes = command.value.nodes.map((key) => this.#report(host, key));
       await agent.answer({ id, result: { case: 'observation', value: { nodes } } });
+      return true;
+    }
+    if (command.case === 'surveySlots') {
+      const { node, slots } = command.value;
+      const ranges = slots.map((range) => slotRangeFromProto(range));
+      const value = slotSurveyToProto(surveyOf(node, ranges, this.bytesPerSlot));
+      await agent.answer({ id, result: { case: 'survey', value } });
       return true;
     }
     if (command.case !== 'step' || command.value.step === undefined) return false;
@@ -151,11 +184,79 @@ export class ModelledHosts {
       await agent.answer({ id, error: { code: 'unavailable', message: refusal, context: {} } });
       return true;
     }
+    if (step.kind === 'moveSlots') {
+      this.movers.begin(host, id, { step, cluster: command.value.fence?.cluster ?? '' });
+      return true;
+    }
+    if (step.kind === 'stopMoves') {
+      for (const move of this.movers.held.filter((each) => each.host === host)) {
+        await this.#stop(move);
+      }
+    }
     this.#apply(step);
     this.done.push(`${step.kind} ${'node' in step ? step.node : host}`);
-    const nodes = this.#nodesOf(host).map((node) => nodeObservationToProto(node, FULL));
-    await agent.answer({ id, result: { case: 'step', value: { nodes, builds: [BUILD] } } });
+    await agent.answer({ id, result: { case: 'step', value: this.#resultOf(host) } });
     return true;
+  }
+
+  #resultOf(host: string) {
+    return {
+      nodes: this.#nodesOf(host).map((node) => nodeObservationToProto(node, FULL)),
+      builds: [BUILD],
+      movers: this.movers.on(host).map(moverToProto),
+      hasMovers: true,
+    };
+  }
+
+  /** What the mover does is told to whoever watches. */
+  async tell({ host, command, step }: HeldMove, slotsDone: number): Promise<void> {
+    const move: MoveProgress = {
+      source: step.source.node,
+      target: step.target.node,
+      engine: step.engine,
+      slotsDone,
+      slotsTotal: countSlots(step.slots),
+      keysDone: slotsDone * 10,
+      keysTotal: countSlots(step.slots) * 10,
+      bytesDone: slotsDone * 1_000,
+      bytesTotal: countSlots(step.slots) * 1_000,
+      keysPerS: 100,
+      bytesPerS: 10_000,
+      blockedMs: 3,
+      quarantinedSlots: 0,
+      state: 'moving',
+    };
+    const value = { id: command ?? '', move: moveProgressToProto(move) };
+    await this.#agents.get(host)?.send({ case: 'progress', value });
+  }
+
+  /** The mover comes to its end; what it has given up stays where it is. */
+  async finish(move: HeldMove, quarantined: readonly QuarantinedSlot[] = []): Promise<void> {
+    const { host, step, command } = move;
+    const left = quarantined.map(({ slot }) => ({ start: slot, end: slot }));
+    const slots = subtractSlots(step.slots, left);
+    this.movers.end(move);
+    this.#apply({ ...step, slots });
+    this.done.push(`moveSlots ${step.source.node} > ${step.target.node}`);
+    const report = moveReportToProto(reportOf(step, slots, quarantined));
+    const value = { ...this.#resultOf(host), move: report };
+    await this.#agents.get(host)?.answer({ id: command ?? '', result: { case: 'step', value } });
+  }
+
+  /** At the end of a window, as a mover does that is told to. */
+  async #stop(move: HeldMove | undefined): Promise<void> {
+    if (move === undefined) return;
+    const { host, step, command } = move;
+    const slots = firstSlots(step.slots, this.slotsUntilStop);
+    this.movers.end(move);
+    this.#apply({ ...step, slots });
+    const error = {
+      code: 'cancelled',
+      message: 'stopped at the end of a window',
+      context: {},
+      move: moveReportToProto(reportOf(step, slots)),
+    };
+    await this.#agents.get(host)?.answer({ id: command ?? '', error });
   }
 
   #report(host: string, key: NodeKey) {
@@ -171,6 +272,22 @@ export class ModelledHosts {
     // For a minute no gossip brings back an id that was forgotten.
     this.#world = step.kind === 'forgetNodes' ? world : settle(world);
   }
+}
+
+/** Without single slots. */
+function subtractSlots(slots: readonly SlotRange[], without: readonly SlotRange[]): SlotRange[] {
+  return without.reduce<SlotRange[]>(
+    (left, { start: slot }) =>
+      left.flatMap(({ start, end }) =>
+        slot < start || slot > end
+          ? [{ start, end }]
+          : [
+              { start, end: slot - 1 },
+              { start: slot + 1, end },
+            ].filter((range) => range.start <= range.end),
+      ),
+    [...slots],
+  );
 }
 
 /** Only a running node answers. */

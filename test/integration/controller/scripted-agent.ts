@@ -31,6 +31,8 @@ export interface AgentIdentity {
   readonly builds?: readonly { readonly id: string; readonly release: string }[];
   /** @returns whether the command was answered; it is kept in `commands` otherwise. */
   readonly onCommand?: (command: Command) => Promise<boolean>;
+  /** A command is not waited for any more. */
+  readonly onCancel?: (command: string) => void;
 }
 
 export class ScriptedAgent {
@@ -141,7 +143,10 @@ export class ScriptedAgent {
       for await (const { message } of this.#call.messages) {
         if (message.case === 'welcome') this.welcome = message.value;
         if (message.case === 'command') await this.#receive(message.value);
-        if (message.case === 'cancel') this.cancelled.push(message.value.id);
+        if (message.case === 'cancel') {
+          this.cancelled.push(message.value.id);
+          this.#identity.onCancel?.(message.value.id);
+        }
         if (message.case === 'viewsWanted') this.viewsWanted.push(...message.value.hashes);
       }
       this.ended = { error: undefined };

@@ -44,6 +44,10 @@ export class AgentSession {
     this.pending = new PendingCommands(hello.host);
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Whether the agent at the other end has said something lately. */
   get isAlive(): boolean {
     return this.#isOpen && performance.now() - this.#lastMessageTick < SUSPECT_AFTER_MS;

@@ -57,7 +57,7 @@ export class Agents {
   }
 
   isConnected(host: string): boolean {
-    return this.#sessions.has(host);
+    return this.#sessions.get(host)?.isOpen === true;
   }
 
   /**

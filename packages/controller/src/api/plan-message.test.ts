@@ -53,6 +53,7 @@ function planOf(count: number): ClusterPlan {
     reason: '',
     move: DEFAULT_MOVE_OPTIONS,
     moves: [],
+    former: [],
   };
 }
 

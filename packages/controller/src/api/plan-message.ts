@@ -1,7 +1,7 @@
 /** Plans and refusals as the API tells them. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Step } from '@redrover/core';
-import type { PlanClusterResponseSchema, PlanSchema, RefusalSchema } from '@redrover/proto';
+import type { PlanSchema, RefusalSchema } from '@redrover/proto';
 import {
   findingToProto,
   layoutToProto,
@@ -40,9 +40,12 @@ function withoutPeers(step: Step): Step {
   return step.kind === 'probeMesh' ? { ...step, targets: [] } : step;
 }
 
-export function plannedToProto(
-  planned: PlannedCluster,
-): MessageInitShape<typeof PlanClusterResponseSchema> {
+/** What every request for the plan of one cluster is answered with. */
+export type PlanAnswer =
+  | { readonly case: 'plan'; readonly value: MessageInitShape<typeof PlanSchema> }
+  | { readonly case: 'refusal'; readonly value: MessageInitShape<typeof RefusalSchema> };
+
+export function plannedToProto(planned: PlannedCluster): { result: PlanAnswer } {
   if (planned.ok) return { result: { case: 'plan', value: planToProto(planned.plan) } };
   return { result: { case: 'refusal', value: refusalToProto(planned) } };
 }

@@ -3,6 +3,7 @@
  * core's answer (`decideAutoRepair`); how it is done, that of every repair.
  */
 import {
+  countSlots,
   DEFAULT_MOVE_OPTIONS,
   decideAutoRepair,
   RedroverError,
@@ -10,6 +11,7 @@ import {
   type AutoRepairDecision,
   type Finding,
   type LayoutNode,
+  type MoveSlotsStep,
   type Observation,
 } from '@redrover/core';
 import type { Logger } from 'pino';
@@ -19,6 +21,7 @@ import type { ClusterRecord } from '../store/cluster-records.ts';
 import { findingOf } from './auto-repair-finding.ts';
 import { formerNodes, type PlannerContext } from './cluster-plan.ts';
 import type { Clusters } from './clusters.ts';
+import { movesOf } from './move-preview.ts';
 import type { RepairBoard } from './repair-board.ts';
 import { mayNeedRepair } from './repair-signs.ts';
 
@@ -140,10 +143,13 @@ export class AutoRepair {
     const { clusters } = this.#options;
     watch.idleUntilMs = Date.now() + LOOK_AGAIN_MS;
     try {
-      const { forecast, fingerprint } = await clusters.planRepair(name, DEFAULT_MOVE_OPTIONS);
-      const { rounds, blockers } = forecast;
+      const plan = await clusters.planUnseenRepair(name);
+      const { rounds, blockers } = plan.forecast;
       // What only has to be waited for needs no operation.
       if (rounds.length === 0 && blockers.length === 0) return;
+      watch.obstacle = explainMoves(movesOf(plan), this.#options.context);
+      if (watch.obstacle !== '') return;
+      const { fingerprint } = plan;
       await clusters.repair(name, { fingerprint, move: DEFAULT_MOVE_OPTIONS, automatic: true });
       watch.obstacle = '';
     } catch (error) {
@@ -161,4 +167,33 @@ export class AutoRepair {
     const { log } = this.#options;
     if (finding !== undefined) log.info({ cluster, rule: finding.rule }, finding.message);
   }
+}
+
+/**
+ * Where slots are to be is no drift that somebody opted to have repaired: a person who has moved
+ * them by hand may have meant it. What is half way between two nodes is brought to its end.
+ */
+function explainMoves(steps: readonly MoveSlotsStep[], { observations }: PlannerContext): string {
+  const open = new Set(
+    steps.flatMap(({ source, target }) =>
+      [source, target].flatMap(({ node, nodeId }) => {
+        const view = observations.find(node)?.redis?.view;
+        const self = view?.nodes.find((entry) => entry.nodeId === nodeId);
+        return [...(self?.migrating ?? []), ...(self?.importing ?? [])].map(({ slot }) => slot);
+      }),
+    ),
+  );
+  const whole = steps.filter(({ slots }) =>
+    slots.some(({ start, end }) => {
+      for (let slot = start; slot <= end; slot += 1) if (!open.has(slot)) return true;
+      return false;
+    }),
+  );
+  const [first] = whole;
+  if (first === undefined) return '';
+  return (
+    `${countSlots(first.slots)} slots of ${first.source.node} are to be at ${first.target.node} by ` +
+    'the layout in force, and moving them is for a person to approve: a repair moves them, ' +
+    '`redrover cluster move-slots` to where they are leaves them there.'
+  );
 }

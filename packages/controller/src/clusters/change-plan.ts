@@ -50,6 +50,7 @@ export async function planChange(context: PlannerContext, change: Change): Promi
     layout,
     spec,
     release,
+    former,
     forecast,
     findings: [...change.findings, ...forecast.blockers],
     fingerprint: fingerprintPlan({ ...facts, spec, move, currentLayoutNumber }),

@@ -33,6 +33,8 @@ export interface ClusterPlan {
   /** The same of the spec. */
   readonly spec: ClusterSpec;
   readonly release: Release;
+  /** Nodes of earlier layouts that are to go. */
+  readonly former: readonly LayoutNode[];
   readonly forecast: Forecast;
   readonly findings: readonly Finding[];
   readonly fingerprint: string;

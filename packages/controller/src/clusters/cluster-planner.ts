@@ -170,6 +170,7 @@ export class ClusterPlanner {
     return {
       ...made,
       kind: 'create',
+      former: [],
       move,
       moves: [],
       findings: made.forecast.blockers,
@@ -195,6 +196,7 @@ export class ClusterPlanner {
       layout,
       spec,
       release,
+      former,
       forecast,
       findings: [...forecast.blockers, ...findLeftAlone({ layout, observation })],
       fingerprint: fingerprintPlan({ ...input, spec, currentLayoutNumber }),

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 
 import {
+  DEFAULT_MOVE_OPTIONS,
   RedroverError,
   type ClusterSpec,
   type HostChange,
@@ -22,6 +23,8 @@ import {
 } from './cluster-plan.ts';
 import { ClusterPlanner } from './cluster-planner.ts';
 import { planHostChanges, type PlannedHostChange } from './host-change-planner.ts';
+import { withPreview } from './move-preview.ts';
+import { RefusedPlans } from './refused-plans.ts';
 import { planRepair } from './repair-planner.ts';
 
 /** A password that nobody has to type: 192 bits, and no character that a shell minds. */
@@ -44,6 +47,7 @@ export interface Approved {
 export class Clusters {
   readonly #context: PlannerContext;
   readonly #planner: ClusterPlanner;
+  readonly #refused = new RefusedPlans();
   /** What changes clusters is done one at a time: a plan is checked and stored without a gap. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -55,11 +59,7 @@ export class Clusters {
   /** Plans, from the state of this moment, and remembers the plan for `apply`. */
   async plan(given: ClusterSpec, move: MoveOptions): Promise<PlannedCluster> {
     const planned = await this.#planner.plan(given, move);
-    if (planned.ok) {
-      const { fingerprint, layout } = planned.plan;
-      await this.#context.store.plans.save({ fingerprint, layout, plannedAtMs: Date.now() });
-    }
-    return planned;
+    return planned.ok ? { ok: true, plan: await this.#show(planned.plan) } : planned;
   }
 
   /** @returns the operation that makes it so; undefined when nothing would change. */
@@ -72,13 +72,33 @@ export class Clusters {
         throw stalePlan(given.name, 'redrover cluster plan');
       }
       const { plan } = planned;
-      refuseBlocked(plan);
+      this.#refuseBlocked(plan);
       const [operation] = await this.#carryOut([plan]);
       return operation;
     });
   }
 
   async planRepair(name: string, move: MoveOptions): Promise<ClusterPlan> {
+    return this.#show(await this.#planRepair(name, move));
+  }
+
+  /** One that nobody looks at before it is applied: nothing is surveyed for it. */
+  async planUnseenRepair(name: string): Promise<ClusterPlan> {
+    return this.#planRepair(name, DEFAULT_MOVE_OPTIONS);
+  }
+
+  /** What is to be shown to people: with what its moves would do, and remembered for `apply`. */
+  async #show(made: ClusterPlan): Promise<ClusterPlan> {
+    const plan = await withPreview(this.#context, made);
+    this.#refused.note(plan);
+    const { fingerprint, layout, kind } = plan;
+    if (kind === 'create' || kind === 'change') {
+      await this.#context.store.plans.save({ fingerprint, layout, plannedAtMs: Date.now() });
+    }
+    return plan;
+  }
+
+  async #planRepair(name: string, move: MoveOptions): Promise<ClusterPlan> {
     return planRepair(this.#context, await findCluster(this.#context, name), move);
   }
 
@@ -92,11 +112,11 @@ export class Clusters {
     { fingerprint, move, automatic = false }: Approved & { readonly automatic?: boolean },
   ): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
-      const plan = await this.planRepair(name, move);
+      const plan = await this.#planRepair(name, move);
       if (plan.fingerprint !== fingerprint)
         throw stalePlan(name, `redrover cluster repair ${name}`);
       if (plan.empty) return undefined;
-      refuseBlocked(plan);
+      this.#refuseBlocked(plan);
       const [operation] = await this.#carryOut([plan], { automatic });
       return operation;
     });
@@ -117,7 +137,7 @@ export class Clusters {
         plans.length === approved.size &&
         plans.every(({ fingerprint }) => approved.has(fingerprint));
       if (!same) throw stalePlan(`the clusters on ${change.host}`, commandOf(change));
-      plans.forEach(refuseBlocked);
+      for (const plan of plans) this.#refuseBlocked(plan);
       return this.#carryOut(plans);
     });
   }
@@ -130,7 +150,7 @@ export class Clusters {
     return this.#inTurn(async () => {
       const plan = await this.planRemoval(name, purge);
       if (plan.fingerprint !== fingerprint) throw stalePlan(name, 'redrover cluster rm');
-      refuseBlocked(plan);
+      this.#refuseBlocked(plan);
       const operation = newOperation(plan, { purge });
       await this.#context.store.operations.add(operation, plan.layout.clusterId);
       await this.#begin(operation, plan);
@@ -198,21 +218,24 @@ export class Clusters {
     await this.#context.operations.begin(record, { layout, release });
   }
 
+  /** @throws RedroverError `failed-precondition` */
+  #refuseBlocked(plan: ClusterPlan): void {
+    const { forecast, layout } = plan;
+    this.#refused.check(plan);
+    if (forecast.blockers.length === 0) return;
+    const reasons = forecast.blockers.map(({ message, remedy }) => `${message}; ${remedy}`);
+    throw new RedroverError(
+      'failed-precondition',
+      `the plan for ${layout.cluster} cannot be carried out:\n${reasons.join('\n')}`,
+    );
+  }
+
   #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
     const result = this.#turn.then(action);
     // The next one has its turn whatever became of this one.
     this.#turn = result.catch(() => undefined);
     return result;
   }
-}
-
-function refuseBlocked({ forecast, layout }: ClusterPlan): void {
-  if (forecast.blockers.length === 0) return;
-  const reasons = forecast.blockers.map(({ message, remedy }) => `${message}; ${remedy}`);
-  throw new RedroverError(
-    'failed-precondition',
-    `the plan for ${layout.cluster} cannot be carried out:\n${reasons.join('\n')}`,
-  );
 }
 
 function newOperation(

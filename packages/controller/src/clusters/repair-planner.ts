@@ -45,6 +45,7 @@ export async function planRepair(
     layout,
     spec,
     release,
+    former: sight.former,
     forecast,
     findings: [...forecast.blockers, ...leftForLater],
     fingerprint: fingerprintPlan({ ...facts, currentLayoutNumber: layout.number }),

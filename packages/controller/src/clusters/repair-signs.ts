@@ -2,7 +2,13 @@
  * Whether there may be something to repair: a look that is cheap enough for each second, also with
  * a thousand nodes. It may be wrong on the side of yes; what is to be done is planning's to say.
  */
-import { effectiveRoles, type Layout, type LayoutNode, type Observation } from '@redrover/core';
+import {
+  effectiveRoles,
+  sameSlots,
+  type Layout,
+  type LayoutNode,
+  type Observation,
+} from '@redrover/core';
 
 export interface RepairSigns {
   readonly layout: Layout;
@@ -25,7 +31,8 @@ export function mayNeedRepair({ layout, former, observation }: RepairSigns): boo
   return (
     layout.nodes.some(isOff) ||
     hasLeftovers(layout, former, observation) ||
-    hasStrangers(layout, observation)
+    hasStrangers(layout, observation) ||
+    hasMisplacedSlots(layout, observation)
   );
 }
 
@@ -52,4 +59,20 @@ function hasStrangers({ nodes: wanted }: Layout, { hosts, nodes }: Observation):
     if (redis !== undefined) views.set(redis.view.hash, redis.view.nodes.length);
   }
   return views.size > 1 || [...views.values()].some((count) => count !== wanted.length);
+}
+
+/** Slots that are elsewhere than they shall be, or half way. */
+function hasMisplacedSlots(
+  { nodes: wanted, shards }: Layout,
+  { hosts, nodes }: Observation,
+): boolean {
+  const laidOut = new Map(shards.map(({ id, slots }) => [id, slots]));
+  return wanted.some(({ key, host, shard }) => {
+    const { process, redis } = nodes[key] ?? {};
+    if (hosts[host]?.status !== 'online' || process?.state !== 'running') return false;
+    const self = redis?.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
+    if (self === undefined) return false;
+    if (self.migrating.length + self.importing.length > 0) return true;
+    return redis?.role === 'master' && !sameSlots(self.slots, laidOut.get(shard) ?? []);
+  });
 }

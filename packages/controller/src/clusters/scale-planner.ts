@@ -3,6 +3,7 @@
  * places them by other rules. Where nodes and slots go is core's answer.
  */
 import {
+  describeSpecChange,
   ownedSlots,
   planLayout,
   type ClusterSpec,
@@ -30,7 +31,7 @@ export async function planScale(
   { record, spec, move, notes }: ScaleRequest,
 ): Promise<PlannedCluster> {
   const { store } = context;
-  const { layout: current, clusterId } = record;
+  const { layout: current, release, clusterId } = record;
   const { former, observation } = await observeCluster(context, record);
   const placed = planLayout({
     spec,
@@ -39,27 +40,13 @@ export async function planScale(
     clusterId,
     number: current.number + 1,
     usedShardIds: await store.clusters.listShardIds(clusterId, current.number),
-    ownedSlots: ownedSlots({ layout: current, former, observation }),
+    ownedSlots: ownedSlots({ layout: current, release, former, observation, now: Date.now() }),
     observation,
   });
   if (!placed.ok) return placed;
   const { layout } = placed;
   const findings = [...notes, ...placed.findings];
-  const reason = describeScale(spec, record.spec);
+  const reason = describeSpecChange(record.spec, spec);
   const change = { record, layout, spec, reason, move, findings };
   return { ok: true, plan: await planChange(context, change) };
-}
-
-/** `scale to 4 shards`, `scale to 2 replicas of each master`. */
-function describeScale(spec: ClusterSpec, present: ClusterSpec): string {
-  const { shards, replicas } = spec;
-  const sizes = [
-    ...(shards === present.shards ? [] : [count(shards, 'shard')]),
-    ...(replicas === present.replicas ? [] : [`${count(replicas, 'replica')} of each master`]),
-  ];
-  return sizes.length === 0 ? '' : `scale to ${sizes.join(' with ')}`;
-}
-
-function count(of: number, noun: string): string {
-  return `${of} ${noun}${of === 1 ? '' : 's'}`;
 }

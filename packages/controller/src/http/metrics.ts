@@ -6,6 +6,7 @@ import type { Hosts } from '../agents/hosts.ts';
 import type { Observations } from '../agents/observations.ts';
 import type { Examinations } from '../clusters/examinations.ts';
 import type { Operations } from '../operations/operations.ts';
+import type { ClusterRecords } from '../store/cluster-records.ts';
 
 export interface MetricsSources {
   readonly examinations: Examinations;
@@ -13,6 +14,7 @@ export interface MetricsSources {
   readonly observations: Observations;
   readonly agents: Agents;
   readonly operations: Operations;
+  readonly clusters: ClusterRecords;
 }
 
 export class Metrics {
@@ -24,6 +26,8 @@ export class Metrics {
     this.#registerNodes(sources);
     this.#registerWork(sources);
     this.#countOperations(sources);
+    this.#registerMoves(sources);
+    this.#countMoved(sources);
     this.#registerFindings(sources);
   }
 
@@ -108,6 +112,40 @@ export class Metrics {
     operations.on('end', ({ cluster, kind, automatic, state }) =>
       counter.inc({ cluster, kind, automatic: String(automatic), state }),
     );
+  }
+
+  #registerMoves({ hosts, operations, clusters }: MetricsSources): void {
+    const movers = 'Movers of slots that are at work, by engine';
+    this.#gauge('redrover_movers', movers, ['cluster', 'engine'], (gauge) => {
+      for (const mover of hosts.list().flatMap((host) => host.movers)) {
+        gauge.inc({ cluster: mover.cluster, engine: mover.engine });
+      }
+    });
+    const quarantined = 'Slots that were not moved and wait for a person to decide';
+    this.#gauge('redrover_slots_quarantined', quarantined, ['cluster'], async (gauge) => {
+      for (const { name, clusterId } of await clusters.list()) {
+        gauge.set({ cluster: name }, await operations.countQuarantined(clusterId));
+      }
+    });
+  }
+
+  /** Since this process started; what a mover had done when its agent fell silent is not counted. */
+  #countMoved({ operations }: MetricsSources): void {
+    const counterOf = (what: 'slots' | 'keys' | 'bytes', help: string) =>
+      new Counter({
+        name: `redrover_moved_${what}_total`,
+        help,
+        labelNames: ['cluster', 'engine'],
+        registers: [this.#registry],
+      });
+    const slots = counterOf('slots', 'Slots that were moved to another master');
+    const keys = counterOf('keys', 'Keys that were moved with their slots');
+    const bytes = counterOf('bytes', 'Bytes that were moved with their slots');
+    operations.on('moved', (cluster, { engine, slotsMoved, keysMoved, bytesMoved }) => {
+      slots.inc({ cluster, engine }, slotsMoved);
+      keys.inc({ cluster, engine }, keysMoved);
+      bytes.inc({ cluster, engine }, bytesMoved);
+    });
   }
 
   #gauge<Label extends string>(

@@ -26,3 +26,9 @@ export function describeMoved(attempts: readonly Attempt[]): string {
   const moved = `${slots} slot${slots === 1 ? '' : 's'} with ${keys} key${keys === 1 ? '' : 's'}`;
   return `${moved} had been moved and stay where they are now`;
 }
+
+/** How many slots were left where they are for a person to decide. */
+export function countQuarantined(attempts: readonly Attempt[]): number {
+  return new Set(attempts.flatMap(({ move }) => move?.quarantined.map(({ slot }) => slot) ?? []))
+    .size;
+}

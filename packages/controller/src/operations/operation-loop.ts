@@ -12,6 +12,7 @@ import {
   RedroverError,
   type Layout,
   type LayoutNode,
+  type MoveReport,
   type NextSteps,
   type NodeKey,
   type Operation,
@@ -53,6 +54,7 @@ export interface LoopSubject {
   /** Of the cluster. */
   readonly password: string;
   readonly journal: Journal;
+  readonly onMoved: (report: MoveReport) => void;
 }
 
 /** The planner waits for some things by time alone (core, `planSteps`). */

@@ -8,6 +8,7 @@ import {
   RedroverError,
   type Attempt,
   type Layout,
+  type MoveReport,
   type Operation,
   type OperationState,
   type Release,
@@ -17,6 +18,7 @@ import {
 import type { ClusterRecords } from '../store/cluster-records.ts';
 import type { OperationRecord } from '../store/operation-records.ts';
 import { Journal, type JournalEntry } from './journal.ts';
+import { countQuarantined } from './moved-slots.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
 import { OperationLoop, type LoopContext } from './operation-loop.ts';
 
@@ -30,8 +32,14 @@ export interface OperationDetails {
   readonly waits: readonly Waiting[];
 }
 
-/** Emits `end` with each operation that has ended, in whatever way. */
-export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
+export interface OperationsEvents {
+  /** It has ended, in whatever way. */
+  end: [operation: Operation];
+  /** Slots of the cluster were moved. */
+  moved: [cluster: string, report: MoveReport];
+}
+
+export class Operations extends EventEmitter<OperationsEvents> {
   readonly #context: OperationsContext;
   readonly #loops = new Map<string, OperationLoop>();
   readonly #runs = new Set<Promise<void>>();
@@ -72,6 +80,7 @@ export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
       former,
       password,
       journal: new Journal(id, past, this.#context),
+      onMoved: (report) => this.emit('moved', cluster, report),
     });
     this.#loops.set(id, loop);
     log.info({ operation: id, cluster, kind: record.operation.kind }, 'operation begins');
@@ -91,6 +100,15 @@ export class Operations extends EventEmitter<{ end: [operation: Operation] }> {
 
   countUnderWay(): number {
     return this.#loops.size;
+  }
+
+  /** Slots that the newest operation on the cluster left to people, and that no later one has moved. */
+  async countQuarantined(clusterId: string): Promise<number> {
+    const newest = await this.#context.records.findNewest(clusterId);
+    if (newest === undefined) return 0;
+    const { operation, attempts } = await this.describe(newest.id);
+    const isOpen = operation.endedAtMs === undefined || operation.state === 'needs-decision';
+    return isOpen ? countQuarantined(attempts) : 0;
   }
 
   /** Newest first. */

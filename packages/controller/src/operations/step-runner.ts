@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   type Layout,
   type MoveProgress,
+  type MoveReport,
   type OperationKind,
   type Step,
 } from '@redrover/core';
@@ -36,6 +37,8 @@ export interface StepRunnerOptions {
   readonly silence: SilentFailures;
   /** A step has ended, or its lane is free again. */
   readonly onEnd: (step: Step | undefined) => void;
+  /** Slots were moved, by a step that has ended in whatever way. */
+  readonly onMoved: (report: MoveReport) => void;
 }
 
 /** Steps of a turn follow each other in their lanes only while this stays true. */
@@ -121,7 +124,7 @@ export class StepRunner {
 
   /** @returns whether the next step of the lane may follow. */
   async #run(step: Step): Promise<boolean> {
-    const { journal, silence, onEnd } = this.#options;
+    const { journal, silence, onEnd, onMoved } = this.#options;
     const key = stepKey(step);
     const position = journal.begin(key);
     this.#publishAttempt(position);
@@ -136,6 +139,7 @@ export class StepRunner {
     if (code !== undefined) silence.note(position, step, { code, gotOn: gotOn(running, outcome) });
     journal.end(position, outcome);
     this.#publishAttempt(position);
+    if (outcome.move !== undefined) onMoved(outcome.move);
     onEnd(step);
     return code === undefined;
   }

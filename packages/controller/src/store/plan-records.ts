@@ -5,6 +5,7 @@
  */
 import type { Layout } from '@redrover/core';
 
+import type { ClusterRecord } from './cluster-records.ts';
 import type { StoreDatabase } from './schema.ts';
 
 /** A plan that was approved a day ago is not what anybody means today. */
@@ -52,6 +53,24 @@ export class PlanRecords {
       .where('planned_at_ms', '>=', nowMs - PLAN_LIFETIME_MS)
       .executeTakeFirst();
     return row === undefined ? undefined : JSON.parse(row.layout_json);
+  }
+
+  /** The layout that follows the one in force, if it was planned for it and not too long ago. */
+  async findNext(
+    fingerprint: string,
+    { clusterId, layout }: Pick<ClusterRecord, 'clusterId' | 'layout'>,
+    nowMs: number,
+  ): Promise<Layout | undefined> {
+    const row = await this.#database
+      .selectFrom('plan')
+      .select('layout_json')
+      .where('fingerprint', '=', fingerprint)
+      .where('cluster_id', '=', clusterId)
+      .where('planned_at_ms', '>=', nowMs - PLAN_LIFETIME_MS)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const planned: Layout = JSON.parse(row.layout_json);
+    return planned.number === layout.number + 1 ? planned : undefined;
   }
 
   /** The id that the newest plan for a cluster of this name was given. */
