@@ -102,7 +102,7 @@ export class ReshardCluster {
   }
 
   /** Gives the fourth shard its share, `by` Redrover. */
-  async fill(move: Partial<MoveOptions>): Promise<Timing> {
+  async giveShare(move: Partial<MoveOptions>): Promise<Timing> {
     return this.#reshard({}, move);
   }
 
@@ -112,7 +112,7 @@ export class ReshardCluster {
   }
 
   /** `--cluster rebalance` of the server's own client, until it returns. */
-  async fillByClient(args: readonly string[]): Promise<Timing> {
+  async giveByClient(args: readonly string[]): Promise<Timing> {
     const [first] = this.#masters;
     const address = `${first?.host}:${first?.port}`;
     const startTick = performance.now();
@@ -127,7 +127,7 @@ export class ReshardCluster {
   }
 
   /** Three bare `CLUSTER MIGRATION IMPORT`s, one after another, each until both ends say that it is done. */
-  async fillByImport(): Promise<Timing> {
+  async giveByImport(): Promise<Timing> {
     const startTick = performance.now();
     const clients = await this.#connect();
     try {

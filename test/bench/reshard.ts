@@ -39,16 +39,19 @@ interface Comparison {
   }[];
 }
 
-const GENTLE: Side = { name: 'redrover', move: (cluster) => cluster.fill({}) };
-const FAST: Side = { name: 'redrover --fast', move: (cluster) => cluster.fill({ pace: 'fast' }) };
+const GENTLE: Side = { name: 'redrover', move: (cluster) => cluster.giveShare({}) };
+const FAST: Side = {
+  name: 'redrover --fast',
+  move: (cluster) => cluster.giveShare({ pace: 'fast' }),
+};
 
 const MIGRATE: Comparison = {
   ours: [FAST, GENTLE],
   theirs: [
-    { name: 'redis-cli rebalance', move: (cluster) => cluster.fillByClient([]) },
+    { name: 'redis-cli rebalance', move: (cluster) => cluster.giveByClient([]) },
     {
       name: 'redis-cli rebalance, pipeline 100',
-      move: (cluster) => cluster.fillByClient(['--cluster-pipeline', '100']),
+      move: (cluster) => cluster.giveByClient(['--cluster-pipeline', '100']),
     },
   ],
   aims: [
@@ -74,9 +77,9 @@ const VALKEY: Comparison = {
   theirs: [
     {
       name: 'valkey-cli rebalance, atomic',
-      move: (cluster) => cluster.fillByClient(['--cluster-use-atomic-slot-migration']),
+      move: (cluster) => cluster.giveByClient(['--cluster-use-atomic-slot-migration']),
     },
-    { name: 'valkey-cli rebalance', move: (cluster) => cluster.fillByClient([]) },
+    { name: 'valkey-cli rebalance', move: (cluster) => cluster.giveByClient([]) },
   ],
   aims: [
     {
@@ -91,7 +94,7 @@ const VALKEY: Comparison = {
 
 const REDIS_8: Comparison = {
   ours: [GENTLE],
-  theirs: [{ name: 'three bare imports', move: (cluster) => cluster.fillByImport() }],
+  theirs: [{ name: 'three bare imports', move: (cluster) => cluster.giveByImport() }],
   aims: [
     {
       text: 'whole time against three bare imports',
