@@ -131,3 +131,6 @@ export { planLayout } from './placement/plan-layout.ts';
 export type { LayoutPlan, LayoutRequest } from './placement/plan-layout.ts';
 export { describeSpecChange } from './placement/scale/describe-spec-change.ts';
 export type { SlotsByShard } from './placement/slots/slot-owners.ts';
+export { planReshard } from './placement/plan-reshard.ts';
+export type { ReshardRequest } from './placement/reshard/reshard-request.ts';
+export { specAfterReshard } from './placement/reshard/spec-after-reshard.ts';

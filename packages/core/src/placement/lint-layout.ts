@@ -117,18 +117,23 @@ function quorumFindings(
   members: readonly PlacedMember[],
   { rule, kind }: { readonly rule: string; readonly kind: string },
 ): Finding[] {
-  return findQuorumRisks(members).map(({ domain, masters, limit }) => ({
+  const voters = votingShards(layout);
+  const voting = members.filter(({ shard }) => voters.has(shard));
+  return findQuorumRisks(voting).map(({ domain, masters, limit }) => ({
     rule,
     severity: acceptedBy(layout.allowWeakQuorum),
     subject: domain,
     message:
-      `${capitalize(kind)} ${domain} holds ${masters} of ${layout.shards.length} masters: ` +
+      `${capitalize(kind)} ${domain} holds ${masters} of ${voters.size} masters: ` +
       'without it there is no majority left, and the cluster stops.',
     evidence: [`at most ${limit} may be on one ${kind}`],
-    remedy:
-      'Spread the masters over more hosts; a new cluster may accept the risk with ' +
-      '--allow-weak-quorum.',
+    remedy: 'Spread the masters over more hosts, or accept the risk with --allow-weak-quorum.',
   }));
+}
+
+/** Only masters with slots vote (Redis Cluster specification, "Replica election and promotion"). */
+function votingShards({ shards }: Layout): ReadonlySet<string> {
+  return new Set(shards.filter(({ slots }) => slots.length > 0).map(({ id }) => id));
 }
 
 /** Rule 3: what the nodes may come to use is there. */

@@ -29,7 +29,7 @@ function replaceName(names: readonly string[], from: string, to: string): string
 }
 
 /** Nodes keep their position in a layout, wherever they are put. */
-function movePin(
+export function movePin(
   pin: PinnedNode,
   { before, after }: { readonly before: Layout; readonly after: Layout },
 ): PinnedNode {

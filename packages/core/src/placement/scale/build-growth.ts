@@ -94,9 +94,11 @@ function problemShard(
   const id = kept.shards[index]?.id;
   const members = kept.nodes.filter((node) => node.shard === id && id !== undefined);
   const wanted = members.map((node) => ({ node, role: pinOf(spec, node)?.role }));
-  // Where the spec wants another role for one of them, the others cannot keep theirs either.
+  // Where the spec wants another role for one of them, the others cannot keep theirs either; nor
+  // can they where it leaves out their master.
   const asTheyAre =
     roles === 'keep' &&
+    (spec.nodes.length === 0 || members.some((node) => node.preferredRole === 'master')) &&
     wanted.every(({ node, role }) => (role ?? node.preferredRole) === node.preferredRole);
   const fixed = [
     ...wanted.map(({ node, role }) => ({

@@ -3,7 +3,6 @@
  * the rules hold without anything else being changed, then one that moves the fewest slots, then
  * the one that stands a loss best, then the one by which the newest go.
  */
-import { countSlots } from '../../model/slots.ts';
 import type { LayoutNode, LayoutShard } from '../../model/layout.ts';
 import { compareScores, type Score } from '../score.ts';
 import { countByOwner, ownersOf } from '../slots/slot-owners.ts';
@@ -11,7 +10,7 @@ import { fewestSlotsMoved } from '../slots/slot-shares.ts';
 import { keepReplicas } from './keep-replicas.ts';
 import { scaledWeights, whereSlotsAre } from './next-slots.ts';
 import { replicasOf, type Kept, type ScaleRequest } from './scale-request.ts';
-import { scoreKept } from './score-kept.ts';
+import { KeptTally, scoreKept } from './score-kept.ts';
 
 /** More choices than these are not all compared: then shards go one after the other. */
 const MAX_CHOICES = 3000;
@@ -21,48 +20,75 @@ const MAX_KEPT = 12;
 
 /** At least one; a cluster that does not get smaller is kept as a whole. */
 export function chooseKept(request: ScaleRequest): Kept[] {
-  return rankShards(request).map((shards) => {
-    const nodes = request.current.nodes.filter((node) =>
-      shards.some(({ id }) => id === node.shard),
-    );
-    const kept = { shards, nodes };
-    return request.spec.replicas < replicasOf(request.current) ? keepReplicas(request, kept) : kept;
+  const { current, spec } = request;
+  return chooseShards(request).map((shards) => {
+    const ids = new Set(idsOf(shards));
+    const kept = { shards, nodes: current.nodes.filter((node) => ids.has(node.shard)) };
+    return spec.replicas < replicasOf(current) ? keepReplicas(request, kept) : kept;
   });
 }
 
-function rankShards(request: ScaleRequest): (readonly LayoutShard[])[] {
-  const { current, spec } = request;
-  const leaving = current.shards.length - spec.shards;
-  if (leaving <= 0) return [current.shards];
-  if (countChoices(current.shards.length, leaving) <= MAX_CHOICES) {
-    return rank(request, combinations(current.shards, spec.shards)).slice(0, MAX_KEPT);
-  }
-  let shards: readonly LayoutShard[] = current.shards;
-  for (let left = leaving; left > 0; left -= 1) {
-    const choices = shards.map((shard) => shards.filter((other) => other !== shard));
-    shards = rank(request, choices)[0] ?? shards;
-  }
-  return [shards];
+type Shards = readonly LayoutShard[];
+
+function chooseShards(request: ScaleRequest): Shards[] {
+  const { current } = request;
+  const { shards } = current;
+  const leaving = shards.length - request.spec.shards;
+  if (leaving <= 0) return [shards];
+  if (countChoices(shards.length, leaving) > MAX_CHOICES) return [chooseOneByOne(request)];
+  const members = membersByShard(request);
+  const counts = countPresent(request);
+  const choices = combinations(shards, request.spec.shards).map((staying) => {
+    const nodes = staying.flatMap(({ id }) => members.get(id) ?? []);
+    const moved = fewestSlotsMoved(scaledWeights(current, idsOf(staying)), counts);
+    return { staying, moved, score: scoreKept(request, { shards: staying, nodes }) };
+  });
+  return rank(request, choices).slice(0, MAX_KEPT);
 }
 
-function rank(
-  request: ScaleRequest,
-  choices: readonly (readonly LayoutShard[])[],
-): (readonly LayoutShard[])[] {
-  const { current, ownedSlots } = request;
-  const counts = countByOwner(ownersOf(whereSlotsAre(current, ownedSlots)));
+/** Each time the shard without which the rest is best. */
+function chooseOneByOne(request: ScaleRequest): Shards {
+  const { current, spec } = request;
+  const members = membersByShard(request);
+  const counts = countPresent(request);
+  const size = { nodes: [], shards: current.shards.length, replicas: replicasOf(current) };
+  const tally = new KeptTally(request, size);
+  for (const { id } of current.shards) tally.add(members.get(id) ?? []);
+  let staying: Shards = current.shards;
+  while (staying.length > spec.shards) {
+    const choices = staying.map((shard) => {
+      const own = members.get(shard.id) ?? [];
+      tally.remove(own);
+      const score = tally.score();
+      tally.add(own);
+      const moved = counts.get(shard.id) ?? 0;
+      return { staying: staying.filter((other) => other !== shard), moved, score };
+    });
+    const before = staying;
+    staying = rank(request, choices)[0] ?? staying;
+    const gone = before.find((shard) => !staying.includes(shard));
+    tally.remove(members.get(gone?.id ?? '') ?? []);
+  }
+  return staying;
+}
+
+interface Choice {
+  readonly staying: Shards;
+  /** Slots. */
+  readonly moved: number;
+  readonly score: Score;
+}
+
+function rank({ current }: ScaleRequest, choices: readonly Choice[]): Shards[] {
   // Even shares differ by one slot: that is no reason to prefer a shard over another.
   const grain = current.shards.length;
-  const measured = choices.map((shards) => {
-    const ids = shards.map(({ id }) => id);
-    const moved = fewestSlotsMoved(scaledWeights(current, ids), counts);
-    const nodes = current.nodes.filter((node) => ids.includes(node.shard));
-    const score = scoreKept(request, { shards, nodes });
-    const age = shards.reduce((sum, shard) => sum + current.shards.indexOf(shard), 0);
-    return { shards, moved: Math.round(moved / grain), score, age };
-  });
+  const ages = new Map(current.shards.map((shard, index) => [shard, index]));
   const broken = (score: Score) => score[0] ?? 0;
-  return measured
+  return choices
+    .map(({ staying, moved, score }) => {
+      const age = staying.reduce((sum, shard) => sum + (ages.get(shard) ?? 0), 0);
+      return { staying, moved: Math.round(moved / grain), score, age };
+    })
     .sort(
       (a, b) =>
         broken(a.score) - broken(b.score) ||
@@ -70,24 +96,19 @@ function rank(
         compareScores(a.score, b.score) ||
         a.age - b.age,
     )
-    .map(({ shards }) => shards);
+    .map(({ staying }) => staying);
 }
 
-/** The shards and replicas that a next layout does not have any more. */
-export function findLeaving(
-  { current }: ScaleRequest,
-  next: { readonly shards: readonly LayoutShard[]; readonly nodes: readonly LayoutNode[] },
-): { readonly shards: readonly LayoutShard[]; readonly replicas: readonly LayoutNode[] } {
-  const shards = current.shards.filter(({ id }) => !next.shards.some((other) => other.id === id));
-  const replicas = current.nodes.filter(
-    ({ key, shard }) =>
-      !shards.some(({ id }) => id === shard) && !next.nodes.some((node) => node.key === key),
-  );
-  return { shards, replicas };
+function countPresent({ current, ownedSlots }: ScaleRequest): ReadonlyMap<string, number> {
+  return countByOwner(ownersOf(whereSlotsAre(current, ownedSlots)));
 }
 
-export function describeSlots({ id, slots }: LayoutShard): string {
-  return `${id} with ${countSlots(slots)} slots`;
+function idsOf(shards: Shards): string[] {
+  return shards.map(({ id }) => id);
+}
+
+function membersByShard({ current }: ScaleRequest): ReadonlyMap<string, readonly LayoutNode[]> {
+  return Map.groupBy(current.nodes, (node) => node.shard);
 }
 
 function countChoices(of: number, chosen: number): number {

@@ -2,14 +2,15 @@
 import type { LayoutNode } from '../../model/layout.ts';
 import { compareScores, type Score } from '../score.ts';
 import type { Kept, ScaleRequest } from './scale-request.ts';
-import { scoreKept } from './score-kept.ts';
+import { KeptTally } from './score-kept.ts';
 
-/** Choices of all shards together that are all compared; with more, one shard is changed at a time. */
+/** Choices of all shards together that are all compared; of more, one shard is changed at a time. */
 const MAX_CHOICES = 3000;
 
-/** Each round changes the choice of every shard at most once, and ends when none gets better. */
+/** Each round changes the choice of every shard, and the last one finds nothing better. */
 const MAX_ROUNDS = 10;
 
+/** All members of a shard that stay. */
 type Choice = readonly LayoutNode[];
 
 /**
@@ -17,88 +18,75 @@ type Choice = readonly LayoutNode[];
  * are lost go first; then those go without which the cluster stands a loss best.
  */
 export function keepReplicas(request: ScaleRequest, kept: Kept): Kept {
-  const choices = kept.shards.map(({ id }) => {
-    const replicas = kept.nodes.filter(
-      (node) => node.shard === id && node.preferredRole === 'replica',
-    );
-    return subsets(replicas, Math.min(replicas.length, request.spec.replicas));
-  });
+  const members = Map.groupBy(kept.nodes, (node) => node.shard);
+  const choices = kept.shards.map(({ id }) => choicesOf(request, members.get(id) ?? []));
   const total = choices.reduce((product, of) => product * of.length, 1);
-  const best =
-    total <= MAX_CHOICES ? tryAll(request, kept, choices) : improve(request, kept, choices);
-  return withReplicas(kept, best);
+  const { replicas } = request.spec;
+  const size = { nodes: kept.nodes, shards: kept.shards.length, replicas };
+  const tally = new KeptTally(request, size);
+  const best = total <= MAX_CHOICES ? tryAll(tally, choices) : improve(tally, choices);
+  const staying = new Set(best.flat());
+  return { shards: kept.shards, nodes: kept.nodes.filter((node) => staying.has(node)) };
 }
 
-function tryAll(
-  request: ScaleRequest,
-  kept: Kept,
-  choices: readonly (readonly Choice[])[],
-): readonly Choice[] {
-  let best: readonly Choice[] = [];
+/** Only the best by what can be said of a shard alone: at least one. */
+function choicesOf({ spec, hosts, current }: ScaleRequest, members: Choice): readonly Choice[] {
+  const statuses = new Map(hosts.map(({ name, status }) => [name, status]));
+  const isLost = ({ host }: LayoutNode) => (statuses.get(host) ?? 'lost') === 'lost';
+  const isStopped = ({ host }: LayoutNode) => current.drainedHosts.includes(host);
+  const replicas = members.filter((node) => node.preferredRole === 'replica');
+  const measured = subsets(replicas, Math.min(replicas.length, spec.replicas)).map((chosen) => {
+    const staying = members.filter(
+      (node) => node.preferredRole === 'master' || chosen.includes(node),
+    );
+    const stopped = Number(staying.every((node) => isStopped(node)));
+    return { staying, cost: stopped * members.length + chosen.filter(isLost).length };
+  });
+  const least = Math.min(...measured.map(({ cost }) => cost));
+  return measured.filter(({ cost }) => cost === least).map(({ staying }) => staying);
+}
+
+function tryAll(tally: KeptTally, choices: readonly (readonly Choice[])[]): readonly Choice[] {
+  let best: readonly Choice[] = choices.map(([first = []]) => first);
   let bestScore: Score | undefined;
   const visit = (chosen: readonly Choice[]): void => {
-    const of = choices[chosen.length];
-    if (of !== undefined) {
-      for (const choice of of) visit([...chosen, choice]);
-      return;
+    for (const choice of choices[chosen.length] ?? []) {
+      const all = [...chosen, choice];
+      if (all.length < choices.length) {
+        tally.add(choice);
+        visit(all);
+        tally.remove(choice);
+        continue;
+      }
+      const score = tally.scoreWith(choice);
+      if (bestScore !== undefined && compareScores(score, bestScore) >= 0) continue;
+      [best, bestScore] = [all, score];
     }
-    const score = scoreOf(request, kept, chosen);
-    if (bestScore !== undefined && compareLists(score, bestScore) >= 0) return;
-    best = chosen;
-    bestScore = score;
   };
   visit([]);
   return best;
 }
 
-function improve(
-  request: ScaleRequest,
-  kept: Kept,
-  choices: readonly (readonly Choice[])[],
-): readonly Choice[] {
-  let best = choices.map(([first = []]) => first);
-  let bestScore = scoreOf(request, kept, best);
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    let improved = false;
+function improve(tally: KeptTally, choices: readonly (readonly Choice[])[]): readonly Choice[] {
+  const best = choices.map(([first = []]) => first);
+  for (const choice of best) tally.add(choice);
+  for (let round = 0, improved = true; improved && round < MAX_ROUNDS; round += 1) {
+    improved = false;
     for (const [shard, of] of choices.entries()) {
-      for (const choice of of) {
-        const other = best.with(shard, choice);
-        const score = scoreOf(request, kept, other);
-        if (compareLists(score, bestScore) >= 0) continue;
-        best = other;
-        bestScore = score;
-        improved = true;
-      }
+      const now = best[shard] ?? [];
+      tally.remove(now);
+      const scored = of.map((choice) => ({ choice, score: tally.scoreWith(choice) }));
+      const start = { choice: now, score: tally.scoreWith(now) };
+      const { choice } = scored.reduce(
+        (a, b) => (compareScores(b.score, a.score) < 0 ? b : a),
+        start,
+      );
+      tally.add(choice);
+      best[shard] = choice;
+      improved ||= choice !== now;
     }
-    if (!improved) break;
   }
   return best;
-}
-
-/** The weightiest first; smaller is better. */
-function scoreOf(request: ScaleRequest, kept: Kept, chosen: readonly Choice[]): number[] {
-  const next = withReplicas(kept, chosen);
-  const statuses = new Map(request.hosts.map(({ name, status }) => [name, status]));
-  const drained = new Set(request.current.drainedHosts);
-  const stopped = next.shards.filter(({ id }) =>
-    next.nodes.every((node) => node.shard !== id || drained.has(node.host)),
-  );
-  const lost = next.nodes.filter(({ host }) => (statuses.get(host) ?? 'lost') === 'lost');
-  return [stopped.length, lost.length, ...scoreKept(request, next)];
-}
-
-function withReplicas({ shards, nodes }: Kept, chosen: readonly Choice[]): Kept {
-  const staying = new Set(chosen.flat());
-  return {
-    shards,
-    nodes: nodes.filter((node) => node.preferredRole === 'master' || staying.has(node)),
-  };
-}
-
-function compareLists(a: Score, b: Score): number {
-  const [stoppedA = 0, lostA = 0, ...restA] = a;
-  const [stoppedB = 0, lostB = 0, ...restB] = b;
-  return stoppedA - stoppedB || lostA - lostB || compareScores(restA, restB);
 }
 
 function subsets<T>(items: readonly T[], size: number): T[][] {

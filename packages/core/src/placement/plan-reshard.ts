@@ -1,0 +1,36 @@
+/**
+ * The next layout for what an operator asks of slots, or why there is none.
+ *
+ * Pure and total. How the layout is made real is planning's business; each kind of change is
+ * drafted in `reshard/`.
+ */
+import { lintChange } from './lint-change.ts';
+import type { LayoutPlan } from './plan-layout.ts';
+import { draftMoveSlots } from './reshard/move-slots.ts';
+import { draftRebalance } from './reshard/rebalance.ts';
+import type { ReshardDraft, ReshardRequest } from './reshard/reshard-request.ts';
+import { draftSpread } from './reshard/spread.ts';
+
+/** The layout in force itself, with its own number, when nothing is to be changed; says so. */
+export function planReshard(request: ReshardRequest): LayoutPlan {
+  const { layout: current, hosts, number } = request;
+  const draft = draftOf(request);
+  if (!draft.ok) return { ok: false, refusals: draft.refusals, alternatives: [] };
+  const layout = draft.layout === current ? current : { ...draft.layout, number };
+  const linted = lintChange(layout, { current, hosts });
+  const refusals = linted.filter(({ severity }) => severity === 'critical');
+  if (refusals.length > 0) return { ok: false, refusals, alternatives: [] };
+  return { ok: true, layout, findings: [...draft.findings, ...linted], quality: undefined };
+}
+
+function draftOf(request: ReshardRequest): ReshardDraft {
+  const { change } = request;
+  switch (change.kind) {
+    case 'rebalance':
+      return draftRebalance(request, change);
+    case 'moveSlots':
+      return draftMoveSlots(request, change);
+    case 'spread':
+      return draftSpread(request);
+  }
+}
