@@ -4,7 +4,7 @@
  * Pure and total. How the layout is made real is planning's business; each kind of change is
  * drafted in `reshard/`.
  */
-import { lintChange } from './lint-change.ts';
+import { lintGrowth } from './lint-change.ts';
 import type { LayoutPlan } from './plan-layout.ts';
 import { draftMoveSlots } from './reshard/move-slots.ts';
 import { draftRebalance } from './reshard/rebalance.ts';
@@ -17,7 +17,7 @@ export function planReshard(request: ReshardRequest): LayoutPlan {
   const draft = draftOf(request);
   if (!draft.ok) return { ok: false, refusals: draft.refusals, alternatives: [] };
   const layout = draft.layout === current ? current : { ...draft.layout, number };
-  const linted = lintChange(layout, { current, hosts });
+  const linted = lintGrowth(layout, { current, hosts });
   const refusals = linted.filter(({ severity }) => severity === 'critical');
   if (refusals.length > 0) return { ok: false, refusals, alternatives: [] };
   return { ok: true, layout, findings: [...draft.findings, ...linted], quality: undefined };

@@ -2,10 +2,10 @@
 import type { Finding } from '../../model/finding.ts';
 import type { Layout } from '../../model/layout.ts';
 import { nodeChanges } from '../keep-current.ts';
-import { lintChange } from '../lint-change.ts';
+import { lintGrowth } from '../lint-change.ts';
 import type { ScaleRequest } from './scale-request.ts';
 
-/** As `lintChange`, and no node may be where the spec does not want it. */
+/** As `lintGrowth`, and no node may be where the spec does not want it. */
 export function lintScaled({ spec, current, hosts }: ScaleRequest, layout: Layout): Finding[] {
-  return [...nodeChanges(spec, layout), ...lintChange(layout, { current, hosts })];
+  return [...nodeChanges(spec, layout), ...lintGrowth(layout, { current, hosts })];
 }
