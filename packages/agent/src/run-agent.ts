@@ -94,8 +94,9 @@ async function obeyController(
   const now = Date.now;
   const shareBuild: HostContext['shareBuild'] = async (build, stop) =>
     uploadBuild(open, await builder.pack(build.id), stop);
-  let session: AgentSession | undefined;
-  const isConnected = () => session?.isConnected ?? false;
+  // Known last, as it needs all the others.
+  const known: { session?: AgentSession } = {};
+  const isConnected = () => known.session?.isConnected ?? false;
   const moves = createMoveDesk({ paths, nodes, isConnected, now, log });
   // Movers outlive the agent as its nodes do: first of all, they are known again.
   await moves.resume();
@@ -115,9 +116,9 @@ async function obeyController(
     agentRunId,
   });
   const parts = { controller, open, hello, heartbeat, commands, fences, now, log };
-  session = new AgentSession(parts);
+  known.session = new AgentSession(parts);
   try {
-    await session.run(signal);
+    await known.session.run(signal);
   } finally {
     moves.detach();
   }

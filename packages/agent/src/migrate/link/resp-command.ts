@@ -1,5 +1,5 @@
 /** Writes commands as RESP (Redis documentation, "RESP protocol": arrays of bulk strings). */
-import type { RawList } from './resp-parser.ts';
+import { RawList } from './resp-parser.ts';
 
 export type Argument = string | number | Buffer;
 
@@ -26,4 +26,10 @@ const LINE_END = Buffer.from('\r\n');
 
 function bulkOf(text: string): string {
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+}
+
+/** Arguments as they would come in a reply. */
+export function encodeList(parts: readonly Buffer[]): RawList {
+  const bytes = parts.flatMap((part) => [Buffer.from(`$${part.length}\r\n`), part, LINE_END]);
+  return new RawList(parts.length, Buffer.concat(bytes));
 }

@@ -1,0 +1,188 @@
+/**
+ * Moves the slots of one task by MIGRATE, window by window, until they are there, until it is told to
+ * stop, or until it cannot go on. What is next for a slot is the slot machine's word.
+ */
+import {
+  RedroverError,
+  resolveLimits,
+  type MoveLimits,
+  type MoveSlotsStep,
+  type SlotAction,
+} from '@redrover/core';
+import { failureOf } from '../outcomes.ts';
+import type { MoveEnding, MoveFailure, MoveOutcome, MoveStatus } from '../move-task.ts';
+import { copyFunctions } from '../copy-functions.ts';
+import { KeyMover } from './key-mover.ts';
+import { Meter } from './meter.ts';
+import { MoveNodes } from './move-nodes.ts';
+import { ReplicaWatch } from './replica-watch.ts';
+import { SlotMemory } from './slot-memory.ts';
+import { SlotWindow, type WindowLeft } from './slot-window.ts';
+
+export interface MoveEngineOptions {
+  readonly step: MoveSlotsStep;
+  readonly password: string;
+  /** Aborted: stop at the end of the window. */
+  readonly stop: AbortSignal;
+}
+
+/** Slots without keys take a moment: more of them fit into a window that ends within a second. */
+const EMPTY_SLOTS_PER_WINDOW = 128;
+
+export class MoveEngine {
+  readonly #options: MoveEngineOptions;
+  readonly #limits: MoveLimits;
+  readonly #nodes: MoveNodes;
+  readonly #meter = new Meter();
+  readonly #watch: ReplicaWatch;
+  readonly #keyMover: KeyMover;
+  readonly #slots: readonly number[];
+
+  constructor(options: MoveEngineOptions) {
+    const { step, password, stop } = options;
+    this.#options = options;
+    this.#limits = resolveLimits(step.options, step.nodeTimeoutMs);
+    this.#nodes = new MoveNodes(step, password);
+    const { maxReplicaLagBytes } = this.#limits;
+    this.#watch = new ReplicaWatch(this.#nodes, this.#meter, maxReplicaLagBytes);
+    const parts = { limits: this.#limits, nodes: this.#nodes, meter: this.#meter };
+    this.#keyMover = new KeyMover({ step, password, ...parts, watch: this.#watch, stop });
+    this.#slots = step.slots.flatMap(({ start, end }) =>
+      Array.from({ length: end - start + 1 }, (_, index) => start + index),
+    );
+  }
+
+  get status(): MoveStatus {
+    const { source, target, engine } = this.#options.step;
+    const names = { source: source.node, target: target.node, engine };
+    const progress = this.#meter.progress({ ...names, slotsTotal: this.#slots.length });
+    return { progress, report: this.#meter.report(engine) };
+  }
+
+  async run(): Promise<MoveOutcome> {
+    try {
+      const left = await this.#moveAll();
+      if (left !== undefined) return this.#outcome('failed', this.#failureOf(left));
+      const isDone = this.#meter.slotsDone === this.#slots.length;
+      return this.#outcome(isDone ? 'done' : 'stopped', undefined);
+    } catch (thrown) {
+      return this.#outcome('failed', failureOf(thrown));
+    } finally {
+      this.#keyMover.close();
+      this.#nodes.close();
+    }
+  }
+
+  async #moveAll(): Promise<WindowLeft | undefined> {
+    const { stop } = this.#options;
+    const counts = await this.#survey();
+    const { source, target } = this.#nodes;
+    const notes = await copyFunctions(await source.link(), await target.link());
+    for (const note of notes) this.#meter.note(note);
+    let kept: WindowLeft | undefined;
+    for (const slots of this.#windows(counts)) {
+      if (stop.aborted) break;
+      const left = await this.#moveWindow(slots);
+      if (left === undefined) continue;
+      // Whatever holds these slots up would hold up the next ones as well.
+      kept = left;
+      break;
+    }
+    return kept;
+  }
+
+  /** Key counts of all slots, those with open ones first as they are half way already. */
+  async #survey(): Promise<ReadonlyMap<number, number>> {
+    const { move, counts } = await this.#nodes.read(this.#slots);
+    const silent = [move.source, move.target].find(({ reading }) => reading === undefined);
+    if (silent !== undefined) {
+      const { node, address, port } = silent.end;
+      throw new RedroverError(
+        'unavailable',
+        `${node} (${address}:${port}) does not answer, so no slot was touched`,
+      );
+    }
+    const keys = new Map(this.#slots.map((slot) => [slot, counts.get(slot)?.source ?? 0]));
+    this.#meter.keysTotal = [...keys.values()].reduce((sum, count) => sum + count, 0);
+    return keys;
+  }
+
+  /** In the order of the slots, so that views stay short. */
+  #windows(counts: ReadonlyMap<number, number>): number[][] {
+    const windows: number[][] = [];
+    let window: number[] = [];
+    let full = 0;
+    for (const slot of this.#slots) {
+      const hasKeys = (counts.get(slot) ?? 0) > 0;
+      const isFull = hasKeys && full >= this.#limits.windowSlots;
+      if (isFull || window.length >= Math.max(EMPTY_SLOTS_PER_WINDOW, this.#limits.windowSlots)) {
+        windows.push(window);
+        window = [];
+        full = 0;
+      }
+      window.push(slot);
+      if (hasKeys) full += 1;
+    }
+    if (window.length > 0) windows.push(window);
+    return windows;
+  }
+
+  async #moveWindow(slots: readonly number[]): Promise<WindowLeft | undefined> {
+    const { step, stop } = this.#options;
+    const window = new SlotWindow(
+      slots.map((slot) => new SlotMemory(slot)),
+      {
+        nodes: this.#nodes,
+        keyMover: this.#keyMover,
+        meter: this.#meter,
+        limits: this.#limits,
+        nodeTimeoutMs: step.nodeTimeoutMs,
+        stop,
+        onSlot: (memory, end) => this.#noteEnd(memory, end),
+      },
+    );
+    return window.run();
+  }
+
+  #noteEnd(memory: SlotMemory, end: SlotAction): void {
+    const meter = this.#meter;
+    if (end.kind === 'quarantine') {
+      meter.quarantined.push(end.quarantined);
+      meter.slotsDone += 1;
+      return;
+    }
+    if (end.kind !== 'done' || !end.moved) return;
+    meter.slotsDone += 1;
+    if (memory.touched) meter.slotsMoved += 1;
+    if (end.orphanKeys > 0) {
+      const { source } = this.#options.step;
+      meter.note(`${source.node} holds ${end.orphanKeys} keys of slot ${memory.slot}, not its own`);
+    }
+  }
+
+  #failureOf({ slots, reason, replan }: WindowLeft): MoveFailure {
+    const { source, target } = this.#options.step;
+    this.#noteRisk();
+    return {
+      code: replan ? 'failed-precondition' : 'unavailable',
+      message: `moving slots from ${source.node} to ${target.node} cannot go on: ${reason}`,
+      context: { slots: slots.join(' ') },
+    };
+  }
+
+  /** What a target that is gone may have had alone. */
+  #noteRisk(): void {
+    const { keys, bytes } = this.#watch.unreplicated;
+    const { node } = this.#options.step.target;
+    if (keys > 0) {
+      this.#meter.note(
+        `up to ${keys} keys (${bytes} bytes) had reached ${node} and perhaps none of its replicas ` +
+          'when it was last heard of; if it was replaced by one of them, they are lost',
+      );
+    }
+  }
+
+  #outcome(ending: MoveEnding, error: MoveFailure | undefined): MoveOutcome {
+    return { ending, report: this.#meter.report(this.#options.step.engine), error };
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Keys that both ends hold: left by a MIGRATE that nobody saw the end of, or by a promotion that lost
+ * MIGRATING. Equal ones are sent again with REPLACE; of the first that differs the two values are
+ * described, and neither is touched.
+ */
+import type { KeyConflict } from '@redrover/core';
+import { showKeyName } from '../../survey/key-name.ts';
+import type { Link } from '../link/link.ts';
+import { encode, encodeList } from '../link/resp-command.ts';
+import type { RawList, Reply } from '../link/resp-parser.ts';
+import { namesOf } from './list-keys.ts';
+import type { MoveNode } from './move-nodes.ts';
+import type { SlotMemory } from './slot-memory.ts';
+
+export interface BusyKeys {
+  readonly source: Link;
+  readonly target: MoveNode;
+  readonly keys: RawList;
+  readonly memory: SlotMemory;
+}
+
+/** A value at a time: a batch holds large ones too, and both copies are held here. */
+const TIMEOUT_MS = 30_000;
+
+const ASKING = encode('ASKING');
+
+/** The keys that may be replaced are noted as doubtful: the next turn sends them with REPLACE. */
+export async function settleBusyKeys(busy: BusyKeys): Promise<KeyConflict | undefined> {
+  const { source, target, keys, memory } = busy;
+  const link = await target.link();
+  const equal: Buffer[] = [];
+  for (const name of await namesOf(source, memory.slot, keys.count)) {
+    const [there, here] = await Promise.all([
+      dump(link, [ASKING, encode('DUMP', name)]),
+      dump(source, [encode('DUMP', name)]),
+    ]);
+    if (!Buffer.isBuffer(there) || !Buffer.isBuffer(here)) continue;
+    if (here.equals(there) || (await holdsTheSame(source, link, name))) equal.push(name);
+    else return describeConflict(busy, link, name);
+  }
+  if (equal.length > 0) memory.doubt.push(encodeList(equal));
+  return undefined;
+}
+
+async function dump(link: Link, commands: readonly Buffer[]): Promise<Reply | undefined> {
+  const replies = await link.exchange({ commands, what: 'DUMP', timeoutMs: TIMEOUT_MS });
+  return replies.at(-1);
+}
+
+/** Sets and hashes are dumped in the order of a table that each server seeds by itself. */
+async function holdsTheSame(source: Link, target: Link, name: Buffer): Promise<boolean> {
+  const type = String(await source.call('TYPE', encode('TYPE', name)));
+  const command = { set: encode('SMEMBERS', name), hash: encode('HGETALL', name) }[type];
+  if (command === undefined) return false;
+  const width = type === 'hash' ? 2 : 1;
+  const here = await dump(source, [command]);
+  const there = await dump(target, [ASKING, command]);
+  return sortedEntries(here, width) === sortedEntries(there, width);
+}
+
+/** One text for equal contents; different for what is no list at all. */
+function sortedEntries(reply: Reply | undefined, width: number): string {
+  if (!Array.isArray(reply)) return JSON.stringify([typeof reply, String(reply)]);
+  const parts = reply.map((part) => (Buffer.isBuffer(part) ? part.toString('hex') : String(part)));
+  const entries = Array.from({ length: parts.length / width }, (_, index) =>
+    parts.slice(index * width, (index + 1) * width).join(':'),
+  );
+  return entries.toSorted().join(' ');
+}
+
+async function describeConflict(
+  { source, target }: BusyKeys,
+  link: Link,
+  name: Buffer,
+): Promise<KeyConflict> {
+  const describe = async (at: Link, where: string, isAsked: boolean): Promise<string> => {
+    const prefix = isAsked ? [ASKING] : [];
+    const [type, bytes, ttl] = await Promise.all(
+      ['TYPE', 'MEMORY USAGE', 'PTTL'].map((what) =>
+        dump(at, [...prefix, encode(...what.split(' '), name)]),
+      ),
+    );
+    return `${where}: ${String(type)}, ${String(bytes)} bytes, expires in ${String(ttl)} ms`;
+  };
+  return {
+    key: showKeyName(name),
+    evidence: [
+      await describe(source, source.key, false),
+      await describe(link, target.end.node, true),
+    ],
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Executes what the slot machine answered, for a whole window at once: all commands of one kind go to
+ * their node in one write. It adds nothing and leaves nothing out; a refused command is a fact for the
+ * next turn.
+ */
+import type { SlotAction, SlotEffect } from '@redrover/core';
+import { encode, type Argument } from '../link/resp-command.ts';
+import { ReplyFault } from '../link/resp-parser.ts';
+import type { MoveNode, MoveNodes } from './move-nodes.ts';
+import type { SlotMemory } from './slot-memory.ts';
+
+export interface PlannedEffect {
+  readonly memory: SlotMemory;
+  readonly action: SlotAction;
+}
+
+/** What is sent by `CLUSTER SETSLOT`, in the order in which a turn sends it: what ages first, first. */
+type SetSlot = Exclude<SlotEffect['kind'], 'moveKeys'>;
+
+const ORDER: readonly SetSlot[] = [
+  'finaliseTarget',
+  'saveTargetConfig',
+  'finaliseSource',
+  'tellMasters',
+  'closeSource',
+  'closeTarget',
+  'setMigrating',
+  'setImporting',
+];
+
+/** Valkey 8 answers when its replicas have it, or after 2 s. */
+const TIMEOUT_MS = 8_000;
+
+/** Answers the last refusal, for people. */
+export async function executeEffects(
+  planned: readonly PlannedEffect[],
+  nodes: MoveNodes,
+): Promise<string | undefined> {
+  let refusal: string | undefined;
+  for (const kind of ORDER) {
+    const wanted = planned.filter(({ action }) => action.kind === kind);
+    if (wanted.length > 0) refusal = (await executeOne(kind, wanted, nodes)) ?? refusal;
+  }
+  return refusal;
+}
+
+async function executeOne(
+  kind: SetSlot,
+  planned: readonly PlannedEffect[],
+  nodes: MoveNodes,
+): Promise<string | undefined> {
+  const { source, target } = nodes;
+  const memories = planned.map(({ memory }) => memory);
+  const now = performance.now;
+  switch (kind) {
+    case 'setImporting':
+      return setSlots(target, memories, ['IMPORTING', source.end.nodeId], touch);
+    case 'setMigrating':
+      return setSlots(source, memories, ['MIGRATING', target.end.nodeId], touch);
+    case 'finaliseTarget':
+      return setSlots(target, memories, ['NODE', target.end.nodeId], touch);
+    case 'saveTargetConfig':
+      return saveConfig(target, memories);
+    case 'finaliseSource':
+      return setSlots(source, memories, ['NODE', target.end.nodeId], (memory) => {
+        memory.givenUpTick ??= now();
+      });
+    case 'closeTarget':
+      return setSlots(target, memories, ['STABLE'], touch);
+    case 'closeSource':
+      return setSlots(source, memories, ['STABLE'], (memory) => {
+        touch(memory);
+        memory.sourceClosedTick = now();
+      });
+    case 'tellMasters':
+      return tellMasters(planned, nodes);
+  }
+}
+
+function touch(memory: SlotMemory): void {
+  memory.touched = true;
+}
+
+async function setSlots(
+  node: MoveNode,
+  memories: readonly SlotMemory[],
+  args: readonly Argument[],
+  onDone: (memory: SlotMemory) => void,
+): Promise<string | undefined> {
+  const link = await node.link();
+  const commands = memories.map(({ slot }) => encode('CLUSTER', 'SETSLOT', slot, ...args));
+  const what = `CLUSTER SETSLOT ${args[0] ?? ''}`;
+  const replies = await link.exchange({ commands, what, timeoutMs: TIMEOUT_MS });
+  let refusal: string | undefined;
+  for (const [index, memory] of memories.entries()) {
+    const reply = replies[index];
+    if (reply instanceof ReplyFault) {
+      refusal = `${what} on ${link.key}: ${reply.message}`;
+    } else {
+      onDone(memory);
+    }
+  }
+  return refusal;
+}
+
+/** One write of nodes.conf has them all: they were seen to be the target's before. */
+async function saveConfig(
+  target: MoveNode,
+  memories: readonly SlotMemory[],
+): Promise<string | undefined> {
+  const link = await target.link();
+  const what = 'CLUSTER SAVECONFIG';
+  const commands = [encode('CLUSTER', 'SAVECONFIG')];
+  const [reply] = await link.exchange({ commands, what, timeoutMs: TIMEOUT_MS });
+  if (reply instanceof ReplyFault) return `${what} on ${link.key}: ${reply.message}`;
+  for (const memory of memories) memory.targetConfigSaved = true;
+  return undefined;
+}
+
+async function tellMasters(
+  planned: readonly PlannedEffect[],
+  nodes: MoveNodes,
+): Promise<string | undefined> {
+  const told = new Map<MoveNode, SlotMemory[]>();
+  for (const { memory, action } of planned) {
+    if (action.kind !== 'tellMasters') continue;
+    for (const id of action.nodeIds) {
+      const node = nodes.find(id);
+      if (node !== undefined) told.set(node, [...(told.get(node) ?? []), memory]);
+    }
+  }
+  const refusals = await Promise.all(
+    [...told].map(([node, memories]) =>
+      setSlots(node, memories, ['NODE', nodes.target.end.nodeId], () => {}),
+    ),
+  );
+  return refusals.find((refusal) => refusal !== undefined);
+}

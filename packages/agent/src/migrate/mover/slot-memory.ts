@@ -1,0 +1,101 @@
+/** What this mover remembers of one slot between two looks at it. Lost with the mover: safe, only slower. */
+import {
+  slotFactsOf,
+  nextSlotAction,
+  type KeyConflict,
+  type OversizedKey,
+  type SlotAction,
+  type SlotActionKind,
+  type SlotFacts,
+} from '@redrover/core';
+import type { RawList } from '../link/resp-parser.ts';
+import type { WindowReading } from './move-nodes.ts';
+
+export class SlotMemory {
+  readonly slot: number;
+  touched = false;
+  targetConfigSaved = false;
+  sourceClosedTick: number | undefined;
+  givenUpTick: number | undefined;
+  conflict: KeyConflict | undefined;
+  oversized: OversizedKey | undefined;
+  /** Keys that were sent to the target without an answer. */
+  doubt: RawList[] = [];
+  /** How often in a row the same action was the answer, beyond the first time. */
+  repeats = 0;
+  #lastKind: SlotActionKind | undefined;
+  #picture = '';
+  #pictureTick = 0;
+
+  constructor(slot: number) {
+    this.slot = slot;
+  }
+
+  /** The next action, by what was read and is remembered. */
+  decide(
+    reading: WindowReading,
+    { intent, maxReplicaLagBytes }: Pick<SlotFacts, 'intent'> & { maxReplicaLagBytes: number },
+  ): SlotAction {
+    const now = performance.now();
+    const keys = reading.counts.get(this.slot) ?? { source: 0, target: 0 };
+    const move = { ...reading.move, ageMs: now - reading.atTick };
+    const facts = slotFactsOf(move, {
+      slot: this.slot,
+      intent,
+      sourceKeys: keys.source,
+      targetKeys: keys.target,
+      task: {
+        touched: this.touched,
+        targetConfigSaved: this.targetConfigSaved,
+        sourceClosedForMs: since(this.sourceClosedTick, now),
+        givenUpForMs: since(this.givenUpTick, now),
+        keysInDoubt: this.doubt.reduce((sum, { count }) => sum + count, 0),
+        conflict: this.conflict,
+        oversized: this.oversized,
+        maxReplicaLagBytes,
+      },
+      unchangedForMs: 0,
+    });
+    if (facts.source.said?.owner === facts.target.nodeId) this.givenUpTick ??= now;
+    const action = nextSlotAction(facts);
+    if (!isPause(action)) return action;
+    // Only who waits asks for how long nothing has changed.
+    return nextSlotAction({ ...facts, unchangedForMs: this.#unchangedForMs(facts, now) });
+  }
+
+  noteAction(kind: SlotActionKind): void {
+    this.repeats = kind === this.#lastKind ? this.repeats + 1 : 0;
+    this.#lastKind = kind;
+  }
+
+  #unchangedForMs(facts: SlotFacts, now: number): number {
+    const picture = describe(facts);
+    if (picture !== this.#picture) {
+      this.#picture = picture;
+      this.#pictureTick = now;
+    }
+    return now - this.#pictureTick;
+  }
+}
+
+function isPause({ kind }: SlotAction): boolean {
+  return kind === 'wait' || kind === 'awaitConvergence' || kind === 'awaitTargetReplicas';
+}
+
+/** Ownership, flags and roles, without counts and times. */
+function describe(facts: SlotFacts): string {
+  const { source, target, witnesses, sourceReplicas, targetReplicas, targetSeesSource } = facts;
+  const ends = [source.said, target.said].map(
+    (said) => said && [said.nodeId, said.role, said.owner, said.migratingTo, said.importingFrom],
+  );
+  const others = [...witnesses, ...sourceReplicas, ...targetReplicas].map(({ nodeId, said }) => [
+    nodeId,
+    said?.role,
+    said?.owner,
+  ]);
+  return JSON.stringify([ends, others, targetSeesSource?.flags]);
+}
+
+function since(tick: number | undefined, now: number): number | undefined {
+  return tick === undefined ? undefined : now - tick;
+}
