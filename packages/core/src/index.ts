@@ -57,6 +57,7 @@ export {
   type RateState,
   type RateTurn,
 } from './migration/batch-control.ts';
+export { judgeBusyKey, opensCleanly, type CleanOpening } from './migration/busy-key.ts';
 export { predictBlockingMs, predictDurationMs, type MoveSize } from './migration/move-costs.ts';
 export type { LimitName, MoveLimits } from './migration/move-limits.ts';
 export type {

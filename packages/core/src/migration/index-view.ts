@@ -1,6 +1,5 @@
 /** A view made quick to ask about slots; nothing is judged here. */
 import type { ClusterView, OpenSlot, ViewNode } from '../model/observation.ts';
-import { SLOT_COUNT } from '../model/slots.ts';
 
 export interface ViewIndex {
   /** Node id; undefined: nobody in this view. */
@@ -9,6 +8,12 @@ export interface ViewIndex {
   /** The open slot on that node's own line; nodes tell only their own. */
   readonly migrating: (nodeId: string, slot: number) => OpenSlot | undefined;
   readonly importing: (nodeId: string, slot: number) => OpenSlot | undefined;
+}
+
+interface OwnedRange {
+  readonly start: number;
+  readonly end: number;
+  readonly nodeId: string;
 }
 
 /** Views are immutable, and one is asked about every slot of a window. */
@@ -23,20 +28,36 @@ export function indexView(view: ClusterView): ViewIndex {
 }
 
 function buildIndex(view: ClusterView): ViewIndex {
-  const owners = Array.from<string | undefined>({ length: SLOT_COUNT });
-  const nodes = new Map<string, ViewNode>();
-  const migrating = new Map<string, OpenSlot>();
-  const importing = new Map<string, OpenSlot>();
-  for (const node of view.nodes) {
-    nodes.set(node.nodeId, node);
-    for (const { start, end } of node.slots) owners.fill(node.nodeId, start, end + 1);
-    for (const open of node.migrating) migrating.set(`${node.nodeId} ${open.slot}`, open);
-    for (const open of node.importing) importing.set(`${node.nodeId} ${open.slot}`, open);
-  }
+  const nodes = new Map(view.nodes.map((node) => [node.nodeId, node]));
+  const ranges = view.nodes
+    .flatMap(({ nodeId, slots }): OwnedRange[] => slots.map((range) => ({ ...range, nodeId })))
+    .sort((a, b) => a.start - b.start);
+  const migrating = indexOpen(view, 'migrating');
+  const importing = indexOpen(view, 'importing');
   return {
-    ownerOf: (slot) => owners[slot],
+    ownerOf: (slot) => findRange(ranges, slot)?.nodeId,
     node: (nodeId) => nodes.get(nodeId),
     migrating: (nodeId, slot) => migrating.get(`${nodeId} ${slot}`),
     importing: (nodeId, slot) => importing.get(`${nodeId} ${slot}`),
   };
+}
+
+function indexOpen(view: ClusterView, which: 'migrating' | 'importing'): Map<string, OpenSlot> {
+  return new Map(
+    view.nodes.flatMap((node) => node[which].map((open) => [`${node.nodeId} ${open.slot}`, open])),
+  );
+}
+
+/** The last range that begins at the slot or before it, if it reaches the slot; one view names one owner only. */
+function findRange(ranges: readonly OwnedRange[], slot: number): OwnedRange | undefined {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const range = ranges[middle];
+    if (range !== undefined && range.start <= slot) low = middle + 1;
+    else high = middle;
+  }
+  const range = ranges[low - 1];
+  return range !== undefined && slot <= range.end ? range : undefined;
 }

@@ -11,7 +11,11 @@ export type SlotEffect =
   | { readonly kind: 'setImporting' }
   /** On the source: `CLUSTER SETSLOT s MIGRATING <target>`. */
   | { readonly kind: 'setMigrating' }
-  /** On the source: `CLUSTER GETKEYSINSLOT` and `MIGRATE`, batch by batch. */
+  /**
+   * On the source: `CLUSTER GETKEYSINSLOT` and `MIGRATE`, batch by batch, `facts.task.maxReplicaLagBytes` at the most.
+   * Keys in doubt go first, with REPLACE; of those that the source has no more, the target's copy is deleted if it still
+   * is what was sent.
+   */
   | { readonly kind: 'moveKeys' }
   /** On the target: `CLUSTER SETSLOT s NODE <target>`. */
   | { readonly kind: 'finaliseTarget' }

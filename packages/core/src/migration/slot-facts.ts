@@ -131,6 +131,11 @@ export interface TaskFacts {
   readonly sourceClosedForMs: number | undefined;
   /** Since the source was told, or seen, to have given the slot up; undefined: not yet. */
   readonly givenUpForMs: number | undefined;
+  /**
+   * Keys that were sent without an answer (IOERR) and not sent again since: the target may hold a copy of a key that a
+   * client has deleted on the source meanwhile.
+   */
+  readonly keysInDoubt: number;
   /** A key that both ends hold with different values (BUSYKEY, then DUMP on both). */
   readonly conflict: KeyConflict | undefined;
   /** A key of the slot above the ceiling. */
@@ -160,6 +165,7 @@ export function untouched(maxReplicaLagBytes: number): TaskFacts {
     targetConfigSaved: false,
     sourceClosedForMs: undefined,
     givenUpForMs: undefined,
+    keysInDoubt: 0,
     conflict: undefined,
     oversized: undefined,
     maxReplicaLagBytes,

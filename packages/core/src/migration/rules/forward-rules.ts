@@ -81,8 +81,12 @@ export const FORWARD_RULES: readonly SlotRule[] = [
   },
   {
     name: 'move-keys',
-    reason: 'NODE on the target makes the source delete what it still holds (invariant 2).',
-    decide: ({ sourceClaims, source }) =>
-      sourceClaims && source.keys > 0 ? { kind: 'moveKeys' } : undefined,
+    reason:
+      'NODE on the target makes the source delete what it still holds (invariant 2); and a key that was sent ' +
+      'without an answer comes back to life if a client deletes it on the source.',
+    decide: ({ sourceClaims, source, facts }) =>
+      sourceClaims && (source.keys > 0 || facts.task.keysInDoubt > 0)
+        ? { kind: 'moveKeys' }
+        : undefined,
   },
 ];
