@@ -1,0 +1,172 @@
+/**
+ * A crash campaign: slots are moved back and forth under a live writer while something is killed again and
+ * again at random moments; then everything that was acknowledged is read back. What is killed, and what may
+ * get lost by it, is the business of whoever starts one.
+ */
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { FinalReport } from '../live-writer/protocol.ts';
+import { MixedData, type LostKey } from './mixed-data.ts';
+import { isMoving, pairOf, type MoveCluster, type OperationDetails } from './move-cluster.ts';
+import type { Random } from './random.ts';
+
+export interface Kill {
+  /** For the report: `mover`, `server h1:6379`. */
+  readonly name: string;
+  readonly fromMs: number;
+  /** When it was back, or gone for good. */
+  readonly untilMs: number;
+  /** Whether clients may be told of it: a node was away. */
+  readonly isOutage: boolean;
+}
+
+export interface CampaignOptions {
+  readonly cluster: MoveCluster;
+  readonly random: Random;
+  readonly kills: number;
+  readonly counts: 'acknowledged' | 'replicated';
+  /** Of the operations: how slots are moved. */
+  readonly move: readonly string[];
+  readonly mixedKeys: number;
+  /** At a random moment of a move, or just beside it. Answers when whoever was killed is back. */
+  readonly kill: (moving: readonly MovingPair[]) => Promise<Kill>;
+}
+
+export interface MovingPair {
+  readonly source: string;
+  readonly target: string;
+}
+
+export interface CampaignReport {
+  readonly kills: readonly Kill[];
+  readonly operations: readonly OperationDetails[];
+  readonly writer: FinalReport;
+  /** Of the data that nobody wrote to. */
+  readonly lostData: readonly LostKey[];
+  /** Errors that reached the application while no node was away. */
+  readonly strangeErrors: readonly string[];
+  /** What the product itself says of keys that may be lost. */
+  readonly notes: readonly string[];
+}
+
+/** Clients need a moment to find a node again that has come back. */
+const RECOVERY_MS = 4_000;
+const SHARDS = ['s1', 's2', 's3'];
+const MAX_PAUSE_MS = 1_200;
+
+export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const { cluster } = options;
+  const client = cluster.connect();
+  try {
+    const data = await MixedData.write(client, { keys: options.mixedKeys });
+    const writer = await cluster.write({ prefix: 'live', counts: options.counts });
+    try {
+      const { kills, operations } = await killAndMove(options);
+      await cluster.untilWhole(120_000);
+      const report = await writer.stop();
+      const lostData = await data.findLost(client);
+      return {
+        kills,
+        operations,
+        writer: report,
+        lostData,
+        strangeErrors: findStrangeErrors(report, kills),
+        notes: notesOf(operations),
+      };
+    } finally {
+      writer.kill();
+    }
+  } catch (error) {
+    keepFiles(cluster);
+    throw error;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Operations follow each other until enough was killed; the last one comes to its end in peace. */
+async function killAndMove(options: CampaignOptions) {
+  const { cluster, random } = options;
+  const kills: Kill[] = [];
+  const operations: OperationDetails[] = [];
+  while (kills.length < options.kills) {
+    const id = await cluster.begin(...nextMove(random), ...options.move);
+    if (id === undefined) continue;
+    const end = cluster.endOf(id);
+    // Whoever waits for it is told below.
+    end.catch(() => {});
+    let hasEnded = false;
+    const noteEnd = () => (hasEnded = true);
+    void end.then(noteEnd, noteEnd);
+    while (!hasEnded && kills.length < options.kills) {
+      await delay(random.integer(0, MAX_PAUSE_MS));
+      if (hasEnded) break;
+      kills.push(await options.kill(await movingPairs(cluster, id)));
+    }
+    operations.push(await end);
+  }
+  return { kills, operations };
+}
+
+/** Sometimes to one shard, sometimes by weights, so that every node is a source and a target in turn. */
+function nextMove(random: Random): string[] {
+  if (random.chance(0.3)) {
+    const start = random.integer(0, 14_000);
+    const slots = `${start}-${start + random.integer(500, 2_000)}`;
+    return ['move-slots', '--slots', slots, '--to', random.pick(SHARDS)];
+  }
+  const weights = SHARDS.map((shard) => `${shard}=${random.integer(1, 6)}`).join(',');
+  return ['rebalance', '--weights', weights];
+}
+
+/** Empty while the controller is away, or nothing is on its way yet. */
+async function movingPairs(cluster: MoveCluster, id: string): Promise<MovingPair[]> {
+  try {
+    return (await cluster.details(id)).attempts.filter(isMoving).map(pairOf);
+  } catch {
+    return [];
+  }
+}
+
+function findStrangeErrors({ errors }: FinalReport, kills: readonly Kill[]): string[] {
+  const outages = kills.filter(({ isOutage }) => isOutage);
+  return errors
+    .filter(
+      ({ atMs }) =>
+        !outages.some(({ fromMs, untilMs }) => atMs >= fromMs && atMs <= untilMs + RECOVERY_MS),
+    )
+    .map(({ kind, command, message, atMs }) => {
+      const before = kills.findLast(({ fromMs }) => fromMs <= atMs);
+      const since = before === undefined ? '' : `, ${atMs - before.fromMs} ms after ${before.name}`;
+      return `${kind} of ${command}: ${message}${since}`;
+    });
+}
+
+function notesOf(operations: readonly OperationDetails[]): string[] {
+  return operations.flatMap(({ attempts }) => attempts.flatMap(({ move }) => move?.notes ?? []));
+}
+
+/** `REDROVER_CAMPAIGN_KEEP=DIRECTORY`: logs and movers' files of a campaign that went wrong. */
+export function keepFiles({ stack }: MoveCluster): void {
+  const into = process.env['REDROVER_CAMPAIGN_KEEP'];
+  if (!into) return;
+  cpSync(stack.directory, join(into, `campaign-${Date.now()}`), {
+    recursive: true,
+    filter: (path) => !/appendonlydir|\.rdb$|\.aof$|releases|\.sock$/.test(path),
+  });
+}
+
+/** One line for people. */
+export function summarizeCampaign(report: CampaignReport): string {
+  const byName = Map.groupBy(report.kills, ({ name }) => name.split(' ')[0] ?? name);
+  const kills = [...byName].map(([name, all]) => `${all.length} ${name}`).join(', ');
+  const { acknowledged, lost, unread, errorCount, misses } = report.writer;
+  return (
+    `${report.kills.length} kills (${kills}) in ${report.operations.length} operations: ` +
+    `${acknowledged} writes acknowledged, ${lost.length} lost, ${unread} unread, ` +
+    `${misses.length} missed meanwhile, ${report.lostData.length} of the data at rest lost, ` +
+    `${errorCount} errors at clients (${report.strangeErrors.length} while no node was away)`
+  );
+}
