@@ -5,6 +5,7 @@
 import type { Operation } from '@redrover/core';
 
 import { ExitCode } from '../exit-code.ts';
+import { wrapText } from '../output/wrap.ts';
 import { flagOption } from '../program/define-command.ts';
 import type { Invocation } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
@@ -52,7 +53,7 @@ export async function carryOut(
     output.result({ empty: true, findings: plan.findings }, () => change.nothingToDo);
     return ExitCode.done;
   }
-  if (change.remark && !isBlocked(plan)) output.note(`\n${change.remark}`);
+  if (change.remark && !isBlocked(plan)) output.note(`\n${wrapText(change.remark, output.notes)}`);
   return approvePlans(session, invocation, {
     plans: [plan],
     question: change.question,

@@ -11,9 +11,8 @@ export function describeAttemptEnd(attempt: Attempt, style: Style): string {
   const { stepKey, startedAtMs, endedAtMs = startedAtMs, message } = attempt;
   const took = formatDuration(endedAtMs - startedAtMs);
   const moved = describeMoved(attempt);
-  // A report says it all, and better; why it ended early is told beside it.
-  const remarks = attempt.outcome === 'ok' && moved !== '' ? [moved] : [message, moved];
-  const remark = remarks.filter((each) => each !== '').join('; ');
+  // A report says it best; of one that ended early, why. What it moved is in the sum at the end.
+  const remark = attempt.outcome === 'ok' || message === '' ? moved || message : message;
   const what = `${describeStepKey(stepKey)} (${took})`;
   return `${describeOutcome(attempt, style)}  ${what}${remark === '' ? '' : `: ${remark}`}`;
 }

@@ -127,7 +127,7 @@ describe('slots on their way', () => {
     ]);
   });
 
-  test('that were told to stop have not failed, and what was moved is said', () => {
+  test('that were told to stop have not failed', () => {
     const stopped = attempt({
       stepKey,
       endedAtMs: 2_100,
@@ -138,9 +138,17 @@ describe('slots on their way', () => {
     });
     for (const live of [true, false]) {
       expect(play(live, [begun, { event: stopped, atMs: 2_100 }]).said).toEqual([
-        '2.1 s  stopped  move slots from h1:1 to h4:1 (2 s): was told to stop; 1365 slots, ' +
-          '83,333 keys, 12 MiB moved, blocked 4.2 ms at most',
+        '2.1 s  stopped  move slots from h1:1 to h4:1 (2 s): was told to stop',
       ]);
     }
+  });
+
+  test('are summed up where all of it was done, and only a pipe says it at once', () => {
+    const all = attempt({ stepKey, endedAtMs: 2_100, outcome: 'ok', move: moveReport() });
+    expect(play(true, [begun, { event: all, atMs: 2_100 }]).said).toEqual([]);
+    expect(play(false, [begun, { event: all, atMs: 2_100 }]).said).toEqual([
+      '2.1 s  done    move slots from h1:1 to h4:1 (2 s): 1365 slots, 83,333 keys, 12 MiB moved, ' +
+        'blocked 4.2 ms at most',
+    ]);
   });
 });

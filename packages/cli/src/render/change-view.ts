@@ -1,4 +1,6 @@
 /** A change of a cluster before it is approved: its nodes, its slots, what is moved, and the steps. */
+import type { Finding } from '@redrover/core';
+
 import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
 import type { ClusterDetails } from './cluster-view.ts';
@@ -38,8 +40,9 @@ export function renderPlanned(plan: PlanView | ChangePlan, view: View): string {
 }
 
 function renderChange(plan: ChangePlan, view: View): string {
-  const { changes, empty, findings } = plan;
+  const { changes, empty } = plan;
   const { style } = view;
+  const findings = plan.findings.filter((each) => !isToldByMoves(each, plan));
   const sections = [renderPlanHeadline(plan, view)];
   if (changes.length > 0) {
     sections.push(`${style.strong('Nodes')}\n${renderNodeChanges(changes, view)}`);
@@ -52,6 +55,11 @@ function renderChange(plan: ChangePlan, view: View): string {
   if (empty) sections.push(describeEmpty(plan));
   else if (!isBlocked(plan)) sections.push(`${formatCount(countSteps(plan), 'step')} to do.`);
   return sections.join('\n\n');
+}
+
+/** The table of moves marks what was only sampled, once for all pairs. */
+function isToldByMoves({ rule, severity }: Finding, { moves }: ChangePlan): boolean {
+  return moves.length > 0 && rule === 'survey-incomplete' && severity === 'info';
 }
 
 /** Who serves what, then and now, and what is moved for it; nothing where no slot moves. */

@@ -1,7 +1,7 @@
 /** Names of keys, which clients chose, shown so that they can do nothing to a terminal or a table. */
 
 // Enough to recognise a key by; JSON output has the whole name.
-const MAX_LENGTH = 32;
+const MAX_LENGTH = 24;
 
 /** Control characters are escaped as redis-cli does; the middle of a long name is left out. */
 export function showKeyName(name: string): string {
