@@ -51,7 +51,6 @@ async function executeOne(
 ): Promise<string | undefined> {
   const { source, target } = nodes;
   const memories = planned.map(({ memory }) => memory);
-  const now = performance.now;
   switch (kind) {
     case 'setImporting':
       return setSlots(target, memories, ['IMPORTING', source.end.nodeId], touch);
@@ -63,14 +62,14 @@ async function executeOne(
       return saveConfig(target, memories);
     case 'finaliseSource':
       return setSlots(source, memories, ['NODE', target.end.nodeId], (memory) => {
-        memory.givenUpTick ??= now();
+        memory.givenUpTick ??= performance.now();
       });
     case 'closeTarget':
       return setSlots(target, memories, ['STABLE'], touch);
     case 'closeSource':
       return setSlots(source, memories, ['STABLE'], (memory) => {
         touch(memory);
-        memory.sourceClosedTick = now();
+        memory.sourceClosedTick = performance.now();
       });
     case 'tellMasters':
       return tellMasters(planned, nodes);
