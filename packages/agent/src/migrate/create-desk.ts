@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { AgentPaths } from '../nodes/paths.ts';
 import type { NodeRegistry } from '../supervise/node-registry.ts';
+import { AtomicDriver } from './atomic/atomic-driver.ts';
+import { redisProtocol } from './atomic/redis-protocol.ts';
+import { valkeyProtocol } from './atomic/valkey-protocol.ts';
 import { MoveDesk } from './move-desk.ts';
 import { ProcessDriver } from './process-driver.ts';
 
@@ -22,5 +25,10 @@ export function createMoveDesk({ paths, nodes, ...rest }: CreateDeskOptions): Mo
     command: [process.execPath, script],
     recordOf: (node) => join(paths.records, `${nodes.get(node).record.port}.json`),
   });
-  return new MoveDesk({ directory: paths.movers, nodes, drivers: { migrate }, ...rest });
+  const drivers = {
+    migrate,
+    'redis-atomic': new AtomicDriver(redisProtocol, paths.movers),
+    'valkey-atomic': new AtomicDriver(valkeyProtocol, paths.movers),
+  };
+  return new MoveDesk({ directory: paths.movers, nodes, drivers, ...rest });
 }
