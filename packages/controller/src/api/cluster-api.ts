@@ -23,10 +23,14 @@ import {
   type PlanRemovalResponseSchema,
   type PlanRepairRequest,
   type PlanRepairResponseSchema,
+  type PlanReshardRequest,
+  type PlanReshardResponseSchema,
   type RemoveClusterRequest,
   type RemoveClusterResponseSchema,
   type RepairClusterRequest,
   type RepairClusterResponseSchema,
+  type ReshardClusterRequest,
+  type ReshardClusterResponseSchema,
   type TailNodeLogRequest,
   type TailNodeLogResponseSchema,
   type WhatIfRequest,
@@ -40,6 +44,8 @@ import {
   layoutToProto,
   nodeObservationToProto,
   operationToProto,
+  requiredField,
+  reshardFromProto,
 } from '@redrover/wire';
 
 import type { Approved, Clusters } from '../clusters/clusters.ts';
@@ -166,6 +172,27 @@ export class ClusterApi {
     request: RepairClusterRequest,
   ): Promise<MessageInitShape<typeof RepairClusterResponseSchema>> {
     const operation = await this.#clusters.repair(request.cluster, approvedOf(request));
+    return operation === undefined ? {} : { operation: operationToProto(operation) };
+  }
+
+  @GrpcMethod('ClusterService', 'PlanReshard')
+  async planReshard(
+    request: PlanReshardRequest,
+  ): Promise<MessageInitShape<typeof PlanReshardResponseSchema>> {
+    const { cluster } = request;
+    const change = reshardFromProto(requiredField(request.change, 'change'));
+    const move = readMoveOptions(request.move);
+    return plannedToProto(await this.#clusters.planReshard({ cluster, change, move }));
+  }
+
+  @GrpcMethod('ClusterService', 'ReshardCluster')
+  async reshardCluster(
+    request: ReshardClusterRequest,
+  ): Promise<MessageInitShape<typeof ReshardClusterResponseSchema>> {
+    const { cluster } = request;
+    const change = reshardFromProto(requiredField(request.change, 'change'));
+    const asked = { cluster, change, ...approvedOf(request) };
+    const operation = await this.#clusters.reshard(asked);
     return operation === undefined ? {} : { operation: operationToProto(operation) };
   }
 

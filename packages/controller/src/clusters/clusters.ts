@@ -26,6 +26,7 @@ import { planHostChanges, type PlannedHostChange } from './host-change-planner.t
 import { withPreview } from './move-preview.ts';
 import { RefusedPlans } from './refused-plans.ts';
 import { planRepair } from './repair-planner.ts';
+import { planReshardOf, reshardCommandOf, type ReshardWish } from './reshard-planner.ts';
 
 /** A password that nobody has to type: 192 bits, and no character that a shell minds. */
 const PASSWORD_BYTES = 24;
@@ -85,6 +86,33 @@ export class Clusters {
   /** One that nobody looks at before it is applied: nothing is surveyed for it. */
   async planUnseenRepair(name: string): Promise<ClusterPlan> {
     return this.#planRepair(name, DEFAULT_MOVE_OPTIONS);
+  }
+
+  /** Rebalances, moves slots, or spreads nodes over hosts. */
+  async planReshard(request: ReshardWish): Promise<PlannedCluster> {
+    const record = await findCluster(this.#context, request.cluster);
+    const planned = await planReshardOf(this.#context, { ...request, record });
+    return planned.ok ? { ok: true, plan: await this.#show(planned.plan) } : planned;
+  }
+
+  /** @returns the operation that does it; undefined when nothing is to be done. */
+  async reshard(
+    request: ReshardWish & { readonly fingerprint: string },
+  ): Promise<Operation | undefined> {
+    return this.#inTurn(async () => {
+      const { cluster, change, fingerprint } = request;
+      const { store } = this.#context;
+      const record = await findCluster(this.#context, cluster);
+      const approved = await store.plans.findNext(fingerprint, record, Date.now());
+      const planned = await planReshardOf(this.#context, { ...request, record, approved });
+      if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
+        throw stalePlan(cluster, reshardCommandOf(cluster, change));
+      }
+      if (planned.plan.empty) return undefined;
+      this.#refuseBlocked(planned.plan);
+      const [operation] = await this.#carryOut([planned.plan]);
+      return operation;
+    });
   }
 
   /** What is to be shown to people: with what its moves would do, and remembered for `apply`. */

@@ -1,0 +1,111 @@
+/**
+ * Plans what an operator asks of slots: a next layout of the cluster. Which slots go where is core's
+ * answer; here it is told where they are, and what is in them.
+ */
+import {
+  describeReshard,
+  ownedSlots,
+  planReshard,
+  specAfterReshard,
+  type Layout,
+  type LayoutPlan,
+  type MoveOptions,
+  type Reshard,
+  type SlotStats,
+} from '@redrover/core';
+
+import type { ClusterRecord } from '../store/cluster-records.ts';
+import { planChange } from './change-plan.ts';
+import {
+  refuseUnderWay,
+  refuseUnfinished,
+  type PlannedCluster,
+  type PlannerContext,
+} from './cluster-plan.ts';
+import { listPlanningHosts } from './planning-hosts.ts';
+import { observeCluster, type ClusterSight } from './repair-planner.ts';
+import { surveySlots } from './slot-surveys.ts';
+
+export interface ReshardWish {
+  readonly cluster: string;
+  readonly change: Reshard;
+  readonly move: MoveOptions;
+}
+
+export interface ReshardRequest extends ReshardWish {
+  readonly record: ClusterRecord;
+  /** What a person has approved: a survey a moment later may find a key more. */
+  readonly approved?: Layout | undefined;
+}
+
+/** @throws RedroverError `failed-precondition` beside another operation, or before the creation was finished. */
+export async function planReshardOf(
+  context: PlannerContext,
+  { record, change, move, approved }: ReshardRequest,
+): Promise<PlannedCluster> {
+  refuseUnderWay(context, record.name);
+  await refuseUnfinished(context, record);
+  const sight = await observeCluster(context, record);
+  const isSurveyed = change.kind === 'rebalance' && change.by !== 'slots';
+  const planned: LayoutPlan =
+    isSurveyed && approved !== undefined
+      ? { ok: true, layout: approved, findings: [], quality: undefined }
+      : await planNext(context, { record, change, sight, isSurveyed });
+  if (!planned.ok) return planned;
+  const { layout, findings } = planned;
+  const spec = specAfterReshard(record.spec, { before: record.layout, after: layout });
+  const reason = describeReshard(change);
+  const plan = await planChange(context, { record, layout, spec, reason, move, findings });
+  // What the layout in force wants besides is a repair's to do, which says so.
+  const isSame = layout.number === record.layout.number;
+  return { ok: true, plan: { ...plan, empty: plan.empty || isSame } };
+}
+
+async function planNext(
+  context: PlannerContext,
+  asked: Pick<ReshardRequest, 'record' | 'change'> & {
+    readonly sight: ClusterSight;
+    readonly isSurveyed: boolean;
+  },
+): Promise<LayoutPlan> {
+  const { record, change, sight, isSurveyed } = asked;
+  const { layout, release, spec, clusterId } = record;
+  const { former, observation } = sight;
+  return planReshard({
+    change,
+    spec,
+    layout,
+    hosts: listPlanningHosts(context, await context.store.clusters.list(), clusterId),
+    ownedSlots: ownedSlots({ layout, release, former, observation, now: Date.now() }),
+    stats: isSurveyed ? await surveyAll(context, record, sight) : undefined,
+    observation,
+    number: layout.number + 1,
+  });
+}
+
+/** Of every slot that a master says is its own. */
+async function surveyAll(
+  context: PlannerContext,
+  { layout }: ClusterRecord,
+  { former, observation }: ClusterSight,
+): Promise<SlotStats[]> {
+  const requests = [...layout.nodes, ...former].flatMap(({ key, host }) => {
+    const redis = observation.nodes[key]?.redis;
+    const self = redis?.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
+    const slots = redis?.role === 'master' ? (self?.slots ?? []) : [];
+    return [{ node: key, host, slots }];
+  });
+  return (await surveySlots(context, requests)).flatMap(({ slots }) => slots);
+}
+
+/** What a person types to see the plan again. */
+export function reshardCommandOf(cluster: string, change: Reshard): string {
+  switch (change.kind) {
+    case 'rebalance':
+      return `redrover cluster rebalance ${cluster} --by ${change.by}`;
+    case 'moveSlots':
+      return `redrover cluster move-slots ${cluster}`;
+    case 'spread':
+      return `redrover cluster spread ${cluster}`;
+  }
+}
