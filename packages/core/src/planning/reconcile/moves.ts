@@ -3,6 +3,7 @@
  * and what nobody wants any more is told to stop.
  */
 import { countSlots, formatRanges } from '../../model/slots.ts';
+import type { LayoutNode } from '../../model/layout.ts';
 import type { MoveEngine } from '../../model/migration.ts';
 import type { MoveSlotsStep } from '../../model/step.ts';
 import { isOnline } from '../situation.ts';
@@ -10,7 +11,7 @@ import { blocking, IDLE, mergeTurns, stepping, waiting, type Turn } from '../tur
 import { missingCalm } from './agreement.ts';
 import { stopMove } from './clear-of-moves.ts';
 import { listDueMoves, toSlotSet, type DueMove, type DueMoves } from './due-moves.ts';
-import { isInSync, shallRun, type Fleet } from './fleet.ts';
+import { isInSync, shallRun, shardOwnedBy, type Fleet } from './fleet.ts';
 import { engineFor, moveStep, tryMove } from './move-step.ts';
 import { awaitMove, listTriedPairs, type ActiveMove } from './movers.ts';
 import type { OpenSlotMove } from './open-slots.ts';
@@ -105,7 +106,12 @@ function judge(fleet: Fleet, due: DueMove): { readonly ready?: Ready; readonly t
 function awaitCopies(fleet: Fleet, { target }: DueMove): Turn | undefined {
   const owned = fleet.shards.find(({ owner }) => owner === target);
   const laidOut = fleet.layout.nodes.filter(
-    (node) => node.shard === owned?.shard.id && node !== target.node && shallRun(fleet, node),
+    (node) =>
+      node.shard === owned?.shard.id &&
+      node !== target.node &&
+      shallRun(fleet, node) &&
+      // Whoever has slots of its own becomes a replica once they are elsewhere.
+      !isServing(fleet, node),
   );
   const copies = fleet.live.filter((live) => isInSync(live, target));
   if (laidOut.length === 0 || copies.length > 0) return undefined;
@@ -121,6 +127,11 @@ function awaitCopies(fleet: Fleet, { target }: DueMove): Turn | undefined {
       `Bring ${[...new Set(laidOut.map(({ host }) => host))].join(', ')} back, then ` +
       `redrover cluster repair ${fleet.layout.cluster}`,
   });
+}
+
+function isServing(fleet: Fleet, { key }: LayoutNode): boolean {
+  const live = fleet.liveByKey.get(key);
+  return live !== undefined && shardOwnedBy(fleet, live) !== undefined;
 }
 
 function holdOf({ source, target }: OpenSlotMove): Hold[] {

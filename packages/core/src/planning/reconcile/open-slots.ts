@@ -80,7 +80,8 @@ function describe(
   }: { readonly slot: number; readonly ends: Ends; readonly tried: ReadonlySet<string> },
 ): OpenSlotMove {
   const { holders } = ends;
-  const target = masterOf(fleet, ends.to);
+  // Where it was to go is gone for good: then it goes where the layout wants it.
+  const target = masterOf(fleet, ends.to) ?? wantedAt(fleet, slot);
   const owner = fleet.liveById.get(agreedOwner(fleet.slotMap, slot) ?? '');
   // The owner is whom the keys are asked of, whoever the flags speak of.
   const isMoved = owner === undefined || owner === target;
@@ -94,6 +95,12 @@ function describe(
     isOurs: tried.has(nameOfPair(pair)),
     isQuiet: holders.every(({ redis }) => redis.openSlotsQuietMs >= QUIET_MS),
   };
+}
+
+function wantedAt({ shards }: Fleet, slot: number): LiveNode | undefined {
+  return shards.find(({ shard }) =>
+    shard.slots.some(({ start, end }) => start <= slot && slot <= end),
+  )?.owner;
 }
 
 /** In either direction: what was moved back is ours as well. */

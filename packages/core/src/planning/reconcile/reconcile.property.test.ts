@@ -7,8 +7,8 @@ import { settle } from '../settle.ts';
 import { MISFORTUNES, strike, type Misfortune } from '../testing/drift.ts';
 import { layoutOf, NOW, runningCluster, type Shape } from '../testing/examples.ts';
 import { countLivingOwners } from '../testing/reconcile-safety.ts';
+import { play, stories } from '../testing/stories.ts';
 import {
-  befall,
   CALM_TURNS,
   carryOutTurn,
   convergeCalmly,
@@ -48,37 +48,6 @@ function withKeys(observation: Observation): Observation {
   return { ...observation, nodes: Object.fromEntries(nodes) };
 }
 
-interface Story {
-  readonly strikes: readonly { readonly pick: number; readonly misfortune: Misfortune }[];
-  readonly turns: readonly {
-    readonly fates: readonly Fate[];
-    readonly settles: boolean;
-    readonly forgets: boolean;
-    readonly strike: { readonly pick: number; readonly misfortune: Misfortune } | undefined;
-  }[];
-}
-
-const strikes = fc.record({
-  pick: fc.nat({ max: 30 }),
-  misfortune: fc.constantFrom<Misfortune>(...MISFORTUNES),
-});
-
-const stories: fc.Arbitrary<Story> = fc.record({
-  strikes: fc.array(strikes, { maxLength: 5 }),
-  turns: fc.array(
-    fc.record({
-      fates: fc.array(
-        fc.constantFrom<Fate>('ok', 'ok', 'ok', 'cut-off', 'done-but-failed', 'never-begun'),
-        { minLength: 1, maxLength: 8 },
-      ),
-      settles: fc.boolean(),
-      forgets: fc.boolean(),
-      strike: fc.option(strikes, { nil: undefined, freq: 4 }),
-    }),
-    { maxLength: 14 },
-  ),
-});
-
 const recklessStories = fc.array(
   fc.record({
     pick: fc.nat({ max: 30 }),
@@ -108,23 +77,6 @@ function suffer(world: World, pick: number, what: Misfortune | 'lose-host' | 'bo
     world.truth = strike(world.truth, node.key, what);
     if (what === 'crash') world.broken.add(node.key);
   }
-}
-
-function play(world: World, story: Story): void {
-  const { nodes } = world.input.layout;
-  const hit = ({ pick, misfortune }: Story['strikes'][number]) =>
-    befall(world, nodes[pick % nodes.length]?.key ?? '', misfortune);
-  story.strikes.forEach(hit);
-  for (const { fates, settles, forgets, strike: blow } of story.turns) {
-    const next = planTurn(world);
-    carryOutTurn(world, next.steps, fates);
-    if (settles) pass(world, 3000);
-    else world.input = { ...world.input, now: world.input.now + 1000 };
-    if (blow !== undefined) hit(blow);
-    if (forgets) world.input = { ...world.input, history: [] };
-  }
-  // Tries that were used up end an operation; the next one begins with an empty journal.
-  world.input = { ...world.input, history: [] };
 }
 
 /** What may be left to a person in the end: nothing else. */

@@ -13,6 +13,7 @@ import {
   isOwnedElsewhere,
   isReplicaByAll,
   isInSync,
+  ownsByAnyView,
   shallRun,
   shardOf,
   type Fleet,
@@ -81,9 +82,15 @@ function stop(fleet: Fleet, node: LayoutNode): Turn {
   });
 }
 
-/** A replica by its own word and everybody's; or a stranger that nobody could ask for a key. */
+/**
+ * A replica by its own word and everybody's; a stranger that nobody could ask for a key; or a master
+ * whose slots are all elsewhere, with their keys.
+ */
 function ownsNothing(fleet: Fleet, live: LiveNode): boolean {
   if (isReplicaByAll(fleet, live)) return true;
-  const own = viewOf(fleet, live).get(live.redis.nodeId);
-  return fleet.strangers.has(live) && own?.slots.length === 0;
+  const { redis } = live;
+  const own = viewOf(fleet, live).get(redis.nodeId);
+  if (own === undefined || own.slots.length + own.importing.length > 0) return false;
+  if (fleet.strangers.has(live)) return true;
+  return redis.role === 'master' && redis.keys === 0 && !ownsByAnyView(fleet.settledViews, live);
 }

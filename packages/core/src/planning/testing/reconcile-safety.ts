@@ -15,7 +15,7 @@ export interface Reality {
   readonly observation: Observation;
 }
 
-interface Being {
+export interface Being {
   readonly node: LayoutNode;
   readonly redis: RedisObservation;
   readonly self: ViewNode;
@@ -136,7 +136,7 @@ function countOwners(reality: Reality, beings: readonly Being[]): number {
 }
 
 /** All that have an identity, wherever and in whatever state they are. */
-function listBeings({ layout, former, observation }: Reality): Being[] {
+export function listBeings({ layout, former, observation }: Reality): Being[] {
   return [...layout.nodes, ...former].flatMap((node) => {
     const seen = observation.nodes[node.key];
     const redis = seen?.redis;
