@@ -21,23 +21,30 @@ const TIMEOUT_MS = 10_000;
  * Loads on the target what it lacks; what it has is left as it is. Answers notes for people, of
  * libraries that differ. Before Redis 7.0 there are none, and nothing is done.
  *
+ * @param willReplace the servers themselves are about to give the target what the source has.
+ *
  * @throws RedroverError when the target refuses a library.
  */
-export async function copyFunctions(source: Link, target: Link): Promise<readonly string[]> {
+export async function copyFunctions(
+  source: Link,
+  target: Link,
+  willReplace = false,
+): Promise<readonly string[]> {
   const wanted = await listLibraries(source);
   if (wanted === undefined || wanted.length === 0) return [];
   const present = new Map((await listLibraries(target))?.map(({ name, code }) => [name, code]));
   const notes: string[] = [];
+  const fate = willReplace ? `replaced by that of ${source.key}` : 'left as it is';
   for (const library of wanted) {
     const known = present.get(library.name);
     if (known === undefined) await load(target, library);
-    else if (!known.equals(library.code)) notes.push(differing(library, source, target));
+    else if (!known.equals(library.code)) notes.push(differing(library, target, fate));
   }
   return notes;
 }
 
-function differing({ name }: Library, source: Link, target: Link): string {
-  return `the function library ${name} is another one on ${target.key} than on ${source.key}; it was left as it is`;
+function differing({ name }: Library, target: Link, fate: string): string {
+  return `the function library ${name} was another one on ${target.key}, and was ${fate}`;
 }
 
 /** Undefined: the server has no functions. */

@@ -12,6 +12,8 @@ export interface AtomicProtocol {
   readonly drivingEnd: 'source' | 'target';
   /** Whether writes that are held back for the target count against the source's limit for replicas. */
   readonly buffersAtSource: boolean;
+  /** Whether the target is given the source's function libraries, also in place of others of their names. */
+  readonly replacesFunctions: boolean;
   /** Answers the task's id. @throws RedroverError when the server refuses. */
   readonly begin: (link: Link, step: MoveSlotsStep, slots: readonly SlotRange[]) => Promise<string>;
   /** Tasks that the node knows: those at work, and some that have ended. */

@@ -15,7 +15,7 @@ import { onLink, TaskFollower } from './follow-task.ts';
 import { measureSlots, requireHeadroom, type SlotLoad } from './load.ts';
 import { findOwnTask, ownTasks } from './running-tasks.ts';
 import { MoveTally } from './move-tally.ts';
-import type { BufferLimit, OutputBuffers } from './output-buffers.ts';
+import type { OutputBuffers } from './output-buffers.ts';
 import {
   ownershipOf,
   rangesOf,
@@ -27,6 +27,7 @@ import {
 import { pause, pollMs } from './pace.ts';
 import { requireReady } from './ready.ts';
 import { settle } from './settle.ts';
+import { SourceRoom } from './source-room.ts';
 
 export interface AtomicParts {
   readonly protocol: AtomicProtocol;
@@ -34,12 +35,6 @@ export interface AtomicParts {
   readonly nodes: MoveNodes;
   readonly task: MoveTask;
   readonly controls: MoveControls;
-}
-
-/** What survives the agent. */
-interface Memo {
-  /** What to put back on the source. */
-  readonly limit?: BufferLimit;
 }
 
 /**
@@ -61,6 +56,7 @@ export class AtomicRun {
   readonly #slots: readonly number[];
   readonly #tally: MoveTally;
   readonly #silenceMs: number;
+  readonly #room: SourceRoom;
   readonly #loads = new Map<number, SlotLoad>();
   readonly #moved = new Set<number>();
   #cancelled = 0;
@@ -70,6 +66,7 @@ export class AtomicRun {
     this.#step = parts.task.step;
     this.#slots = slotsIn(this.#step.slots);
     this.#tally = new MoveTally(this.#step);
+    this.#room = new SourceRoom(parts);
     this.#silenceMs = this.#step.nodeTimeoutMs + SILENCE_MARGIN_MS;
   }
 
@@ -77,7 +74,7 @@ export class AtomicRun {
   async run(): Promise<MoveOutcome> {
     const { detach } = this.#parts.controls;
     try {
-      this.#adoptMemo();
+      this.#room.adopt();
       const ending = await this.#work();
       return this.#outcome(ending, undefined);
     } catch (thrown) {
@@ -85,7 +82,7 @@ export class AtomicRun {
       await this.#callOffLeft();
       return this.#outcome('failed', thrown);
     } finally {
-      if (!detach.aborted) await this.#putBackLimit();
+      if (!detach.aborted) await this.#room.putBack();
     }
   }
 
@@ -121,12 +118,13 @@ export class AtomicRun {
     const [source, target] = await Promise.all([nodes.source.link(), nodes.target.link()]);
     if (!owners.atSource.every((slot) => this.#loads.has(slot))) {
       await this.#measure(owners.atSource);
-      this.#tally.note(...(await copyFunctions(source, target)));
+      const { replacesFunctions } = protocol;
+      this.#tally.note(...(await copyFunctions(source, target, replacesFunctions)));
     }
     const batch = this.#chooseBatch(owners.atSource);
     const bytes = batch.reduce((sum, { bytes }) => sum + bytes, 0);
     await requireHeadroom(target, bytes);
-    if (protocol.buffersAtSource) await this.#raiseLimit(bytes);
+    if (protocol.buffersAtSource) await this.#room.raise(bytes);
     controls.detach.throwIfAborted();
     const slots = batch.map(({ slot }) => slot);
     const driving = protocol.drivingEnd === 'source' ? source : target;
@@ -279,35 +277,8 @@ export class AtomicRun {
     this.#tally.note(`with ${engine} the servers set the pace: no rate or latency was held`);
   }
 
-  #adoptMemo(): void {
-    const { controls, buffers, task } = this.#parts;
-    const text = controls.readMemo();
-    if (text === '') return;
-    const { limit } = JSON.parse(text) as Memo;
-    const node = this.#step.source.node;
-    if (limit !== undefined) buffers.adopt({ node, task: task.id }, limit);
-  }
-
-  async #raiseLimit(bytes: number): Promise<void> {
-    const { buffers, nodes, task, controls } = this.#parts;
-    const request = { node: this.#step.source.node, task: task.id, bytes: bytes + SPARE_BYTES };
-    await buffers.raise(await nodes.source.link(), request, async (limit) => {
-      const memo = JSON.stringify({ limit } satisfies Memo);
-      if (memo !== controls.readMemo()) await controls.writeMemo(memo);
-    });
-  }
-
-  async #putBackLimit(): Promise<void> {
-    const { buffers, nodes, task } = this.#parts;
-    const request = { node: this.#step.source.node, task: task.id };
-    await onLink(nodes.source, (link) => buffers.putBack(link, request));
-  }
-
   #outcome(ending: MoveEnding, thrown: unknown): MoveOutcome {
     const error = ending === 'failed' ? failureOf(thrown) : undefined;
     return { ending, report: this.#tally.report, error };
   }
 }
-
-/** What clients write while slots move, on top of the slots themselves. */
-const SPARE_BYTES = 512 * 1024 ** 2;

@@ -9,6 +9,8 @@ export const redisProtocol: AtomicProtocol = {
   drivingEnd: 'target',
   // The target takes what is written meanwhile at once, and keeps it.
   buffersAtSource: false,
+  // Seen with 8.6.3: the snapshot holds them.
+  replacesFunctions: true,
   // The other way round the target would begin again with the next second.
   cancelOrder: ['target', 'source'],
   begin: async (link, _step, slots) => {

@@ -12,6 +12,7 @@ export const valkeyProtocol: AtomicProtocol = {
   // The source keeps what is written while its snapshot is on its way.
   buffersAtSource: true,
   cancelOrder: ['source'],
+  replacesFunctions: false,
   begin: async (link, { target }, slots) => {
     const ranges = slots.flatMap(({ start, end }) => [start, end]);
     const command = encode(
