@@ -18,7 +18,7 @@ import { qualityFindings } from './layout-quality.ts';
 import { isAcceptable } from './lint-layout.ts';
 import type { LayoutPlan } from './plan-layout.ts';
 import { withRemedies } from './remedies.ts';
-import { chooseKept } from './scale/choose-kept.ts';
+import { chooseKept, chooseKeptWithOtherRoles } from './scale/choose-kept.ts';
 import { completeLayout, type Completed, type CompletionOptions } from './scale/complete-layout.ts';
 import { lintScaled } from './scale/lint-scaled.ts';
 import { freeNodes } from './scale/free-nodes.ts';
@@ -56,6 +56,8 @@ function tryScale(request: ScaleRequest): Attempt {
   const carrying = new Set(current.nodes.map(({ host }) => host));
   const unknown = found.refusals.filter(({ subject }) => !carrying.has(subject));
   if (unknown.length > 0) return { ok: false, refusals: unknown, candidates, searchable: false };
+  const counted = spec.nodes.length > 0 ? [] : explainByCounting(spec, candidates);
+  if (counted.length > 0) return { ok: false, refusals: counted, candidates, searchable: true };
   const choice = chooseWhatStays(request);
   if (!choice.ok) return { ...choice, candidates, searchable: false };
   const pools = poolsOf(request);
@@ -68,7 +70,7 @@ function tryScale(request: ScaleRequest): Attempt {
   }
   return {
     ok: false,
-    refusals: explain(request, choice.kept, candidates),
+    refusals: explain(request, choice.kept),
     candidates,
     searchable: true,
   };
@@ -91,22 +93,28 @@ interface Way {
 
 /** From what changes least to what changes most. */
 function* waysOf(
-  { spec, current, hosts }: ScaleRequest,
+  request: ScaleRequest,
   choices: readonly Kept[],
   pools: readonly (readonly Host[])[],
 ): Generator<Way> {
+  const isPinned = request.spec.nodes.length > 0;
   for (const roles of ['keep', 'any'] as const) {
     for (const [index, kept] of choices.entries()) {
       const effort = index === 0 ? 'full' : 'rough';
       for (const pool of pools) yield { kept, options: { pool, roles, effort, freed: [] } };
     }
   }
+  if (isPinned) return;
+  const options = { roles: 'keep', effort: 'rough', freed: [] } as const;
+  for (const kept of chooseKeptWithOtherRoles(request)) {
+    for (const pool of pools) yield { kept, options: { ...options, pool } };
+  }
   const [kept] = choices;
-  if (spec.nodes.length > 0 || kept === undefined) return;
-  for (const free of freeNodes({ current, hosts }, kept)) {
+  if (kept === undefined) return;
+  for (const free of freeNodes(request, kept)) {
     for (const pool of pools) {
-      const options = { pool, roles: 'any', effort: 'rough', freed: free.freed } as const;
-      yield { kept: free.kept, options };
+      const { freed } = free;
+      yield { kept: free.kept, options: { pool, roles: 'any', effort: 'rough', freed } };
     }
   }
 }
@@ -126,22 +134,19 @@ function accept(
   return { ok: true, layout, findings, quality };
 }
 
-function explain(
-  request: ScaleRequest,
-  choices: readonly Kept[],
-  candidates: readonly CandidateHost[],
-): Finding[] {
+/** When counting does not: which rules the nearest breaks. */
+function explain(request: ScaleRequest, choices: readonly Kept[]): Finding[] {
   const { spec } = request;
-  const counted = spec.nodes.length > 0 ? [] : explainByCounting(spec, candidates);
-  if (counted.length > 0) return counted;
   const [pool = []] = poolsOf(request);
   const [kept] = choices;
-  const options = { pool, roles: 'any', effort: 'rough', freed: [] } as const;
+  const options = { pool, roles: 'any', effort: 'full', freed: [] } as const;
   const nearest = kept === undefined ? undefined : completeLayout(request, kept, options);
   const critical =
     nearest === undefined
       ? []
       : lintScaled(request, nearest.layout).filter(({ severity }) => severity === 'critical');
+  const unwanted = critical.filter(({ rule }) => rule === 'change-not-supported');
+  if (unwanted.length > 0) return unwanted;
   const pinned = spec.nodes.length > 0 && critical.length > 0;
   return pinned ? critical : [explainNothingFound(spec, false), ...critical];
 }
@@ -173,7 +178,9 @@ function candidatesOf(request: ScaleRequest): CandidateHost[] {
         return there === 0 ? [] : [{ host, memoryCapacity: there, portCapacity: there }];
       }
       const portCapacity = there + ports.countFree(host, most);
-      return [{ host, memoryCapacity: memoryCapacity(host, spec.maxmemoryBytes), portCapacity }];
+      // Where there are too many already, these may stay.
+      const capacity = Math.max(there, memoryCapacity(host, spec.maxmemoryBytes));
+      return [{ host, memoryCapacity: capacity, portCapacity }];
     })
     .sort((a, b) => compareNames(a.host.name, b.host.name));
 }

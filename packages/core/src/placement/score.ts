@@ -36,6 +36,12 @@ export function compareScores(a: Score, b: Score): number {
   return 0;
 }
 
+/** As `compareScores`, by what a loss does alone: how even hosts are does not count. */
+export function compareSafety(a: Score, b: Score): number {
+  const safety = (score: Score) => score.slice(0, MEASURES.indexOf('balance of masters'));
+  return compareScores(safety(a), safety(b));
+}
+
 export function measureOf(score: Score, measure: Measure): number {
   return score[MEASURES.indexOf(measure)] ?? 0;
 }

@@ -4,7 +4,8 @@
  * the one that stands a loss best, then the one by which the newest go.
  */
 import type { LayoutNode, LayoutShard } from '../../model/layout.ts';
-import { compareScores, type Score } from '../score.ts';
+import { rearrangeRoles } from '../host-change/rearrange-roles.ts';
+import { compareSafety, compareScores, type Score } from '../score.ts';
 import { countByOwner, ownersOf } from '../slots/slot-owners.ts';
 import { fewestSlotsMoved } from '../slots/slot-shares.ts';
 import { keepReplicas } from './keep-replicas.ts';
@@ -16,7 +17,7 @@ import { KeptTally, scoreKept } from './score-kept.ts';
 const MAX_CHOICES = 3000;
 
 /** As many of the best as are worth trying with other roles and places. */
-const MAX_KEPT = 12;
+const MAX_KEPT = 24;
 
 /** At least one; a cluster that does not get smaller is kept as a whole. */
 export function chooseKept(request: ScaleRequest): Kept[] {
@@ -25,6 +26,24 @@ export function chooseKept(request: ScaleRequest): Kept[] {
     const ids = new Set(idsOf(shards));
     const kept = { shards, nodes: current.nodes.filter((node) => ids.has(node.shard)) };
     return spec.replicas < replicasOf(current) ? keepReplicas(request, kept) : kept;
+  });
+}
+
+/**
+ * The same with other masters, where shards lose replicas as well: which of these stay depends on
+ * which of them have to become masters. Roles differ from those of the layout in force.
+ */
+export function chooseKeptWithOtherRoles(request: ScaleRequest): Kept[] {
+  const { current, spec, hosts } = request;
+  const { allowWeakQuorum } = spec.placement;
+  if (spec.replicas >= replicasOf(current) || spec.shards > current.shards.length) return [];
+  if (allowWeakQuorum) return [];
+  return chooseShards(request).flatMap((shards) => {
+    const ids = new Set(idsOf(shards));
+    const nodes = current.nodes.filter((node) => ids.has(node.shard));
+    const { zoneLabel } = spec.placement;
+    const changed = rearrangeRoles({ ...current, shards, nodes, zoneLabel }, hosts);
+    return changed === undefined ? [] : [keepReplicas(request, { shards, nodes: changed.nodes })];
   });
 }
 
@@ -93,8 +112,9 @@ function rank({ current }: ScaleRequest, choices: readonly Choice[]): Shards[] {
       (a, b) =>
         broken(a.score) - broken(b.score) ||
         a.moved - b.moved ||
-        compareScores(a.score, b.score) ||
-        a.age - b.age,
+        compareSafety(a.score, b.score) ||
+        a.age - b.age ||
+        compareScores(a.score, b.score),
     )
     .map(({ staying }) => staying);
 }

@@ -29,11 +29,9 @@ export interface Completed {
   readonly layout: Layout;
   /** Undefined when nothing had to be placed. */
   readonly quality: LayoutQuality | undefined;
-  /** Where rules are broken: whether it is proved that there is no better place for the nodes. */
-  readonly proved: boolean;
 }
 
-/** Undefined when there is no room at all. */
+/** Undefined when there is no room at all, or by rough effort none with all rules kept. */
 export function completeLayout(
   request: ScaleRequest,
   kept: Kept,
@@ -44,11 +42,12 @@ export function completeLayout(
   const finish = (nodes: readonly LayoutNode[]) =>
     withRoles(request, toLayout(request, { kept, shardIds, nodes }), options);
   if (growth.missing === 0) {
-    return { layout: finish(kept.nodes), quality: undefined, proved: true };
+    return { layout: finish(kept.nodes), quality: undefined };
   }
   const solve = options.effort === 'full' ? solvePlacement : solveRoughly;
   const solution = solve(growth.problem);
-  const places = solution.ok ? solution.assignment : solution.nearest;
+  const nearest = options.effort === 'full' && !solution.ok ? solution.nearest : undefined;
+  const places = solution.ok ? solution.assignment : nearest;
   if (places === undefined) return undefined;
   const members = membersOf(kept, { places, shardIds, hosts: growth.hosts });
   const bound = bind(request, members, { kept, freed: options.freed });
@@ -56,7 +55,6 @@ export function completeLayout(
   return {
     layout: finish(bound),
     quality: solution.ok ? describeQuality(solution) : undefined,
-    proved: !solution.ok && solution.proved,
   };
 }
 

@@ -17,15 +17,14 @@ const MAX_PAIRS = 120;
  * Replicas before masters, as these need a handoff first; nodes of hosts with many before those of
  * hosts with few.
  */
-export function freeNodes(
-  { current, hosts }: Pick<ScaleRequest, 'current' | 'hosts'>,
-  kept: Kept,
-): Freed[] {
+export function freeNodes({ spec, current, hosts }: ScaleRequest, kept: Kept): Freed[] {
   const online = new Set(hosts.filter(({ status }) => status === 'online').map(({ name }) => name));
   const drained = new Set(current.drainedHosts);
+  // A host is not emptied by leaving it out of a list.
+  const allowed = spec.placement.hosts.length === 0 ? online : new Set(spec.placement.hosts);
   const countOn = (host: string) => kept.nodes.filter((node) => node.host === host).length;
   const movable = kept.nodes
-    .filter(({ host }) => online.has(host) && !drained.has(host))
+    .filter(({ host }) => online.has(host) && allowed.has(host) && !drained.has(host))
     .sort(
       (a, b) =>
         Number(a.preferredRole === 'master') - Number(b.preferredRole === 'master') ||
