@@ -97,12 +97,12 @@ async function killAndMove(options: CampaignOptions) {
     const end = cluster.endOf(id);
     // Whoever waits for it is told below.
     end.catch(() => {});
-    let hasEnded = false;
-    const noteEnd = () => (hasEnded = true);
+    const ended = new AbortController();
+    const noteEnd = (): void => ended.abort();
     void end.then(noteEnd, noteEnd);
-    while (!hasEnded && kills.length < options.kills) {
+    while (kills.length < options.kills) {
       await delay(random.integer(0, MAX_PAUSE_MS));
-      if (hasEnded) break;
+      if (ended.signal.aborted) break;
       kills.push(await options.kill(await movingPairs(cluster, id)));
     }
     operations.push(await end);

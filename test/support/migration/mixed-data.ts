@@ -130,13 +130,13 @@ async function valueOf(client: Cluster, key: Buffer, type: string): Promise<(str
     case 'set':
       return (await client.smembers(key)).sort();
     case 'zset':
-      return client.zrange(key, 0, -1, 'WITHSCORES');
+      return (await client.call('ZRANGE', key, '0', '-1', 'WITHSCORES')) as string[];
     case 'list':
       return client.lrange(key, 0, -1);
     case 'stream':
       return [
         JSON.stringify(await client.xrange(key, '-', '+')),
-        JSON.stringify(await client.call('XINFO', 'GROUPS', key)),
+        JSON.stringify(await client.xinfo('GROUPS', key)),
       ];
     default:
       throw new Error(`${key.toString('latin1')} is a ${type}`);
