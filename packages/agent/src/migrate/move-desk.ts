@@ -21,6 +21,7 @@ import { LEASE_MS, LivingMove } from './living-move.ts';
 import type { MoveDriver } from './move-driver.ts';
 import { reportOf } from './move-error.ts';
 import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
+import { COMPILE_CACHE } from './process-driver.ts';
 import { TaskFiles, type MoveOrders } from './task-files.ts';
 
 export interface MoveDeskOptions {
@@ -232,7 +233,8 @@ export class MoveDesk {
   async #cleanUp(): Promise<void> {
     const { directory } = this.#options;
     const living = new Set([...this.#living].map(({ task }) => task.id));
-    const ended = (await readdir(directory)).filter((name) => !living.has(name));
+    const names = (await readdir(directory)).filter((name) => name !== COMPILE_CACHE);
+    const ended = names.filter((name) => !living.has(name));
     if (ended.length <= MAX_ENDED_TASKS) return;
     const ages = await Promise.all(
       ended.map(async (name) => ({ name, at: (await stat(join(directory, name))).mtimeMs })),

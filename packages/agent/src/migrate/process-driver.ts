@@ -34,7 +34,10 @@ const START_TIMEOUT_MS = 20_000;
  * V8 takes what memory it finds: a mover needs little, as key names pass through it without becoming
  * values. Unlike the agent it is busy, so code is optimized.
  */
-const NODE_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=256'];
+const NODE_FLAGS = ['--max-semi-space-size=8', '--max-old-space-size=256'];
+
+/** Beside the tasks: with it a mover is up in half the time, as most of the bundle is never compiled. */
+export const COMPILE_CACHE = 'compile-cache';
 
 export class ProcessDriver implements MoveDriver {
   readonly #options: ProcessDriverOptions;
@@ -50,7 +53,8 @@ export class ProcessDriver implements MoveDriver {
   }
 
   async #start(task: MoveTask, files: TaskFiles): Promise<void> {
-    const [program = '', ...script] = this.#options.command;
+    const { command, directory } = this.#options;
+    const [program = '', ...script] = command;
     const own = ['--task', files.directory, '--record', this.#options.recordOf(task.step.node)];
     const log = await open(files.log, 'a', 0o600).catch((thrown: unknown) => {
       throw fileError(thrown, `opening ${files.log}`);
@@ -60,7 +64,7 @@ export class ProcessDriver implements MoveDriver {
         cwd: files.directory,
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
-        env: moverEnvironment(),
+        env: moverEnvironment(join(directory, COMPILE_CACHE)),
       });
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve);
@@ -127,12 +131,13 @@ function same(a: MoveStatus, b: MoveStatus | undefined): boolean {
 }
 
 /** Nothing of the agent's environment, tokens least of all, reaches a mover. */
-function moverEnvironment(): Record<string, string> {
+function moverEnvironment(compileCache: string): Record<string, string> {
   const { PATH, TZ } = process.env;
   return {
     PATH: PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C',
     MALLOC_ARENA_MAX: '1',
+    NODE_COMPILE_CACHE: compileCache,
     ...(TZ === undefined ? {} : { TZ }),
   };
 }

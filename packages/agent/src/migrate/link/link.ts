@@ -93,9 +93,8 @@ export class Link {
       const timeoutMs = exchange.timeoutMs ?? EXCHANGE_TIMEOUT_MS;
       const timer = setTimeout(() => this.#expire(exchange, timeoutMs), timeoutMs);
       this.#pending.push({ exchange, replies: [], resolve, reject, timer });
-      this.#socket.cork();
-      for (const command of exchange.commands) this.#socket.write(command);
-      this.#socket.uncork();
+      // Many small ones as one: the kernel takes a buffer faster than a list of them.
+      this.#socket.write(joinCommands(exchange.commands));
     });
   }
 
@@ -148,6 +147,11 @@ export class Link {
       reject(error);
     }
   }
+}
+
+function joinCommands(commands: readonly Buffer[]): Buffer {
+  const [first] = commands;
+  return commands.length === 1 && first !== undefined ? first : Buffer.concat(commands);
 }
 
 function dial({ key, address, port }: Omit<LinkTarget, 'password'>): Promise<Socket> {

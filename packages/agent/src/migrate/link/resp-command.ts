@@ -5,15 +5,18 @@ export type Argument = string | number | Buffer;
 
 /** One command; arguments that are texts are sent as UTF-8. */
 export function encode(...args: readonly Argument[]): Buffer {
-  if (args.every((part) => !Buffer.isBuffer(part))) {
-    return Buffer.from(`*${args.length}\r\n${args.map((part) => bulkOf(String(part))).join('')}`);
-  }
-  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)];
+  let text = `*${args.length}\r\n`;
+  const parts: Buffer[] = [];
   for (const part of args) {
-    if (Buffer.isBuffer(part)) parts.push(Buffer.from(`$${part.length}\r\n`), part, LINE_END);
-    else parts.push(Buffer.from(bulkOf(String(part))));
+    if (Buffer.isBuffer(part)) {
+      parts.push(Buffer.from(`${text}$${part.length}\r\n`), part);
+      text = '\r\n';
+    } else {
+      text += bulkOf(String(part));
+    }
   }
-  return Buffer.concat(parts);
+  if (parts.length === 0) return Buffer.from(text);
+  return Buffer.concat([...parts, Buffer.from(text)]);
 }
 
 /** One command whose last arguments are a list of keys as it came in a reply. */

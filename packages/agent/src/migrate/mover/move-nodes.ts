@@ -37,6 +37,13 @@ const ROLE = encode('ROLE');
 const CLUSTER_NODES = encode('CLUSTER', 'NODES');
 const CLUSTER_INFO = encode('CLUSTER', 'INFO');
 
+/** Each slot is counted a dozen times on both ends. */
+const countCommands: Buffer[] = [];
+
+function countCommand(slot: number): Buffer {
+  return (countCommands[slot] ??= encode('CLUSTER', 'COUNTKEYSINSLOT', slot));
+}
+
 /** One node: its link, if there is one, and its last view, which is not read twice. */
 export class MoveNode {
   readonly end: MoveEnd;
@@ -77,7 +84,7 @@ export class MoveNode {
     this.#dialedTick = performance.now();
     try {
       const link = await this.link();
-      const counts = slots.map((slot) => encode('CLUSTER', 'COUNTKEYSINSLOT', slot));
+      const counts = slots.map(countCommand);
       const replies = await link.exchange({
         commands: [CLUSTER_NODES, ROLE, CLUSTER_INFO, ...counts],
         what: 'reading the cluster',

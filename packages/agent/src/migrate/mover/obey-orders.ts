@@ -12,15 +12,15 @@ const GRACE_MS = 60_000;
 export function obeyOrders(files: TaskFiles, stop: AbortController): { end: () => void } {
   const onSignal = (): void => stop.abort();
   let leaseUntilMs = Infinity;
-  const look = async (): Promise<void> => {
-    const orders = await files.readOrders().catch(() => undefined);
+  const look = (): void => {
+    const orders = files.peekOrders();
     if (stop.signal.aborted) return;
     if (orders?.stop === true) stop.abort();
     // Orders that cannot be read prolong nothing.
     leaseUntilMs = orders?.leaseUntilMs ?? Math.min(leaseUntilMs, Date.now() + GRACE_MS);
     if (Date.now() >= leaseUntilMs) stop.abort(lapsed());
   };
-  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+  const timer = setInterval(() => look(), LOOK_EVERY_MS);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   return {
