@@ -9,7 +9,7 @@ import { splitDisplay } from '../progress/split-display.ts';
 import { watchOperation } from '../progress/watch-operation.ts';
 import type { WatchResult } from '../progress/watch-operation.ts';
 import { summarizeMoved } from '../render/moved-summary.ts';
-import { renderMoved } from '../render/moved-view.ts';
+import { renderMoved, withoutDecisions } from '../render/moved-view.ts';
 import { operationTitle } from '../render/operation-title.ts';
 import { paintOperationState, toOperationsResult } from '../render/operation-view.ts';
 import type { EndedOperation, ResultShape } from '../render/operation-view.ts';
@@ -82,11 +82,12 @@ async function watchAll(
 }
 
 function describeEnd({ operation, moves = [] }: EndedOperation, view: View): string {
-  const { id, state, message } = operation;
+  const { id, state } = operation;
+  const moved = summarizeMoved(moves);
+  const message = withoutDecisions(operation.message, moved);
   const reason = state === 'done' || message === '' ? '' : `: ${message}`;
   const headline =
     `${paintOperationState(state, view.style)}: ${operationTitle(operation)}, ` +
     `operation ${id}${reason}`;
-  const moved = summarizeMoved(moves);
   return moved === null ? headline : `${headline}\n${renderMoved(moved, state, view)}`;
 }

@@ -115,9 +115,11 @@ export class OperationDisplay {
       .slice(0, MAX_RUNNING_LINES)
       .map((attempt) => this.#runningLine(attempt, progress, nowMs));
     const more = running.length - lines.length;
-    const told = waits.slice(0, MAX_RUNNING_LINES);
     const { width, height } = this.#display.size();
     const pairs = moving.flatMap(({ stepKey }) => details.get(stepKey)?.move ?? []);
+    // A bar says it already.
+    const seen = new Set(pairs.map(({ now }) => `slots move from ${now.source} to ${now.target}`));
+    const told = waits.filter(({ reason }) => !seen.has(reason)).slice(0, MAX_RUNNING_LINES);
     const room = Math.max(MIN_PAIR_LINES, height - 2 - lines.length - told.length);
     const head =
       `${this.#style.accent(bar(fraction, BAR_WIDTH))} ${done}/${total} steps  ${elapsed}` +

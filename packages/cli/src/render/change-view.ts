@@ -42,7 +42,7 @@ export function renderPlanned(plan: PlanView | ChangePlan, view: View): string {
 function renderChange(plan: ChangePlan, view: View): string {
   const { changes, empty } = plan;
   const { style } = view;
-  const findings = plan.findings.filter((each) => !isToldByMoves(each, plan));
+  const findings = findingsBesideMoves(plan);
   const sections = [renderPlanHeadline(plan, view)];
   if (changes.length > 0) {
     sections.push(`${style.strong('Nodes')}\n${renderNodeChanges(changes, view)}`);
@@ -58,8 +58,10 @@ function renderChange(plan: ChangePlan, view: View): string {
 }
 
 /** The table of moves marks what was only sampled, once for all pairs. */
-function isToldByMoves({ rule, severity }: Finding, { moves }: ChangePlan): boolean {
-  return moves.length > 0 && rule === 'survey-incomplete' && severity === 'info';
+export function findingsBesideMoves({ findings, moves }: PlanView): Finding[] {
+  return findings.filter(({ rule, severity }) => {
+    return moves.length === 0 || severity !== 'info' || rule !== 'survey-incomplete';
+  });
 }
 
 /** Who serves what, then and now, and what is moved for it; nothing where no slot moves. */

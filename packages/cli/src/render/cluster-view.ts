@@ -1,5 +1,5 @@
 /** A cluster for scripts: what was planned and what was seen, joined by node. Rendering is elsewhere. */
-import { countSlots, effectiveRoles, formatRanges } from '@redrover/core';
+import { countSlots, effectiveRoles } from '@redrover/core';
 import type {
   ClusterSpec,
   ClusterView as NodesView,
@@ -26,6 +26,8 @@ import {
 import { describeDisagreement, majorityView } from './disagreement.ts';
 import { compareText } from './plan-view.ts';
 import { present } from './present.ts';
+import { describeOpenSlots, findElsewhere, listRanges } from './slots-on-their-way.ts';
+import type { OpenSlotsView, SlotsElsewhere } from './slots-on-their-way.ts';
 import { isoTime } from './times.ts';
 
 export type Health = 'ok' | 'degraded' | 'down' | 'unknown';
@@ -41,24 +43,6 @@ export interface SummaryView {
   readonly nodeCount: number;
   readonly layoutNumber: number;
   readonly operation: OperationBrief | null;
-}
-
-/** Slots that are open towards one other node. */
-export interface OpenSlotsView {
-  readonly direction: 'migrating' | 'importing';
-  /** `0-15` */
-  readonly slots: readonly string[];
-  readonly count: number;
-  /** Key of the other end; its Redis node id where it is no node of the layout. */
-  readonly peer: string;
-}
-
-/** Slots that are served by a node which is not, or no longer, one of the layout. */
-export interface SlotsElsewhere {
-  /** `address:port` */
-  readonly node: string;
-  readonly slots: readonly string[];
-  readonly slotCount: number;
 }
 
 export interface NodeView {
@@ -234,35 +218,6 @@ function toNodeView(input: JoinInput): NodeView {
         ? []
         : describeDisagreement(redis.view, majority),
   };
-}
-
-/** Grouped by the other end; a node names its own open slots only. */
-function describeOpenSlots(own: ViewNode, keysById: ReadonlyMap<string, string>): OpenSlotsView[] {
-  return (['migrating', 'importing'] as const).flatMap((direction) => {
-    const byPeer = Map.groupBy(own[direction], ({ nodeId }) => nodeId);
-    return [...byPeer].map(([nodeId, open]) => ({
-      direction,
-      slots: listRanges(open.map(({ slot }) => ({ start: slot, end: slot }))),
-      count: open.length,
-      peer: keysById.get(nodeId) ?? nodeId,
-    }));
-  });
-}
-
-/** Nodes that left the layout keep their slots until those are moved away. */
-function findElsewhere(
-  majority: NodesView | undefined,
-  nodes: readonly LayoutNode[],
-): SlotsElsewhere[] {
-  const known = new Set(nodes.map(({ address, port }) => `${address}:${port}`));
-  return (majority?.nodes ?? [])
-    .map(({ address, port, slots }) => ({ node: `${address}:${port}`, slots }))
-    .filter(({ node, slots }) => slots.length > 0 && !known.has(node))
-    .map(({ node, slots }) => ({ node, slots: listRanges(slots), slotCount: countSlots(slots) }));
-}
-
-function listRanges(ranges: readonly SlotRange[]): string[] {
-  return formatRanges(ranges).split(' ').filter(Boolean);
 }
 
 /** What the others say of a node that does not answer, as long as that tells anything. */

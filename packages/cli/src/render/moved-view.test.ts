@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { moveAttempt, moveReport, view, viewOf } from '../testing/examples.ts';
 import { summarizeMoved } from './moved-summary.ts';
-import { describeMoveOptions, renderMoved } from './moved-view.ts';
+import { describeMoveOptions, renderMoved, withoutDecisions } from './moved-view.ts';
 
 const tooLarge: QuarantinedSlot = {
   slot: 4711,
@@ -112,4 +112,17 @@ test('of the options only what was asked for is told', () => {
     'engine migrate, fast, commands of 20 ms at most, 20 MiB/s of each source at most, ' +
       'no key above 64 MiB',
   );
+});
+
+test('of a message what is told of each slot is left out, and nothing else', () => {
+  const summary = summaryOf();
+  const told = `${tooLarge.message}; ${tooLarge.remedy}`;
+  expect(withoutDecisions(told, summary)).toBe('');
+  expect(withoutDecisions(`${told}\nand 2 more`, summary)).toBe('');
+  expect(withoutDecisions(`${told}\nhost h3 is lost`, summary)).toBe('host h3 is lost');
+  expect(withoutDecisions('host h3 is lost\nand 2 more', summary)).toBe(
+    'host h3 is lost\nand 2 more',
+  );
+  expect(withoutDecisions('cancelled', null)).toBe('cancelled');
+  expect(withoutDecisions('', summary)).toBe('');
 });

@@ -87,6 +87,18 @@ function renderQuarantined(slots: readonly QuarantinedSlot[], { style, width }: 
   ];
 }
 
+/**
+ * The message of an operation without what is told of each slot that is left for a person, where
+ * that follows in full; a line for each decision is how the controller writes it.
+ */
+export function withoutDecisions(message: string, moved: MovedSummary | null): string {
+  const told = moved?.quarantined.map((slot) => slot.message) ?? [];
+  const lines = message.split('\n');
+  const others = lines.filter((line) => !told.some((each) => each !== '' && line.startsWith(each)));
+  const isAllTold = others.every((line) => /^and \d+ more$/.test(line));
+  return isAllTold && others.length < lines.length ? '' : others.join('\n');
+}
+
 /** Only what was asked for: `engine migrate, fast, commands of 5 ms at most`; empty for nothing. */
 export function describeMoveOptions(move: MoveOptions): string {
   const { engine, pace, maxLatencyMs, rateBytesPerS, maxKeyBytes } = move;

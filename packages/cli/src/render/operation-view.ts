@@ -5,7 +5,7 @@ import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
 import { formatAge, formatDuration } from '../output/units.ts';
 import { summarizeMoved } from './moved-summary.ts';
-import { describeMoveOptions, renderMoved } from './moved-view.ts';
+import { describeMoveOptions, renderMoved, withoutDecisions } from './moved-view.ts';
 import { operationPurpose, operationTitle } from './operation-title.ts';
 import { isoTime } from './times.ts';
 
@@ -54,9 +54,19 @@ export function renderOperations(
     paintOperationState(operation.state, view.style),
     formatAge(operation.createdAtMs, nowMs),
     formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs),
-    operation.message,
+    shorten(operation.message),
   ]);
   return view.table(['ID', 'CLUSTER', 'WHAT', 'STATE', 'STARTED', 'TOOK', 'REMARK'], rows);
+}
+
+// One operation is a line or two of a list; `op show` has the whole message.
+const MAX_REMARK_LENGTH = 60;
+
+function shorten(message: string): string {
+  const [first = '', ...more] = message.split('\n');
+  if (first.length <= MAX_REMARK_LENGTH) return more.length === 0 ? first : `${first} …`;
+  const words = first.slice(0, MAX_REMARK_LENGTH).split(' ');
+  return `${words.slice(0, -1).join(' ')} …`;
 }
 
 export interface OperationDetails {
@@ -79,16 +89,17 @@ export function renderOperation(
   const rows = attempts.map((attempt) => [
     `+${formatDuration(attempt.startedAtMs - operation.createdAtMs)}`,
     attempt.endedAtMs === undefined ? '' : formatDuration(attempt.endedAtMs - attempt.startedAtMs),
-    paintOutcome(attempt.outcome, style),
+    paintOutcome(attempt, style),
     attempt.stepKey,
     attempt.message,
   ]);
   const moved = summarizeMoved(attempts);
+  const message = withoutDecisions(operation.message, moved);
   const how = moved === null ? '' : describeMoveOptions(operation.move);
   return [
     headline,
     ...(how === '' ? [] : [`slots are moved with: ${how}`]),
-    ...(operation.message === '' ? [] : [operation.message]),
+    ...(message === '' ? [] : [message]),
     ...waits.map(({ subject, reason }) => `waiting: ${subject}: ${reason}`),
     ...(rows.length === 0
       ? []
@@ -103,7 +114,9 @@ export function paintOperationState(state: OperationState, style: Style): string
   return state === 'running' ? style.accent(state) : style.caution(state);
 }
 
-function paintOutcome(outcome: Attempt['outcome'], style: Style): string {
+/** Told to stop is no failure. */
+function paintOutcome({ outcome, errorCode }: Attempt, style: Style): string {
+  if (outcome === 'failed' && errorCode === 'cancelled') return style.caution('stopped');
   if (outcome === 'ok') return style.good(outcome);
   return outcome === 'failed' ? style.bad(outcome) : style.accent(outcome);
 }

@@ -6,6 +6,7 @@ import {
   handoff,
   layoutOf,
   nodesOf,
+  plannedMove,
   planOf,
   start,
   stop,
@@ -46,6 +47,26 @@ describe('a repair', () => {
       '',
       '1 step to do.',
     ]);
+  });
+
+  test('slots that are not where the layout wants them are told with their moves', () => {
+    const sampled = finding({ rule: 'survey-incomplete', severity: 'info', message: 'sampled' });
+    const known = finding({
+      rule: 'blocking-over-bound',
+      severity: 'info',
+      message: 'a large key',
+    });
+    const moves = [plannedMove({ complete: false })];
+    const plan = planOf(layout, { kind: 'repair', moves, findings: [sampled, known] });
+    const slotChanges = [
+      { shard: 's1', now: null, next: { slots: ['0-9'], count: 10 } },
+      { shard: 's2', now: { slots: ['0-9'], count: 10 }, next: { slots: [], count: 0 } },
+    ];
+    const text = renderRepair({ ...plan, changes: [], slotChanges }, view);
+    expect(text).toMatch(/^s2 +0-9 \(10\) +none +-10$/m);
+    expect(text).toContain('~ sampled, not every key was looked at');
+    expect(text).toContain('Good to know, or left for later\ninfo     h3: a large key');
+    expect(text).not.toContain('h3: sampled');
   });
 
   test('one that can do nothing still says what is wrong', () => {

@@ -1,14 +1,15 @@
 /** A repair before it is approved: what is not as the layout wants it, the steps, what stays open. */
 import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
-import { renderMoves } from './change-view.ts';
+import { findingsBesideMoves, renderMoves } from './change-view.ts';
 import type { ChangePlan } from './change-view.ts';
 import { renderFindings } from './finding-view.ts';
 import { renderNodeChanges } from './node-changes.ts';
 import { countSteps, isBlocked, renderSteps } from './plan-view.ts';
 
 export function renderRepair(plan: ChangePlan, view: View): string {
-  const { changes, empty, findings, layout } = plan;
+  const { changes, empty, layout } = plan;
+  const findings = findingsBesideMoves(plan);
   const { style } = view;
   const sections = empty
     ? []
@@ -32,7 +33,8 @@ export function renderRepair(plan: ChangePlan, view: View): string {
 
 function titleFindings(plan: ChangePlan): string {
   if (plan.empty) return 'Not to be repaired now';
-  return isBlocked(plan) ? 'What stands in the way, and what is left for later' : 'Left for later';
+  if (isBlocked(plan)) return 'What stands in the way, and what is left for later';
+  return plan.moves.length === 0 ? 'Left for later' : 'Good to know, or left for later';
 }
 
 function describeNothing({ changes, findings, layout }: ChangePlan): string {

@@ -5,17 +5,12 @@ import type { Waiting } from '@redrover/core';
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
-import type {
-  ClusterDetails,
-  Health,
-  NodeView,
-  SlotsElsewhere,
-  SummaryView,
-} from './cluster-view.ts';
+import type { ClusterDetails, Health, NodeView, SummaryView } from './cluster-view.ts';
 import { renderFindings } from './finding-view.ts';
 import { paintState } from './host-view.ts';
 import { operationPurpose } from './operation-title.ts';
 import { shortenRanges } from './slot-changes.ts';
+import type { SlotsElsewhere } from './slots-on-their-way.ts';
 
 // Enough to tell the nodes of a cluster apart; the whole id is in the JSON output.
 const SHORT_ID_LENGTH = 8;
