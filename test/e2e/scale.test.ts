@@ -22,7 +22,7 @@ interface OperationJson {
 }
 
 for (const { engine, title, isMissing, release } of engineCases()) {
-  describe.skipIf(isMissing)(title, () => {
+  describe.skipIf(isMissing)(`${title}`, () => {
     let stack: TestStack;
     let shop: MaintainedCluster;
 
@@ -44,7 +44,9 @@ for (const { engine, title, isMissing, release } of engineCases()) {
     test('four shards on three hosts are refused, with what would hold', async () => {
       const { exitCode, stdout, stderr } = await stack.redrover([
         ...scale,
-        ...['--shards', '4', '--yes'],
+        '--shards',
+        '4',
+        '--yes',
       ]);
       const said = stdout + stderr;
       expect(exitCode, said).toBe(1);
