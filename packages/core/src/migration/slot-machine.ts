@@ -33,14 +33,19 @@ export function nextSlotAction(facts: SlotFacts): SlotAction {
   return decideSlot(facts, SLOT_RULES);
 }
 
-/** `nextSlotAction` with another list of rules. */
-export function decideSlot(facts: SlotFacts, rules: readonly SlotRule[]): SlotAction {
-  const absent = firstAnswer(PRESENCE_RULES, facts);
+/** `nextSlotAction` with other lists of rules. */
+export function decideSlot(
+  facts: SlotFacts,
+  rules: readonly SlotRule[],
+  presence: readonly SlotRule<SlotFacts>[] = PRESENCE_RULES,
+): SlotAction {
+  const absent = firstAnswer(presence, facts);
   if (absent !== undefined) return absent;
   const { source, target } = facts;
   // Both have answered: the rules above would have said so otherwise.
-  if (source.said === undefined || target.said === undefined)
+  if (source.said === undefined || target.said === undefined) {
     throw new TypeError('an end is silent');
+  }
   const action = firstAnswer(rules, pictureOf(facts, source.said, target.said));
   return action ?? { kind: 'wait', reason: 'no rule applies', replan: true, rule: 'none' };
 }

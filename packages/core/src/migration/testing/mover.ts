@@ -1,0 +1,311 @@
+/**
+ * The mover of the model: reads one node after another, asks the machine, executes its answer and nothing else. It can
+ * die between any two steps; what it knew is gone then.
+ */
+import { judgeBusyKey, opensCleanly, type CleanOpening } from '../busy-key.ts';
+import { slotFactsOf, type Asked, type NodeReading } from '../read-slot-facts.ts';
+import type { SlotAction } from '../slot-action.ts';
+import type { SlotFacts, TaskFacts } from '../slot-facts.ts';
+import { NODE_TIMEOUT_MS, TICK_MS, type Cluster } from './cluster.ts';
+import { endOf, readingOf, SLOT } from './node-reading.ts';
+import type { RedisNode } from './redis-node.ts';
+
+/** What is decided is sent at once: after this many ticks it is thought over again. */
+const ACT_TICKS = 2;
+const BATCH_KEYS = 2;
+const MAX_LAG = 2;
+
+interface Task {
+  readonly source: string;
+  readonly target: string;
+  touched: boolean;
+  saved: boolean;
+  closedAt: number | undefined;
+  givenUpAt: number | undefined;
+  conflict: TaskFacts['conflict'];
+  readonly doubts: Map<string, number>;
+}
+
+interface Due {
+  readonly action: SlotAction;
+  readonly decidedAt: number;
+  readonly opensCleanly: boolean;
+}
+
+interface Look {
+  readonly beganAt: number;
+  readonly todo: string[];
+  readonly answers: Map<string, NodeReading | undefined>;
+  readonly keys: Map<string, number>;
+}
+
+export class Mover {
+  intent: SlotFacts['intent'] = 'move';
+  /** Set: the next MIGRATE is carried out on the target, and its answer is lost. */
+  answerLost = false;
+  /** Keys of which an answer was lost, ever; and those of them that a dying mover had not sent again. */
+  readonly doubted = new Set<string>();
+  readonly forgottenDoubts = new Set<string>();
+  /** Why the wave says that the source may raise its epoch. */
+  sourceOtherRole: string | undefined = undefined;
+  /** How it ended; undefined: under way. */
+  end: SlotAction | undefined = undefined;
+  /** Every action that it was given, for messages. */
+  readonly actions: string[] = [];
+  /** In its task file, which outlives it. */
+  #opening: CleanOpening | undefined;
+  readonly #cluster: Cluster;
+  readonly #decide: (facts: SlotFacts) => SlotAction;
+  #task: Task | undefined;
+  #look: Look | undefined;
+  #due: Due | undefined;
+  #batch: string[] = [];
+  #state = { print: '', since: 0 };
+
+  constructor(cluster: Cluster, decide: (facts: SlotFacts) => SlotAction) {
+    this.#cluster = cluster;
+    this.#decide = decide;
+  }
+
+  crash(): void {
+    for (const key of this.#task?.doubts.keys() ?? []) this.forgottenDoubts.add(key);
+    this.#task = undefined;
+    this.#lookAgain();
+    this.#state = { print: '', since: this.#cluster.now };
+    this.end = undefined;
+  }
+
+  /** As a mover that goes on with a task that was made before. */
+  resume(source: string, target: string): void {
+    this.#task = newTask(source, target);
+  }
+
+  /** Asks a node or two, or decides, or acts. */
+  step(choice: number): void {
+    if (this.end !== undefined) return;
+    const task = (this.#task ??= newTask(
+      this.#cluster.masterOf('s').id,
+      this.#cluster.masterOf('t').id,
+    ));
+    if (this.#batch.length > 0) return this.#migrateNext(task);
+    if (this.#due !== undefined) return this.#act(task);
+    const look = (this.#look ??= this.#newLook(task, choice));
+    for (let asked = 0; asked <= choice % 4 && look.todo.length > 0; asked += 1) this.#ask(look);
+    if (look.todo.length === 0) this.#decideOn(task, look);
+  }
+
+  #newLook(task: Task, choice: number): Look {
+    const others = [...this.#cluster.nodes.keys()].filter((id) => id !== task.target);
+    const turn = choice % others.length;
+    // The target before its replicas: their offsets are compared with its.
+    const todo = [task.target, ...others.slice(turn), ...others.slice(0, turn)];
+    return { beganAt: this.#cluster.now, todo, answers: new Map(), keys: new Map() };
+  }
+
+  #ask(look: Look): void {
+    const id = look.todo.shift();
+    if (id === undefined) return;
+    const node = this.#cluster.node(id);
+    look.answers.set(id, node.up ? readingOf(this.#cluster, node) : undefined);
+    look.keys.set(id, node.keys.size);
+  }
+
+  #decideOn(task: Task, look: Look): void {
+    const facts = this.#factsOf(task, look);
+    const action = this.#decide(facts);
+    this.actions.push(`${this.#cluster.now} ${action.kind} (${action.rule})`);
+    this.#look = undefined;
+    if (action.kind === 'done' || action.kind === 'quarantine') this.end = action;
+    else if (action.kind === 'wait' && action.replan) this.#task = undefined;
+    else if (!isPause(action)) {
+      const decidedAt = this.#cluster.now;
+      this.#due = { action, decidedAt, opensCleanly: opensCleanly(facts) };
+    }
+  }
+
+  #factsOf(task: Task, look: Look): SlotFacts {
+    const { now } = this.#cluster;
+    const asked = (node: RedisNode): Asked => ({
+      end: endOf(node),
+      reading: look.answers.get(node.id),
+    });
+    const source = this.#cluster.node(task.source);
+    const target = this.#cluster.node(task.target);
+    const without = (node: RedisNode) =>
+      this.#cluster
+        .shard(node.shard)
+        .filter((other) => other !== node)
+        .map(asked);
+    const others = [...this.#cluster.nodes.values()].filter(({ shard }) => shard.startsWith('w'));
+    const agoMs = (at: number | undefined) => (at === undefined ? undefined : (now - at) * TICK_MS);
+    const facts = slotFactsOf(
+      {
+        source: asked(source),
+        target: asked(target),
+        sourceReplicas: without(source),
+        targetReplicas: without(target),
+        otherMasters: others.map(asked),
+        sourceOtherRole: this.sourceOtherRole,
+        targetOtherRole: undefined,
+        nodeTimeoutMs: NODE_TIMEOUT_MS,
+        ageMs: (now - look.beganAt) * TICK_MS,
+      },
+      {
+        slot: SLOT,
+        intent: this.intent,
+        sourceKeys: look.keys.get(task.source) ?? 0,
+        targetKeys: look.keys.get(task.target) ?? 0,
+        task: {
+          touched: task.touched,
+          targetConfigSaved: task.saved,
+          sourceClosedForMs: agoMs(task.closedAt),
+          givenUpForMs: agoMs(task.givenUpAt),
+          keysInDoubt: task.doubts.size,
+          conflict: task.conflict,
+          oversized: undefined,
+          maxReplicaLagBytes: MAX_LAG,
+        },
+        unchangedForMs: 0,
+      },
+    );
+    return { ...facts, unchangedForMs: this.#unchangedForMs(facts) };
+  }
+
+  #unchangedForMs({ source, target, witnesses, sourceReplicas, targetReplicas }: SlotFacts) {
+    const print = JSON.stringify([
+      ...[source, target].map(({ said }) => said && { ...said, keys: 0 }),
+      ...[...witnesses, ...sourceReplicas, ...targetReplicas].map(
+        ({ said }) => said && [said.role, said.owner],
+      ),
+    ]);
+    if (print !== this.#state.print) this.#state = { print, since: this.#cluster.now };
+    return (this.#cluster.now - this.#state.since) * TICK_MS;
+  }
+
+  #act(task: Task): void {
+    const due = this.#due;
+    this.#due = undefined;
+    if (due === undefined || this.#cluster.now - due.decidedAt > ACT_TICKS) return;
+    const { action } = due;
+    const source = this.#cluster.node(task.source);
+    const target = this.#cluster.node(task.target);
+    switch (action.kind) {
+      case 'setImporting':
+        if (target.up && target.setImporting(source.id) === undefined) task.touched = true;
+        break;
+      case 'setMigrating':
+        if (source.migratingTo === undefined) {
+          this.#opening = due.opensCleanly
+            ? { slot: SLOT, sourceId: source.id, bootId: '' }
+            : undefined;
+        }
+        if (source.up && source.setMigrating(target.id) === undefined) {
+          task.touched = true;
+          task.closedAt = undefined;
+        }
+        break;
+      case 'moveKeys':
+        this.#batch = [...new Set([...task.doubts.keys(), ...source.keys.keys()])];
+        this.#batch.length = Math.min(this.#batch.length, BATCH_KEYS);
+        break;
+      case 'finaliseTarget':
+        if (target.up && target.setNode(target.id) === 'broadcast') this.#cluster.broadcast(target);
+        task.saved = false;
+        break;
+      case 'saveTargetConfig':
+        if (target.up) {
+          target.saveConfig();
+          task.saved = true;
+        }
+        break;
+      case 'finaliseSource':
+        if (source.up && source.setNode(target.id) === undefined) {
+          task.givenUpAt = this.#cluster.now;
+        }
+        break;
+      case 'tellMasters':
+        for (const id of action.nodeIds) {
+          const master = this.#cluster.node(id);
+          if (master.up) master.setNode(target.id);
+        }
+        break;
+      case 'closeSource':
+        if (source.up && source.setStable() === undefined) {
+          task.touched = true;
+          task.closedAt = this.#cluster.now;
+        }
+        break;
+      case 'closeTarget':
+        if (target.up && target.setStable() === undefined) task.touched = true;
+        break;
+      default:
+        throw new TypeError(`${action.kind} is no effect`);
+    }
+  }
+
+  /** One key of a MIGRATE, with what the executor owes to keys in doubt and to BUSYKEY. */
+  #migrateNext(task: Task): void {
+    const key = this.#batch.shift();
+    const source = this.#cluster.node(task.source);
+    const target = this.#cluster.node(task.target);
+    const canGive = this.#cluster.serves(source) && source.role === 'master';
+    const canTake =
+      this.#cluster.serves(target) &&
+      target.role === 'master' &&
+      (target.importingFrom !== undefined || target.owns());
+    if (key === undefined || !canGive || !canTake) {
+      this.#batch = [];
+      return;
+    }
+    const version = source.keys.get(key);
+    const doubt = task.doubts.get(key);
+    const there = target.keys.get(key);
+    if (version === undefined) {
+      if (doubt !== undefined && there === doubt) {
+        target.apply({ key, version: undefined, by: 'migrate' });
+      }
+      task.doubts.delete(key);
+      return;
+    }
+    const isBusy = there !== undefined && doubt === undefined;
+    const here = { sourceId: source.id, bootId: '' };
+    if (isBusy && there !== version && judgeBusyKey(this.#opening, here) === 'compare') {
+      task.conflict = { key, evidence: [`${source.id}: ${version}`, `${target.id}: ${there}`] };
+      this.#batch = [];
+      return;
+    }
+    target.apply({ key, version, by: 'migrate' });
+    if (this.answerLost) {
+      this.answerLost = false;
+      task.doubts.set(key, version);
+      this.doubted.add(key);
+      this.#batch = [];
+      return;
+    }
+    source.apply({ key, version: undefined, by: 'migrate' });
+    task.doubts.delete(key);
+  }
+
+  #lookAgain(): void {
+    this.#look = undefined;
+    this.#due = undefined;
+    this.#batch = [];
+  }
+}
+
+function newTask(source: string, target: string): Task {
+  return {
+    source,
+    target,
+    touched: false,
+    saved: false,
+    closedAt: undefined,
+    givenUpAt: undefined,
+    conflict: undefined,
+    doubts: new Map(),
+  };
+}
+
+function isPause({ kind }: SlotAction): boolean {
+  return kind === 'wait' || kind === 'awaitConvergence' || kind === 'awaitTargetReplicas';
+}

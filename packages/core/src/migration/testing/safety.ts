@@ -1,0 +1,113 @@
+/** What must hold at every instant in the model, and at the end of a move. */
+import { expect } from 'vitest';
+import { KEYS } from './clients.ts';
+import { MOVED_SLOT, type RedisNode } from './redis-node.ts';
+import type { World } from './world.ts';
+
+export interface Promises {
+  /** No client ever reads anything older than the newest acknowledged write: where no replica is promoted. */
+  readonly readsAreFresh: boolean;
+  readonly oneServer: boolean;
+}
+
+/** A key that no node has: who would take it. */
+const NEW_KEY = 'new';
+
+export function assertSafe(world: World): void {
+  const problem = findProblem(world);
+  if (problem !== undefined) {
+    throw new Error(`${problem} at ${world.cluster.now}\n${tell(world)}`);
+  }
+}
+
+/** One sentence, or undefined. */
+export function findProblem(world: World): string | undefined {
+  return findSecondServer(world) ?? findLostKey(world) ?? findStaleRead(world);
+}
+
+/** In the eyes of clients a key is served by one node at the most. */
+function findSecondServer({ cluster, promises }: World): string | undefined {
+  if (!promises.oneServer) return undefined;
+  for (const key of [...KEYS, NEW_KEY]) {
+    const servers = [...cluster.nodes.values()].filter(
+      (node) => cluster.serves(node) && servesKey(node, key),
+    );
+    if (servers.length > 1) {
+      return `key ${key} is served by ${servers.map(({ id }) => id).join(' and ')}`;
+    }
+  }
+  return undefined;
+}
+
+/** The owner serves what it has; what it lacks it serves only while it is not MIGRATING. */
+function servesKey(node: RedisNode, key: string): boolean {
+  return node.owns(MOVED_SLOT) && (node.migratingTo === undefined || node.keys.has(key));
+}
+
+function findLostKey(world: World): string | undefined {
+  const { cluster, clients } = world;
+  if (cluster.lostAfterHandover > 0) return 'keys were lost that their owner had not replicated';
+  for (const [key, { version, deleted }] of clients.acknowledged) {
+    if (deleted || mayBeAbsent(world, key, version)) continue;
+    const isSomewhere = [...cluster.nodes.values()].some(
+      ({ keys }) => (keys.get(key) ?? 0) >= version,
+    );
+    if (!isSomewhere) return `key ${key} is lost: version ${version} was acknowledged`;
+  }
+  return undefined;
+}
+
+/** It died with a target before its replica had it, or a deletion happened whose client never heard of it. */
+function mayBeAbsent({ cluster, clients }: World, key: string, version: number): boolean {
+  const unreplicated = cluster.unreplicated.get(key) ?? 0;
+  return unreplicated >= version || (clients.deletions.get(key) ?? 0) > version;
+}
+
+/** A key whose answer was lost, and that a client deletes then, is seen on the target until it is sent again. */
+function findStaleRead({ clients, mover, promises }: World): string | undefined {
+  if (!promises.readsAreFresh) return undefined;
+  const read = clients.staleReads.find(
+    ({ key, hasReappeared }) => !(hasReappeared && mover.doubted.has(key)),
+  );
+  return read?.text;
+}
+
+/** The slot is where it shall be, in every view, closed, and every acknowledged write is there. */
+export function assertMoved(world: World): void {
+  const { cluster, clients, mover } = world;
+  const end = mover.end?.kind === 'done' && mover.end.moved ? 'moved' : JSON.stringify(mover.end);
+  expect(`${tell(world)}\n${end}`).toMatch(/\nmoved$/);
+  const owner = cluster.masterOf('t');
+  for (const node of cluster.nodes.values()) {
+    expect(`${node.id} sees ${node.table.get(MOVED_SLOT)}`).toBe(`${node.id} sees ${owner.id}`);
+    expect([node.migratingTo, node.importingFrom]).toEqual([undefined, undefined]);
+  }
+  for (const [key, { version, deleted }] of clients.acknowledged) {
+    if (mayBeAbsent(world, key, version)) continue;
+    const there = owner.keys.get(key);
+    if (!deleted) expect({ key, version: there ?? 0 }).toSatisfy(hasAtLeast(version));
+  }
+}
+
+/** Keys that are back although their deletion was acknowledged. */
+export function findReappeared({ cluster, clients }: World): string[] {
+  const owner = cluster.masterOf('t');
+  return [...clients.acknowledged].flatMap(([key, { version, deleted }]) => {
+    const there = owner.keys.get(key);
+    return deleted && there !== undefined && there < version ? [key] : [];
+  });
+}
+
+function hasAtLeast(version: number) {
+  return (held: { version: number }) => held.version >= version;
+}
+
+/** The last of what happened, in order. */
+function tell({ cluster, mover }: World): string {
+  const timeOf = (line: string) => Number.parseInt(line, 10);
+  const lines = [...cluster.notes, ...mover.actions];
+  return lines
+    .sort((a, b) => timeOf(a) - timeOf(b))
+    .slice(-50)
+    .join('\n');
+}
