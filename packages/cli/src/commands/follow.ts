@@ -85,7 +85,9 @@ function describeEnd({ operation, moves = [] }: EndedOperation, view: View): str
   const { id, state } = operation;
   const moved = summarizeMoved(moves);
   const message = withoutDecisions(operation.message, moved);
-  const reason = state === 'done' || message === '' ? '' : `: ${message}`;
+  // The state is the headline already.
+  const why = message.startsWith(`${state}; `) ? message.slice(state.length + 2) : message;
+  const reason = state === 'done' || why === '' ? '' : `: ${why}`;
   const headline =
     `${paintOperationState(state, view.style)}: ${operationTitle(operation)}, ` +
     `operation ${id}${reason}`;
