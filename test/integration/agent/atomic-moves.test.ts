@@ -250,6 +250,33 @@ for (const { engine, title, isMissing, release } of engineCases([
       });
     }
 
+    test('cancelled by others again and again, it fails in the end, and key by key they move', async () => {
+      await cluster.fill(7001, 200_000, { tags: TAGS });
+      const writer = startWriter();
+      const total = await cluster.keys(7001);
+      const { result } = await cluster.begin(request());
+      const ending = new AbortController();
+      const first = result.finally(() => ending.abort());
+      while (!ending.signal.aborted) await cancelAll(engine, cluster);
+      const { error } = ended(await first);
+      expect(error).toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining('cancelled by somebody else'),
+      });
+      expect(await tasks(engine, cluster)).toBe(0);
+      expect(await cluster.slotsOf(7002)).toBe(5462);
+      const next = await cluster.move({
+        ...request(),
+        engine: 'migrate',
+        options: { pace: 'fast' },
+      });
+      expect(next.error).toBeUndefined();
+      expect(await cluster.slotsOf(7002)).toBe(5462 + 1365);
+      expect((await cluster.keys(7001)) + (await cluster.keys(7002))).toBeGreaterThanOrEqual(total);
+      expect(await writer.lost()).toEqual([]);
+      await expectHealthy();
+    });
+
     test('is refused without harm: open slots, no room at the target, a replica', async () => {
       const [source, target] = [cluster.client(7001), cluster.client(7002)];
       await cluster.fill(7001, 50_000, { tags: TAGS });
@@ -283,6 +310,19 @@ async function limitOf(cluster: MovingCluster, port: number): Promise<string> {
     .client(port)
     .call('CONFIG', 'GET', 'client-output-buffer-limit')) as string[];
   return value;
+}
+
+/** As a person might, at the end that is in charge. */
+async function cancelAll(engine: MoveEngine, cluster: MovingCluster): Promise<void> {
+  if (engine === 'redis-atomic') {
+    await cluster.client(7002).call('CLUSTER', 'MIGRATION', 'CANCEL', 'ALL');
+    return;
+  }
+  // Refused while there is none.
+  await cluster
+    .client(7001)
+    .call('CLUSTER', 'CANCELSLOTMIGRATIONS')
+    .catch(() => {});
 }
 
 /** How many slot migrations 7001 has at work, in its own words. */
