@@ -10,6 +10,8 @@ import type { Layout, LayoutNode } from '../../model/layout.ts';
 import { compareNames } from '../candidate-hosts.ts';
 import { FreePorts } from '../free-ports.ts';
 import { memoryCapacity } from '../host-capacity.ts';
+import { lintGrowth } from '../lint-change.ts';
+import { isAcceptable } from '../lint-layout.ts';
 import { scoreKept } from '../scale/score-kept.ts';
 import { balanceRoles } from './balance-roles.ts';
 import { chooseMoves, evenCounts, type HostLoad, type NodeMove } from './choose-moves.ts';
@@ -23,39 +25,75 @@ import {
   type ReshardRequest,
 } from './reshard-request.ts';
 
+/** A move may make room for another, where zones are tight; mostly the first round is the last. */
+const MAX_ROUNDS = 8;
+
 export function draftSpread(request: ReshardRequest): ReshardDraft {
-  const { layout, hosts, spec } = request;
-  const loads = hostLoads(request);
-  const usable = new Set(loads.map(({ host }) => host.name));
-  const settle = (moved: Layout) => balanceRoles(moved, { hosts, usable });
-  const judge = (moved: Layout): Outcome => {
-    const { shards, nodes } = moved;
-    const changed = nodes.filter(
-      ({ preferredRole }, index) => preferredRole !== layout.nodes[index]?.preferredRole,
-    );
-    const score = scoreKept({ spec, current: layout, hosts }, { shards, nodes });
-    return { score, roleChanges: changed.length };
-  };
-  const spreading = { layout, hosts, loads };
-  const moves = improveMoves(spreading, chooseMoves(spreading), (moved) => judge(settle(moved)));
-  const bound = bind(request, moves);
-  const settled = settle(bound);
-  // Masters change only for something: not where they are as good where they are.
-  const next = compareOutcomes(judge(settled), judge(bound)) < 0 ? settled : bound;
-  const findings = [...tellLeftAside(request, loads), ...tellUneven(loads, moves)];
+  const { layout } = request;
+  let next = settle(request, layout);
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const moved = moveNodes({ ...request, layout: next });
+    if (moved === undefined) break;
+    next = moved;
+  }
+  const findings = [
+    ...tellLeftAside(request, hostLoads(request)),
+    ...tellUneven(hostLoads({ ...request, layout: next })),
+  ];
   if (next.nodes.every((node, index) => node === layout.nodes[index])) {
     return drafted(layout, [...findings, nothingToDo(layout)]);
   }
-  return drafted(next, [...findings, ...tellSpread(layout, next, moves)]);
+  return drafted(next, [...findings, ...tellSpread(layout, next)]);
+}
+
+/** All moves that are wanted, or where these break a rule together as many as can be. */
+function moveNodes(request: ReshardRequest): Layout | undefined {
+  const { layout, hosts } = request;
+  const spreading = { layout, hosts, loads: hostLoads(request) };
+  const judge = (moved: Layout) => outcomeOf(request, settle(request, moved));
+  const moves = improveMoves(spreading, chooseMoves(spreading), judge);
+  if (moves.length === 0) return undefined;
+  const isFit = (moved: Layout) => isAcceptable(lintGrowth(moved, { current: layout, hosts }));
+  const all = settle(request, bind(request, moves));
+  if (isFit(all)) return all;
+  let best: Layout | undefined;
+  const done: NodeMove[] = [];
+  for (const move of moves) {
+    const more = settle(request, bind(request, [...done, move]));
+    if (!isFit(more)) continue;
+    best = more;
+    done.push(move);
+  }
+  return best;
+}
+
+/** Masters change only for something: not where they are as good where they are. */
+function settle(request: ReshardRequest, moved: Layout): Layout {
+  const usable = new Set(hostsToUse(request).map(({ name }) => name));
+  const settled = balanceRoles(moved, { hosts: request.hosts, usable });
+  const isBetter = compareOutcomes(outcomeOf(request, settled), outcomeOf(request, moved)) < 0;
+  return isBetter ? settled : moved;
+}
+
+function outcomeOf({ spec, layout, hosts }: ReshardRequest, moved: Layout): Outcome {
+  const { shards, nodes } = moved;
+  const changed = nodes.filter(
+    ({ preferredRole }, index) => preferredRole !== layout.nodes[index]?.preferredRole,
+  );
+  const score = scoreKept({ spec, current: layout, hosts }, { shards, nodes });
+  return { score, roleChanges: changed.length };
+}
+
+function hostsToUse(request: ReshardRequest): Host[] {
+  return request.hosts.filter((host) => whyNot(request, host) === undefined);
 }
 
 /** Hosts that may give and take nodes, in the order of their names. */
 function hostLoads(request: ReshardRequest): HostLoad[] {
-  const { layout, hosts } = request;
+  const { layout } = request;
   const ports = new FreePorts({ ...request, observation: request.observation });
   const copyable = shardsWithMaster(request);
-  return hosts
-    .filter((host) => whyNot(request, host) === undefined)
+  return hostsToUse(request)
     .sort((a, b) => compareNames(a.name, b.name))
     .map((host) => {
       const there = layout.nodes.filter((node) => node.host === host.name);
@@ -108,8 +146,12 @@ function bind(request: ReshardRequest, moves: readonly NodeMove[]): Layout {
   return { ...layout, nodes: layout.nodes.map((node) => placed.get(node) ?? node) };
 }
 
-function tellSpread(layout: Layout, next: Layout, moves: readonly NodeMove[]): Finding[] {
-  const changed = next.nodes.filter(
+function tellSpread(layout: Layout, next: Layout): Finding[] {
+  const moved = next.nodes.flatMap((node, index) => {
+    const before = layout.nodes[index];
+    return before === undefined || before.key === node.key ? [] : [{ before, to: node.host }];
+  });
+  const promoted = next.nodes.filter(
     (node, index) =>
       node.preferredRole === 'master' && layout.nodes[index]?.preferredRole === 'replica',
   );
@@ -118,11 +160,12 @@ function tellSpread(layout: Layout, next: Layout, moves: readonly NodeMove[]): F
       rule: 'nodes-spread',
       subject: layout.cluster,
       message:
-        `${plural(moves.length, 'node')} will move to other hosts, and ` +
-        `${plural(changed.length, 'shard')} get another master; fewer would not make it as even.`,
+        `${plural(moved.length, 'node')} will move to other hosts, and ` +
+        `${plural(promoted.length, 'shard')} will get another master; fewer moves would not ` +
+        'make it as even.',
       evidence: [
-        ...moves.map(({ node, to }) => `${describeNode(node)} to ${to.name}`),
-        ...changed.map((node) => `${node.key} becomes master of ${node.shard}`),
+        ...moved.map(({ before, to }) => `${describeNode(before)} to ${to}`),
+        ...promoted.map((node) => `${node.key} becomes master of ${node.shard}`),
       ],
       remedy: '',
     }),
@@ -154,20 +197,21 @@ function tellLeftAside(request: ReshardRequest, loads: readonly HostLoad[]): Fin
   ];
 }
 
-function tellUneven(loads: readonly HostLoad[], moves: readonly NodeMove[]): Finding[] {
+/** Of hosts after the moves. */
+function tellUneven(loads: readonly HostLoad[]): Finding[] {
   const counts = evenCounts(loads);
-  const wanted = loads.reduce(
+  const left = loads.reduce(
     (sum, { nodes }, index) => sum + Math.max(0, nodes.length - (counts[index] ?? 0)),
     0,
   );
-  if (moves.length >= wanted) return [];
+  if (left === 0) return [];
   return [
     info({
       rule: 'spread-uneven',
       subject: loads.map(({ host }) => host.name).join(', '),
       message:
-        `${plural(wanted - moves.length, 'node')} more would have to move for an even spread, and ` +
-        'cannot without members of a shard coming together.',
+        `${plural(left, 'node')} more would have to move for an even spread, and cannot without ` +
+        'members of a shard coming together.',
       evidence: [],
       remedy: '',
     }),
