@@ -18,8 +18,17 @@ export function applyStart(observation: Observation, key: NodeKey, layout: Layou
   if (planned === undefined) return observation;
   return changeNode(observation, key, (node) => {
     const redis = node.redis ?? remembered(observation, node, { planned, layout });
-    return started(node, readdressed(redis ?? newborn(observation, planned), planned), layout);
+    const said = readdressed(redis ?? newborn(observation, planned), planned);
+    return started(node, withEngines(observation, said), layout);
   });
+}
+
+/** All nodes of a cluster run one release: a new one can do what those that run can. */
+function withEngines({ nodes }: Observation, redis: RedisObservation): RedisObservation {
+  const peer = Object.values(nodes).find(
+    (node) => node.process.state === 'running' && node.redis !== undefined,
+  );
+  return { ...redis, moveEngines: peer?.redis?.moveEngines ?? redis.moveEngines };
 }
 
 /** A node that ran before comes back as it was, save for timing, which is never persisted. */
