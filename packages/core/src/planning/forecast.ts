@@ -22,8 +22,8 @@ export interface Forecast {
   readonly complete: boolean;
 }
 
-/** A creation takes ten rounds; what takes more than this does not end. */
-const ROUND_LIMIT = 50;
+/** A creation takes ten rounds, and a new shard beside a hundred others fifty; more do not end. */
+const ROUND_LIMIT = 200;
 /** Longer than the delay before a step that succeeded is due again; a real round is quicker. */
 const ROUND_MS = 1500;
 

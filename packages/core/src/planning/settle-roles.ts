@@ -4,8 +4,8 @@
  * Part of the model of `settle.ts`.
  */
 import type { RedisObservation, ViewNode } from '../model/observation.ts';
-import { countSlots, normalizeRanges, type SlotRange } from '../model/slots.ts';
-import { subtractSlots } from './shards.ts';
+import { countSlots, normalizeRanges, SLOT_COUNT, type SlotRange } from '../model/slots.ts';
+import { overlapsSlots, subtractSlots } from './shards.ts';
 
 /** A node that answers, and its own line of its own view. */
 export interface Voice {
@@ -27,12 +27,16 @@ function resolveClaims(selves: readonly ViewNode[], silent: readonly ViewNode[])
     .sort((a, b) => b.configEpoch - a.configEpoch);
   const settled = new Map<string, ViewNode>();
   const winners: ViewNode[] = [];
+  const taken = new Uint8Array(SLOT_COUNT);
   for (const self of ranked) {
-    const taken = winners.flatMap((winner) => winner.slots);
-    const slots = subtractSlots(self.slots, normalizeRanges(taken));
-    const winner = winners.find((other) => overlaps(other.slots, self.slots));
-    if (slots.length > 0 || winner === undefined) {
+    const slots = freeOf(self.slots, taken);
+    const winner =
+      slots.length > 0
+        ? undefined
+        : winners.find((other) => overlapsSlots(other.slots, self.slots));
+    if (winner === undefined) {
       const kept = { ...self, slots };
+      for (const { start, end } of slots) taken.fill(1, start, end + 1);
       winners.push(kept);
       settled.set(self.nodeId, kept);
     } else {
@@ -41,6 +45,17 @@ function resolveClaims(selves: readonly ViewNode[], silent: readonly ViewNode[])
     }
   }
   return selves.map((self) => settled.get(self.nodeId) ?? self);
+}
+
+function freeOf(slots: readonly SlotRange[], taken: Uint8Array): readonly SlotRange[] {
+  const isFree = slots.every(({ start, end }) => !taken.subarray(start, end + 1).includes(1));
+  if (isFree) return slots;
+  const free = slots.flatMap(({ start, end }) =>
+    Array.from({ length: end - start + 1 }, (_, at) => start + at)
+      .filter((slot) => taken[slot] === 0)
+      .map((slot) => ({ start: slot, end: slot })),
+  );
+  return normalizeRanges(free);
 }
 
 /** A replica of a node that became a replica follows that one's master. */
@@ -99,10 +114,6 @@ export function hasQuorum(selves: readonly ViewNode[], silent: readonly ViewNode
 
 function isOwner(self: ViewNode): boolean {
   return self.slots.length > 0;
-}
-
-function overlaps(a: readonly SlotRange[], b: readonly SlotRange[]): boolean {
-  return countSlots(subtractSlots(a, normalizeRanges(b))) < countSlots(a);
 }
 
 /** Masters of equal epoch: all but one take the next free ones. */

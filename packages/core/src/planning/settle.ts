@@ -37,29 +37,46 @@ export function settle(observation: Observation): Observation {
 
 /** The running nodes, grouped by who knows whom. */
 function groupSpeakers(observation: Observation): Speaker[][] {
-  const groups = new Map<string, Speaker[]>();
   const speakers = Object.values(observation.nodes).flatMap((seen) => speakerOf(observation, seen));
   const byEndpoint = new Map(speakers.map((speaker) => [endpointOf(speaker.self), speaker]));
-  const known = new Map(
-    speakers.map((speaker) => [
-      speaker.self.nodeId,
-      new Set(speaker.redis.view.nodes.map((entry) => entry.nodeId)),
-    ]),
-  );
-  for (const speaker of speakers) groups.set(speaker.seen.key, [speaker]);
-  for (const speaker of speakers) {
-    for (const entry of speaker.redis.view.nodes) {
+  const byView = Map.groupBy(speakers, ({ redis }) => redis.view);
+  const known = new Map([...byView.keys()].map((view) => [view, idsOf(view)]));
+  const leaders = new Map(speakers.map((speaker) => [speaker, speaker]));
+  const leaderOf = (speaker: Speaker): Speaker => {
+    let leader = speaker;
+    for (let next = leaders.get(leader); next !== undefined && next !== leader;) {
+      leader = next;
+      next = leaders.get(leader);
+    }
+    leaders.set(speaker, leader);
+    return leader;
+  };
+  const join = (a: Speaker, b: Speaker) => {
+    const [one, other] = [leaderOf(a), leaderOf(b)];
+    if (one !== other) leaders.set(other, one);
+  };
+  for (const [view, holders] of byView) {
+    // Those of one view that are in it know each other.
+    const [first, ...others] = holders.filter(({ self }) => known.get(view)?.has(self.nodeId));
+    if (first !== undefined) for (const other of others) join(first, other);
+    for (const entry of view.nodes) {
       const other = byEndpoint.get(endpointOf(entry));
       if (other === undefined) continue;
-      // Whom it does not know a node does not listen to, unless it is invited to.
       const isInvited = entry.flags.includes('handshake');
-      const isMutual =
-        entry.nodeId === other.self.nodeId &&
-        known.get(other.self.nodeId)?.has(speaker.self.nodeId) === true;
-      if (isInvited || isMutual) joinGroups(groups, speaker, other);
+      const isThere = entry.nodeId === other.self.nodeId;
+      if (!isInvited && (!isThere || other.redis.view === view)) continue;
+      // Whom it does not know a node does not listen to, unless it is invited to.
+      const listened = known.get(other.redis.view);
+      for (const holder of holders) {
+        if (isInvited || listened?.has(holder.self.nodeId) === true) join(holder, other);
+      }
     }
   }
-  return [...new Set(groups.values())];
+  return [...Map.groupBy(speakers, leaderOf).values()];
+}
+
+function idsOf(view: ClusterView): ReadonlySet<string> {
+  return new Set(view.nodes.map(({ nodeId }) => nodeId));
 }
 
 function speakerOf({ hosts }: Observation, seen: NodeObservation): Speaker[] {
@@ -71,20 +88,11 @@ function speakerOf({ hosts }: Observation, seen: NodeObservation): Speaker[] {
   return [{ seen, redis, self }];
 }
 
-function joinGroups(groups: Map<string, Speaker[]>, a: Speaker, b: Speaker): void {
-  const left = groups.get(a.seen.key) ?? [];
-  const right = groups.get(b.seen.key) ?? [];
-  if (left === right) return;
-  const joined = [...left, ...right];
-  for (const speaker of joined) groups.set(speaker.seen.key, joined);
-}
-
 /** Those outside whom somebody in the group knows: they answer its pings, and know nobody in it. */
 function listHeard(group: readonly Speaker[], speakers: readonly Speaker[]): Speaker[] {
   const inside = new Set(group);
-  const known = new Set(
-    group.flatMap((speaker) => speaker.redis.view.nodes.map((entry) => entry.nodeId)),
-  );
+  const views = new Set(group.map(({ redis }) => redis.view));
+  const known = new Set([...views].flatMap((view) => view.nodes.map((entry) => entry.nodeId)));
   return speakers.filter((speaker) => !inside.has(speaker) && known.has(speaker.self.nodeId));
 }
 
@@ -153,7 +161,9 @@ function rememberSilent(group: readonly Speaker[], speakers: readonly Speaker[])
   const ids = new Set(speakers.map((speaker) => speaker.self.nodeId));
   const silent = new Map<string, ViewNode>();
   const byAge = [...group].sort((a, b) => a.redis.currentEpoch - b.redis.currentEpoch);
-  for (const entry of byAge.flatMap((speaker) => speaker.redis.view.nodes)) {
+  // The last word on each counts, so a view that many hold is read once, when the last one speaks.
+  const views = new Set(byAge.map(({ redis }) => redis.view).reverse());
+  for (const entry of [...views].reverse().flatMap((view) => view.nodes)) {
     if (!ids.has(entry.nodeId) && !entry.flags.includes('handshake')) {
       silent.set(entry.nodeId, entry);
     }

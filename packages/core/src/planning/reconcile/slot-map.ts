@@ -36,22 +36,23 @@ export function readSlotMap(views: readonly DistinctView[]): SlotMap {
     return owners.push(id) - 1;
   };
   const bySlot = new Int32Array(SLOT_COUNT).fill(UNSEEN);
-  const frozen = new Int32Array(SLOT_COUNT).fill(UNSEEN);
+  const frozen = new Map<number, number>();
   const claims = new Map<string, SlotRange[]>();
   for (const view of views) {
     const opinion = readView(view, indexOf, claims);
-    const imported = importedSlots(view);
+    for (const slot of importedSlots(view)) {
+      const word = opinion[slot] ?? NOBODY;
+      frozen.set(slot, (frozen.get(slot) ?? word) === word ? word : DISPUTED);
+      opinion[slot] = UNSEEN;
+    }
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      const owner = opinion[slot] ?? NOBODY;
-      const into = imported.has(slot) ? frozen : bySlot;
-      if (into[slot] === UNSEEN) into[slot] = owner;
-      else if (into[slot] !== owner) into[slot] = DISPUTED;
+      const word = opinion[slot] ?? NOBODY;
+      if (word === UNSEEN || word === bySlot[slot]) continue;
+      bySlot[slot] = bySlot[slot] === UNSEEN ? word : DISPUTED;
     }
   }
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-    if (bySlot[slot] !== UNSEEN) continue;
-    const word = frozen[slot] ?? UNSEEN;
-    bySlot[slot] = word === UNSEEN ? NOBODY : word;
+    if (bySlot[slot] === UNSEEN) bySlot[slot] = frozen.get(slot) ?? NOBODY;
   }
   const groups = groupSlots(bySlot);
   return {
@@ -71,14 +72,17 @@ export function agreedOwner({ bySlot, owners }: SlotMap, slot: number): string |
 
 /** The slots of equal value, by value, as ranges. */
 export function groupSlots(bySlot: Int32Array): Map<number, SlotRange[]> {
-  const groups = new Map<number, { start: number; end: number }[]>();
-  bySlot.forEach((value, slot) => {
-    const ranges = groups.get(value) ?? [];
-    if (ranges.length === 0) groups.set(value, ranges);
-    const last = ranges.at(-1);
-    if (last?.end === slot - 1) last.end = slot;
-    else ranges.push({ start: slot, end: slot });
-  });
+  const groups = new Map<number, SlotRange[]>();
+  let start = 0;
+  for (let slot = 1; slot <= bySlot.length; slot += 1) {
+    const value = bySlot[start] ?? NOBODY;
+    if (slot < bySlot.length && bySlot[slot] === value) continue;
+    const range = { start, end: slot - 1 };
+    const ranges = groups.get(value);
+    if (ranges === undefined) groups.set(value, [range]);
+    else ranges.push(range);
+    start = slot;
+  }
   return groups;
 }
 
