@@ -3,7 +3,7 @@
  * again at random moments; then everything that was acknowledged is read back. What is killed, and what may
  * get lost by it, is the business of whoever starts one.
  */
-import { cpSync } from 'node:fs';
+import { appendFileSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -92,7 +92,9 @@ async function killAndMove(options: CampaignOptions) {
   const kills: Kill[] = [];
   const operations: OperationDetails[] = [];
   while (kills.length < options.kills) {
-    const id = await cluster.begin(...nextMove(random), ...options.move);
+    const change = nextMove(random);
+    const id = await cluster.begin(...change, ...options.move);
+    note(cluster, `${id} begins: ${change.join(' ')}`);
     if (id === undefined) continue;
     const end = cluster.endOf(id);
     // Whoever waits for it is told below.
@@ -103,9 +105,12 @@ async function killAndMove(options: CampaignOptions) {
     while (kills.length < options.kills) {
       await delay(random.integer(0, MAX_PAUSE_MS));
       if (ended.signal.aborted) break;
-      kills.push(await options.kill(await movingPairs(cluster, id)));
+      const kill = await options.kill(await movingPairs(cluster, id));
+      kills.push(kill);
+      note(cluster, `${kills.length}: ${kill.name}, back after ${kill.untilMs - kill.fromMs} ms`);
     }
     operations.push(await end);
+    note(cluster, `${id} is ${(await end).operation.state}`);
   }
   return { kills, operations };
 }
@@ -146,6 +151,12 @@ function findStrangeErrors({ errors }: FinalReport, kills: readonly Kill[]): str
 
 function notesOf(operations: readonly OperationDetails[]): string[] {
   return operations.flatMap(({ attempts }) => attempts.flatMap(({ move }) => move?.notes ?? []));
+}
+
+/** Beside the logs of the programs, for whoever has to find out what went wrong. */
+function note({ stack }: MoveCluster, text: string): void {
+  const line = `${new Date().toISOString()} ${text}\n`;
+  appendFileSync(join(stack.directory, 'campaign.log'), line);
 }
 
 /** `REDROVER_CAMPAIGN_KEEP=DIRECTORY`: logs and movers' files of a campaign that went wrong. */

@@ -130,7 +130,7 @@ async function valueOf(client: Cluster, key: Buffer, type: string): Promise<(str
     case 'set':
       return (await client.smembers(key)).sort();
     case 'zset':
-      return (await client.call('ZRANGE', key, '0', '-1', 'WITHSCORES')) as string[];
+      return [JSON.stringify(await client.call('ZRANGE', key, '0', '-1', 'WITHSCORES'))];
     case 'list':
       return client.lrange(key, 0, -1);
     case 'stream':

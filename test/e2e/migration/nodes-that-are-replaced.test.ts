@@ -1,0 +1,79 @@
+/**
+ * Campaign B: sources and targets that are away until their replica was elected. A write counts after WAIT 1.
+ * By MIGRATE, keys that had reached a target and not yet its replica may die with it: the product counts and
+ * reports them. Nothing else may be lost.
+ */
+import { afterEach, describe, expect, test } from 'vitest';
+
+import { engineCases } from '../../support/engines.ts';
+import { chooseSeed, killsWanted, timeoutFor } from '../../support/migration/campaign-size.ts';
+import { keepFiles, runCampaign, summarizeCampaign } from '../../support/migration/campaign.ts';
+import { MoveCluster } from '../../support/migration/move-cluster.ts';
+import { createRandom } from '../../support/migration/random.ts';
+import { replacedKills } from '../../support/migration/replaced-kills.ts';
+
+const NODE_TIMEOUT_MS = 1_500;
+const KILLS = killsWanted(3);
+
+/** Also the per-key engine on a release that has a better one. */
+const CASES = [
+  ...engineCases().map((each) => ({ ...each, flags: [] as readonly string[] })),
+  ...engineCases(['redis-atomic']).map((each) => ({
+    ...each,
+    title: `${each.title} by MIGRATE`,
+    engine: 'migrate' as const,
+    flags: ['--engine', 'migrate'],
+  })),
+];
+
+for (const { title, engine, isMissing, release, flags } of CASES) {
+  describe.skipIf(isMissing)(`${title}`, () => {
+    let cluster: MoveCluster;
+
+    afterEach(async () => cluster?.stop());
+
+    test(
+      'loses no write that a replica had, whoever takes the place of a dead master',
+      async () => {
+        const seed = chooseSeed();
+        const random = createRandom(seed);
+        cluster = await MoveCluster.start({ release: release(), nodeTimeoutMs: NODE_TIMEOUT_MS });
+        const report = await runCampaign({
+          cluster,
+          random,
+          kills: KILLS,
+          counts: 'replicated',
+          move: flags,
+          mixedKeys: 12_000,
+          kill: replacedKills(cluster, random),
+        });
+        const lost = [
+          ...report.writer.lost.map(({ key }) => key),
+          ...report.lostData.map(({ key }) => key),
+        ];
+        const notes = report.notes.length === 0 ? '' : `; it says: ${report.notes.join('; ')}`;
+        console.log(`${title}, seed ${seed}: ${summarizeCampaign(report)}${notes}`);
+        try {
+          expect(report.writer.unread).toBe(0);
+          if (engine === 'migrate') {
+            expect(lost.length, lost.join(' ')).toBeLessThanOrEqual(atRisk(report.notes));
+          } else {
+            expect(lost).toEqual([]);
+          }
+          for (const { operation } of report.operations) {
+            expect(operation.state, operation.message).toBe('done');
+          }
+        } catch (error) {
+          keepFiles(cluster);
+          throw new Error(`seed ${seed}`, { cause: error });
+        }
+      },
+      timeoutFor(KILLS),
+    );
+  });
+}
+
+/** Keys that the product says may have died with a target. */
+function atRisk(notes: readonly string[]): number {
+  return notes.reduce((sum, note) => sum + Number(/^up to (\d+) keys/.exec(note)?.[1] ?? 0), 0);
+}
