@@ -3,6 +3,7 @@
  * stop, or until it cannot go on. What is next for a slot is the slot machine's word.
  */
 import {
+  nextSlotAction,
   RedroverError,
   resolveLimits,
   type MoveLimits,
@@ -16,7 +17,7 @@ import { KeyMover } from './key-mover.ts';
 import { Meter } from './meter.ts';
 import { MoveNodes } from './move-nodes.ts';
 import { ReplicaWatch } from './replica-watch.ts';
-import { SlotMemory } from './slot-memory.ts';
+import { SlotMemory, type Decide } from './slot-memory.ts';
 import { SlotWindow, type WindowLeft } from './slot-window.ts';
 
 export interface MoveEngineOptions {
@@ -24,10 +25,15 @@ export interface MoveEngineOptions {
   readonly password: string;
   /** Aborted: stop at the end of the window. */
   readonly stop: AbortSignal;
+  /** Default: the slot machine with all its rules. */
+  readonly decide?: Decide;
 }
 
-/** Slots without keys take a moment: more of them fit into a window that ends within a second. */
-const EMPTY_SLOTS_PER_WINDOW = 128;
+/**
+ * Slots without keys take a moment, and each window makes every node of the cluster sync its nodes.conf:
+ * so many still end well within a second.
+ */
+const EMPTY_SLOTS_PER_WINDOW = 512;
 
 export class MoveEngine {
   readonly #options: MoveEngineOptions;
@@ -128,7 +134,7 @@ export class MoveEngine {
   }
 
   async #moveWindow(slots: readonly number[]): Promise<WindowLeft | undefined> {
-    const { step, stop } = this.#options;
+    const { step, stop, decide = nextSlotAction } = this.#options;
     const window = new SlotWindow(
       slots.map((slot) => new SlotMemory(slot)),
       {
@@ -138,6 +144,7 @@ export class MoveEngine {
         limits: this.#limits,
         nodeTimeoutMs: step.nodeTimeoutMs,
         stop,
+        decide,
         onSlot: (memory, end) => this.#noteEnd(memory, end),
       },
     );

@@ -1,7 +1,6 @@
 /** What this mover remembers of one slot between two looks at it. Lost with the mover: safe, only slower. */
 import {
   slotFactsOf,
-  nextSlotAction,
   type KeyConflict,
   type OversizedKey,
   type SlotAction,
@@ -10,6 +9,15 @@ import {
 } from '@redrover/core';
 import type { RawList } from '../link/resp-parser.ts';
 import type { WindowReading } from './move-nodes.ts';
+
+/** The slot machine; tests take a rule out of it to show what that rule is there for. */
+export type Decide = (facts: SlotFacts) => SlotAction;
+
+export interface SlotQuestion {
+  readonly intent: SlotFacts['intent'];
+  readonly maxReplicaLagBytes: number;
+  readonly decide: Decide;
+}
 
 export class SlotMemory {
   readonly slot: number;
@@ -32,10 +40,8 @@ export class SlotMemory {
   }
 
   /** The next action, by what was read and is remembered. */
-  decide(
-    reading: WindowReading,
-    { intent, maxReplicaLagBytes }: Pick<SlotFacts, 'intent'> & { maxReplicaLagBytes: number },
-  ): SlotAction {
+  decide(reading: WindowReading, question: SlotQuestion): SlotAction {
+    const { intent, maxReplicaLagBytes, decide } = question;
     const now = performance.now();
     const keys = reading.counts.get(this.slot) ?? { source: 0, target: 0 };
     const move = { ...reading.move, ageMs: now - reading.atTick };
@@ -57,10 +63,10 @@ export class SlotMemory {
       unchangedForMs: 0,
     });
     if (facts.source.said?.owner === facts.target.nodeId) this.givenUpTick ??= now;
-    const action = nextSlotAction(facts);
+    const action = decide(facts);
     if (!isPause(action)) return action;
     // Only who waits asks for how long nothing has changed.
-    return nextSlotAction({ ...facts, unchangedForMs: this.#unchangedForMs(facts, now) });
+    return decide({ ...facts, unchangedForMs: this.#unchangedForMs(facts, now) });
   }
 
   noteAction(kind: SlotActionKind): void {

@@ -8,7 +8,7 @@ import type { KeyMover } from './key-mover.ts';
 import type { Meter } from './meter.ts';
 import type { MoveNodes } from './move-nodes.ts';
 import { executeEffects, type PlannedEffect } from './slot-effects.ts';
-import type { SlotMemory } from './slot-memory.ts';
+import type { Decide, SlotMemory } from './slot-memory.ts';
 
 export interface WindowOptions {
   readonly nodes: MoveNodes;
@@ -16,6 +16,7 @@ export interface WindowOptions {
   readonly meter: Meter;
   readonly limits: MoveLimits;
   readonly nodeTimeoutMs: number;
+  readonly decide: Decide;
   /** Aborted: what is open is finished or undone, whichever the keys demand. */
   readonly stop: AbortSignal;
   readonly onSlot: (memory: SlotMemory, end: SlotAction) => void;
@@ -73,7 +74,7 @@ export class SlotWindow {
 
   /** Everybody's word, and what follows for each slot; those at their end are let go. */
   async #look(): Promise<Turn> {
-    const { nodes, limits, stop, onSlot } = this.#options;
+    const { nodes, limits, stop, onSlot, decide } = this.#options;
     const reading = await nodes.read(this.#open.map(({ slot }) => slot));
     const intent = stop.aborted ? ('settle' as const) : ('move' as const);
     const { maxReplicaLagBytes } = limits;
@@ -82,7 +83,7 @@ export class SlotWindow {
     const pauses: Turn['pauses'][number][] = [];
     const left: SlotMemory[] = [];
     for (const memory of this.#open) {
-      const action = memory.decide(reading, { intent, maxReplicaLagBytes });
+      const action = memory.decide(reading, { intent, maxReplicaLagBytes, decide });
       if (action.kind === 'done' || action.kind === 'quarantine') {
         onSlot(memory, action);
         this.#progressTick = performance.now();
