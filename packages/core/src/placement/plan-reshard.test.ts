@@ -76,8 +76,10 @@ describe('rebalance by slots', () => {
   test('starts from where slots are, not from where they should be', () => {
     const ownedSlots = { s2: [{ start: 0, end: 99 }] };
     const plan = accepted(reshard(rebalance(), { ownedSlots }));
-    expect(plan.layout).toBe(three);
-    expect(plan.findings.find(({ rule }) => rule === 'slots-on-their-way')?.evidence).toEqual([
+    // The same slots, and yet a next layout: otherwise they would stay where they are.
+    expect(plan.layout).toEqual({ ...three, number: plan.layout.number });
+    expect(plan.layout.number).toBeGreaterThan(three.number);
+    expect(plan.findings.find(({ rule }) => rule === 'slots-move')?.evidence).toEqual([
       '100 from s2 to s1',
     ]);
   });
@@ -193,8 +195,8 @@ describe('move slots', () => {
   test('goes on with what another move has not brought yet', () => {
     const ownedSlots = { s2: [{ start: 0, end: 99 }] };
     const plan = accepted(reshard(move([[0, 99]], 's1'), { ownedSlots }));
-    expect(plan.layout).toBe(three);
-    expect(rulesOf(plan)).toContain('slots-on-their-way');
+    expect(plan.layout.number).toBeGreaterThan(three.number);
+    expect(rulesOf(plan)).toContain('slots-move');
   });
 
   test.each<[string, Reshard, string]>([

@@ -12,7 +12,10 @@ import {
   type ReshardRequest,
 } from './reshard-request.ts';
 
-/** The layout itself when its slots are to be where it has them already. */
+/**
+ * The layout itself when every slot is where this would put it. A layout with the same slots is a next one
+ * all the same while some are elsewhere: whoever asks for them to be there means it.
+ */
 export function withSlots(
   request: ReshardRequest,
   slots: SlotsByShard,
@@ -23,7 +26,8 @@ export function withSlots(
   const same = layout.shards.every((shard, index) =>
     sameSlots(shard.slots, shards[index]?.slots ?? []),
   );
-  const next = same ? layout : { ...layout, shards };
+  const planned = { ...layout, shards };
+  const next = same && countMoves(request, planned).size === 0 ? layout : planned;
   return drafted(next, [...findings, ...tellMoves(request, next), ...tellEmpty(request, next)]);
 }
 
@@ -52,16 +56,13 @@ function tellMoves(request: ReshardRequest, next: Layout): Finding[] {
     const message = `${plural(count, 'slot')} will be moved.`;
     return [info({ rule: 'slots-move', subject: layout.cluster, message, evidence, remedy: '' })];
   }
-  const pending = count > 0;
   return [
     info({
-      rule: pending ? 'slots-on-their-way' : 'nothing-to-do',
+      rule: 'nothing-to-do',
       subject: layout.cluster,
-      message: pending
-        ? `The layout in force wants just that, and ${plural(count, 'slot')} are not there yet.`
-        : 'All slots are where this would put them.',
+      message: 'All slots are where this would put them.',
       evidence,
-      remedy: pending ? `Have them moved: redrover cluster repair ${layout.cluster}` : '',
+      remedy: '',
     }),
   ];
 }
