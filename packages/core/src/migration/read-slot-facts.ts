@@ -4,6 +4,7 @@
  */
 import type { MoveEnd } from '../model/migration.ts';
 import type { ClusterView, OpenSlot, ViewNode } from '../model/observation.ts';
+import { countSlots } from '../model/slots.ts';
 import type { NodeRole } from '../model/spec.ts';
 import { indexView, type ViewIndex } from './index-view.ts';
 import type {
@@ -97,7 +98,7 @@ function endFacts(move: MoveReading, which: 'source' | 'target', counts: SlotCou
   const index = indexView(reading.view);
   const myself = index.node(reading.nodeId);
   const otherShard = which === 'source' ? shardOf(move, 'target') : shardOf(move, 'source');
-  const flag = (open: OpenSlot | undefined) => openFlag(open, index, otherShard);
+  const flag = (open: OpenSlot | undefined) => openFlag(open, { index, myself }, otherShard);
   const said: EndReading = {
     nodeId: reading.nodeId,
     role: reading.role,
@@ -137,9 +138,15 @@ function shardOf(move: MoveReading, which: 'source' | 'target'): Shard {
   return { endId: move[which].end.nodeId, memberIds: replicas.map(({ end }) => end.nodeId) };
 }
 
+interface Reader {
+  readonly index: ViewIndex;
+  /** Its own line. */
+  readonly myself: ViewNode | undefined;
+}
+
 function openFlag(
   open: OpenSlot | undefined,
-  index: ViewIndex,
+  { index, myself }: Reader,
   shard: Shard,
 ): OpenFlag | undefined {
   if (open === undefined) return undefined;
@@ -149,7 +156,18 @@ function openFlag(
   if (shard.memberIds.includes(nodeId) || known?.masterId === shard.endId) {
     return { nodeId, standing: 'same-shard' };
   }
-  return { nodeId, standing: known === undefined ? 'unknown' : 'other' };
+  const isGone = known === undefined || hasLostItsSlots(known, myself);
+  return { nodeId, standing: isGone ? 'gone' : 'other' };
+}
+
+/**
+ * A failed master whose slots somebody else has taken. In the view of a node that imports from it, the slots that it
+ * imports are still that one's: they are frozen there.
+ */
+function hasLostItsSlots(node: ViewNode, reader: ViewNode | undefined): boolean {
+  const hasFailed = node.flags.includes('fail') || node.flags.includes('noaddr');
+  const frozen = (reader?.importing ?? []).filter(({ nodeId }) => nodeId === node.nodeId);
+  return hasFailed && countSlots(node.slots) <= frozen.length;
 }
 
 function witnessFacts(move: MoveReading, { end, reading }: Asked, slot: number): WitnessFacts {

@@ -72,10 +72,10 @@ export interface OpenFlag {
   /**
    * - `end`: the other end of this task.
    * - `same-shard`: a former master, or any other node, of the other end's shard.
-   * - `unknown`: no node of the cluster.
-   * - `other`: a node of another shard.
+   * - `gone`: no node of the cluster, or a failed one whose slots have gone to its successor.
+   * - `other`: any other node.
    */
-  readonly standing: 'end' | 'same-shard' | 'unknown' | 'other';
+  readonly standing: 'end' | 'same-shard' | 'gone' | 'other';
 }
 
 /** How one node sees another. */
@@ -127,7 +127,7 @@ export interface TaskFacts {
   readonly touched: boolean;
   /** `CLUSTER SAVECONFIG` was answered by the target after it was seen to own the slot. */
   readonly targetConfigSaved: boolean;
-  /** Since MIGRATING was cleared on the source by this task (STABLE); undefined: it was not. */
+  /** Since MIGRATING was cleared on the source by this task (STABLE); undefined: it was not. No rule asks for it. */
   readonly sourceClosedForMs: number | undefined;
   /** Since the source was told, or seen, to have given the slot up; undefined: not yet. */
   readonly givenUpForMs: number | undefined;

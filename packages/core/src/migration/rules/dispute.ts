@@ -9,6 +9,11 @@ import { waitFor, type SlotAnswer } from './slot-rule.ts';
  */
 const SETTLING_TIMEOUTS = 3;
 
+/** Whether all this has been so for longer than gossip and failovers take. */
+export function isSettled({ unchangedForMs, nodeTimeoutMs }: SlotFacts): boolean {
+  return unchangedForMs >= SETTLING_TIMEOUTS * nodeTimeoutMs;
+}
+
 /** A slot stays with its quarantine until a person has decided. */
 export function quarantine(facts: SlotFacts, found: Omit<QuarantinedSlot, 'slot'>): SlotAnswer {
   return { kind: 'quarantine', quarantined: { slot: facts.slot, ...found } };
@@ -16,7 +21,7 @@ export function quarantine(facts: SlotFacts, found: Omit<QuarantinedSlot, 'slot'
 
 /** Gossip may settle it; if it does not, a person has to. */
 export function disputed(facts: SlotFacts, what: string): SlotAnswer {
-  if (facts.unchangedForMs < SETTLING_TIMEOUTS * facts.nodeTimeoutMs) {
+  if (!isSettled(facts)) {
     return waitFor(`nodes do not agree on slot ${facts.slot}: ${what}`);
   }
   return quarantine(facts, {

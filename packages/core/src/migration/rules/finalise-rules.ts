@@ -114,10 +114,8 @@ const MIN_WITNESSES = 2;
 function findDissent({ facts, source, target, sourceName }: SlotPicture) {
   for (const { node, said } of facts.witnesses) {
     if (said === undefined) continue;
-    const isNamed =
-      said.owner === source.nodeId ||
-      // A source that gave the slot up already: its witnesses may have heard so.
-      (source.owner !== source.nodeId && isOfTarget(facts, target.nodeId, said.owner));
+    // A target that lost power after NODE has forgotten; its witnesses have not, and nobody else can have the slot.
+    const isNamed = said.owner === source.nodeId || isOfTarget(facts, target.nodeId, said.owner);
     if (!isNamed)
       return waitFor(`${node} does not see ${sourceName} as owner of slot ${facts.slot}`);
     const flag = said.seesSource === undefined ? 'unknown' : said.seesSource.flags.find(isAlarming);

@@ -2,7 +2,7 @@
  * The source owns the slot and it shall move: opened on both ends, its keys moved. What stands before NODE on the
  * target then is in `finalise-rules.ts`.
  */
-import { quarantine } from './dispute.ts';
+import { isSettled, quarantine } from './dispute.ts';
 import { waitFor, type SlotRule } from './slot-rule.ts';
 
 export const FORWARD_RULES: readonly SlotRule[] = [
@@ -12,6 +12,8 @@ export const FORWARD_RULES: readonly SlotRule[] = [
     decide: ({ source, sourceClaims, target, facts, sourceName, targetName }) => {
       if (!sourceClaims || target.importingFrom?.standing !== 'other') return undefined;
       if (target.keys === 0) return undefined;
+      // A former source that has just come back is a master for a moment more.
+      if (!isSettled(facts)) return waitFor(`slot ${facts.slot} to be imported from ${sourceName}`);
       return quarantine(facts, {
         rule: 'keys-of-another-move',
         message:

@@ -90,7 +90,9 @@ function awaitView(
   nodes: readonly (WitnessFacts | ReplicaFacts)[],
 ): SlotAnswer {
   const names = nodes.map(({ node }) => node).join(', ');
-  if (facts.unchangedForMs >= CONVERGENCE_TIMEOUTS * facts.nodeTimeoutMs) {
+  // Who names nobody is loading, or was told nothing yet; who is silent may be only slow.
+  const isDisputed = nodes.some(({ said }) => said?.owner !== undefined);
+  if (isDisputed && facts.unchangedForMs >= CONVERGENCE_TIMEOUTS * facts.nodeTimeoutMs) {
     return disputed(facts, `${targetName} owns it, and ${names} did not come to see it`);
   }
   return {

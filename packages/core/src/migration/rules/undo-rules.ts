@@ -3,13 +3,8 @@
  * keys is never closed: they could not be reached any more.
  */
 import { quarantine } from './dispute.ts';
-import { waitFor, type SlotPicture, type SlotRule } from './slot-rule.ts';
-
-/**
- * A client that was sent to the target with ASK before the source was closed may still write there. Far more than a
- * round trip; little enough for a pause within a second.
- */
-const ASK_GRACE_MS = 100;
+import { isOfTarget } from './finalise-rules.ts';
+import type { SlotPicture, SlotRule } from './slot-rule.ts';
 
 export const UNDO_RULES: readonly SlotRule[] = [
   {
@@ -21,32 +16,21 @@ export const UNDO_RULES: readonly SlotRule[] = [
         : undefined,
   },
   {
-    name: 'close-source-first',
+    name: 'close-target-first',
     reason:
-      'While the source is MIGRATING it sends clients to the target, whose keys would be stranded.',
-    decide: (picture) =>
-      shallUndo(picture) && picture.source.migratingTo !== undefined
-        ? { kind: 'closeSource' }
-        : undefined,
-  },
-  {
-    name: 'let-asked-clients-finish',
-    reason:
-      'A client on its way to the target with ASKING writes a key there, where nobody would find it.',
-    decide: (picture) => {
-      const { sourceClosedForMs } = picture.facts.task;
-      const isLate = sourceClosedForMs !== undefined && sourceClosedForMs < ASK_GRACE_MS;
-      return shallUndo(picture) && picture.target.importingFrom !== undefined && isLate
-        ? waitFor('clients that were redirected to finish')
-        : undefined;
-    },
-  },
-  {
-    name: 'close-target',
-    reason: 'Only the target is open, and it holds no key of the slot.',
+      'While the target imports, a client with ASKING may write a key there that the source would not know of. Closed, ' +
+      'it is counted once more: what came at the last moment goes forward.',
     decide: (picture) =>
       shallUndo(picture) && picture.target.importingFrom !== undefined
         ? { kind: 'closeTarget' }
+        : undefined,
+  },
+  {
+    name: 'close-source',
+    reason: 'Only the source is open, and it owns the slot: nothing of it is at the target.',
+    decide: (picture) =>
+      shallUndo(picture) && picture.source.migratingTo !== undefined
+        ? { kind: 'closeSource' }
         : undefined,
   },
   {
@@ -65,6 +49,7 @@ export const UNDO_RULES: readonly SlotRule[] = [
       const { facts, source, target, sourceClaims } = picture;
       const isOpen = source.migratingTo !== undefined || target.importingFrom !== undefined;
       if (!sourceClaims || facts.intent !== 'settle' || isOpen) return undefined;
+      if (isKnownAsMoved(picture)) return undefined;
       // A late client wrote to the target just before it was closed: the slot is opened again, and goes forward.
       if (target.keys > 0 && facts.task.touched) return undefined;
       return { kind: 'done', moved: false, orphanKeys: target.keys };
@@ -72,9 +57,15 @@ export const UNDO_RULES: readonly SlotRule[] = [
   },
 ];
 
-function shallUndo({ facts, sourceClaims, target }: SlotPicture): boolean {
+function shallUndo(picture: SlotPicture): boolean {
+  const { facts, sourceClaims, target } = picture;
   const unwanted = facts.intent === 'settle' || facts.task.oversized !== undefined;
-  return sourceClaims && unwanted && target.keys === 0;
+  return sourceClaims && unwanted && target.keys === 0 && !isKnownAsMoved(picture);
+}
+
+/** Masters that have seen the target own it never take the source for the owner again: its epoch is lower. */
+function isKnownAsMoved({ facts, target }: SlotPicture): boolean {
+  return facts.witnesses.some(({ said }) => isOfTarget(facts, target.nodeId, said?.owner));
 }
 
 function quarantineLargeKey({ facts, source, target, sourceName, targetName }: SlotPicture) {

@@ -18,6 +18,8 @@ const MAX_LAG = 2;
 interface Task {
   readonly source: string;
   readonly target: string;
+  readonly sourceReplicas: readonly string[];
+  readonly targetReplicas: readonly string[];
   touched: boolean;
   saved: boolean;
   closedAt: number | undefined;
@@ -67,7 +69,15 @@ export class Mover {
     this.#decide = decide;
   }
 
-  crash(): void {
+  /** Dies; the next one goes on with the same task, as its file says, or gets a new one. */
+  crash(keepsTask = false): void {
+    const { source, target } = this.#task ?? { source: '', target: '' };
+    this.#forget();
+    if (!keepsTask || source === '') return;
+    this.#task = newTask(this.#cluster, this.#cluster.node(source), this.#cluster.node(target));
+  }
+
+  #forget(): void {
     for (const key of this.#task?.doubts.keys() ?? []) this.forgottenDoubts.add(key);
     this.#task = undefined;
     this.#lookAgain();
@@ -75,23 +85,20 @@ export class Mover {
     this.end = undefined;
   }
 
-  /** As a mover that goes on with a task that was made before. */
-  resume(source: string, target: string): void {
-    this.#task = newTask(source, target);
-  }
-
   /** Asks a node or two, or decides, or acts. */
   step(choice: number): void {
     if (this.end !== undefined) return;
-    const task = (this.#task ??= newTask(
-      this.#cluster.masterOf('s').id,
-      this.#cluster.masterOf('t').id,
-    ));
+    const task = (this.#task ??= this.#newTask());
     if (this.#batch.length > 0) return this.#migrateNext(task);
     if (this.#due !== undefined) return this.#act(task);
     const look = (this.#look ??= this.#newLook(task, choice));
     for (let asked = 0; asked <= choice % 4 && look.todo.length > 0; asked += 1) this.#ask(look);
     if (look.todo.length === 0) this.#decideOn(task, look);
+  }
+
+  #newTask(): Task {
+    const cluster = this.#cluster;
+    return newTask(cluster, cluster.masterOf('s'), cluster.masterOf('t'));
   }
 
   #newLook(task: Task, choice: number): Look {
@@ -131,19 +138,16 @@ export class Mover {
     });
     const source = this.#cluster.node(task.source);
     const target = this.#cluster.node(task.target);
-    const without = (node: RedisNode) =>
-      this.#cluster
-        .shard(node.shard)
-        .filter((other) => other !== node)
-        .map(asked);
+    // As the plan named them: whoever followed the end then.
+    const named = (ids: readonly string[]) => ids.map((id) => asked(this.#cluster.node(id)));
     const others = [...this.#cluster.nodes.values()].filter(({ shard }) => shard.startsWith('w'));
     const agoMs = (at: number | undefined) => (at === undefined ? undefined : (now - at) * TICK_MS);
     const facts = slotFactsOf(
       {
         source: asked(source),
         target: asked(target),
-        sourceReplicas: without(source),
-        targetReplicas: without(target),
+        sourceReplicas: named(task.sourceReplicas),
+        targetReplicas: named(task.targetReplicas),
         otherMasters: others.map(asked),
         sourceOtherRole: this.sourceOtherRole,
         targetOtherRole: undefined,
@@ -293,10 +297,13 @@ export class Mover {
   }
 }
 
-function newTask(source: string, target: string): Task {
+function newTask(cluster: Cluster, source: RedisNode, target: RedisNode): Task {
+  const replicasOf = (end: RedisNode) => cluster.replicasOf(end).map(({ id }) => id);
   return {
-    source,
-    target,
+    source: source.id,
+    target: target.id,
+    sourceReplicas: replicasOf(source),
+    targetReplicas: replicasOf(target),
     touched: false,
     saved: false,
     closedAt: undefined,

@@ -74,12 +74,25 @@ function findStaleRead({ clients, mover, promises }: World): string | undefined 
 
 /** The slot is where it shall be, in every view, closed, and every acknowledged write is there. */
 export function assertMoved(world: World): void {
-  const { cluster, clients, mover } = world;
+  const { cluster, mover } = world;
   const end = mover.end?.kind === 'done' && mover.end.moved ? 'moved' : JSON.stringify(mover.end);
   expect(`${tell(world)}\n${end}`).toMatch(/\nmoved$/);
-  const owner = cluster.masterOf('t');
+  assertOwned(world, cluster.masterOf('t'));
+}
+
+/** The slot is with either of the two, as the mover says; else as `assertMoved`. */
+export function assertClosed(world: World): void {
+  const { cluster, mover } = world;
+  expect(`${tell(world)}\n${mover.end?.kind}`).toMatch(/\ndone$/);
+  const isMoved = mover.end?.kind === 'done' && mover.end.moved;
+  assertOwned(world, cluster.masterOf(isMoved ? 't' : 's'));
+}
+
+function assertOwned(world: World, owner: RedisNode): void {
+  const { cluster, clients } = world;
   for (const node of cluster.nodes.values()) {
-    expect(`${node.id} sees ${node.table.get(MOVED_SLOT)}`).toBe(`${node.id} sees ${owner.id}`);
+    const seen = `${node.id} sees ${node.table.get(MOVED_SLOT)}`;
+    expect(`${tell(world)}\n${seen}`).toMatch(new RegExp(`\\n${node.id} sees ${owner.id}$`));
     expect([node.migratingTo, node.importingFrom]).toEqual([undefined, undefined]);
   }
   for (const [key, { version, deleted }] of clients.acknowledged) {
@@ -103,7 +116,7 @@ function hasAtLeast(version: number) {
 }
 
 /** The last of what happened, in order. */
-function tell({ cluster, mover }: World): string {
+export function tell({ cluster, mover }: World): string {
   const timeOf = (line: string) => Number.parseInt(line, 10);
   const lines = [...cluster.notes, ...mover.actions];
   return lines

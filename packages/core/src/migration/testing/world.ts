@@ -62,10 +62,10 @@ export class World {
   }
 
   /** Nothing dies any more, and everything that is down comes back: an end has to come. */
-  calmDown(maxTicks: number): void {
-    this.mover.intent = 'move';
+  calmDown(maxTicks: number, intent: SlotFacts['intent'] = 'move'): void {
+    this.mover.intent = intent;
     this.mover.answerLost = false;
-    if (this.mover.end?.kind === 'done' && !this.mover.end.moved) this.mover.crash();
+    if (this.mover.end?.kind === 'done') this.mover.crash();
     for (const node of this.cluster.nodes.values()) {
       this.cluster.heal(node);
       this.cluster.restart(node);
