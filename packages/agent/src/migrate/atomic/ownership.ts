@@ -34,15 +34,15 @@ export function ownershipOf(
   slots: readonly number[],
   ends: EndReadings,
 ): Ownership {
-  const bySource = ownersIn(ends.source.view);
-  const byTarget = ownersIn(ends.target.view);
+  const [bySource, byTarget] = [ends.source.view, ends.target.view];
+  const given = [slotTest(bySource, target.nodeId), slotTest(byTarget, target.nodeId)];
+  const kept = [slotTest(bySource, source.nodeId), slotTest(byTarget, source.nodeId)];
   const atTarget: number[] = [];
   const atSource: number[] = [];
   const unclear: number[] = [];
   for (const slot of slots) {
-    const [one, other] = [bySource[slot], byTarget[slot]];
-    if (one === target.nodeId && other === target.nodeId) atTarget.push(slot);
-    else if (one === source.nodeId && other === source.nodeId) atSource.push(slot);
+    if (given.every((isIn) => isIn(slot))) atTarget.push(slot);
+    else if (kept.every((isIn) => isIn(slot))) atSource.push(slot);
     else unclear.push(slot);
   }
   return { atTarget, atSource, unclear };
@@ -69,8 +69,8 @@ export async function findLaggards(
       const isMaster = answer?.reading.role === 'master';
       if (answer === undefined || answer.reading.loading)
         return { node, slots: undefined, isMaster };
-      const owners = ownersIn(answer.reading.view);
-      return { node, slots: slots.filter((slot) => owners[slot] !== targetId), isMaster };
+      const isOwned = slotTest(answer.reading.view, targetId);
+      return { node, slots: slots.filter((slot) => !isOwned(slot)), isMaster };
     }),
   );
   return seen.filter((laggard) => laggard.slots === undefined || laggard.slots.length > 0);
@@ -86,13 +86,8 @@ export function rangesOf(slots: readonly number[]): SlotRange[] {
   return normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
 }
 
-/** Node id by slot. */
-function ownersIn(view: ClusterView): readonly (string | undefined)[] {
-  const owners: (string | undefined)[] = [];
-  for (const { nodeId, slots } of view.nodes) {
-    for (const { start, end } of slots) {
-      for (let slot = start; slot <= end; slot += 1) owners[slot] = nodeId;
-    }
-  }
-  return owners;
+/** Whether a slot is the node's own in the view; a node has few ranges, and is asked about many slots. */
+function slotTest(view: ClusterView, nodeId: string): (slot: number) => boolean {
+  const ranges = view.nodes.find((node) => node.nodeId === nodeId)?.slots ?? [];
+  return (slot) => ranges.some(({ start, end }) => start <= slot && slot <= end);
 }
