@@ -162,8 +162,8 @@ function rememberSilent(group: readonly Speaker[], speakers: readonly Speaker[])
   const silent = new Map<string, ViewNode>();
   const byAge = [...group].sort((a, b) => a.redis.currentEpoch - b.redis.currentEpoch);
   // The last word on each counts, so a view that many hold is read once, when the last one speaks.
-  const views = new Set(byAge.map(({ redis }) => redis.view).reverse());
-  for (const entry of [...views].reverse().flatMap((view) => view.nodes)) {
+  const views = new Set(byAge.map(({ redis }) => redis.view).toReversed());
+  for (const entry of [...views].toReversed().flatMap((view) => view.nodes)) {
     if (!ids.has(entry.nodeId) && !entry.flags.includes('handshake')) {
       silent.set(entry.nodeId, entry);
     }

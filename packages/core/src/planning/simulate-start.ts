@@ -4,12 +4,15 @@
  */
 import type { Layout, LayoutNode, NodeKey } from '../model/layout.ts';
 import type {
+  ClusterView,
   NodeObservation,
   Observation,
   RedisObservation,
   ViewNode,
 } from '../model/observation.ts';
+import type { SlotRange } from '../model/slots.ts';
 import { clusterViewOf } from '../topology/cluster-view.ts';
+import { containsSlots } from './shards.ts';
 import { freshRedis } from './fresh-node.ts';
 import { wantedTiming } from './timing.ts';
 
@@ -53,9 +56,7 @@ function remembered(
     const { nodeId, masterId, configEpoch } = self;
     const isReplica = masterId !== '';
     const fresh = freshRedis(planned);
-    // A master that was replaced has not heard of it: it comes back with its slots and old epoch.
-    const shard = layout.shards.find(({ id }) => id === planned.shard);
-    const slots = isReplica ? [] : (shard?.slots ?? []);
+    const slots = isReplica ? [] : rememberedSlots(view, self, { planned, layout });
     return {
       ...changeSelf({ ...fresh, nodeId, view }, (entry) => ({
         ...entry,
@@ -69,6 +70,27 @@ function remembered(
     };
   }
   return undefined;
+}
+
+/**
+ * What the others still give it. A master that was replaced has not heard of that: it comes back
+ * with what its successor has by now, and its own old epoch.
+ */
+function rememberedSlots(
+  view: ClusterView,
+  self: ViewNode,
+  { planned, layout }: { readonly planned: LayoutNode; readonly layout: Layout },
+): readonly SlotRange[] {
+  if (self.slots.length > 0) return self.slots;
+  const members = layout.nodes.filter(({ shard }) => shard === planned.shard);
+  const successor = view.nodes.find(
+    ({ address, port, slots }) =>
+      slots.length > 0 && members.some((node) => node.address === address && node.port === port),
+  );
+  if (successor !== undefined) return successor.slots;
+  // A replica of another shard may have been elected in its place.
+  const laidOut = layout.shards.find(({ id }) => id === planned.shard)?.slots ?? [];
+  return view.nodes.some(({ slots }) => containsSlots(slots, laidOut)) ? laidOut : [];
 }
 
 /** An empty node has an id that nobody has seen yet. */

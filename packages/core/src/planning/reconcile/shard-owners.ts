@@ -5,17 +5,12 @@
  * Redis decides who is master; here is only read off what all living nodes say.
  */
 import type { Layout, LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
-import {
-  countSlots,
-  formatRanges,
-  normalizeRanges,
-  SLOT_COUNT,
-  type SlotRange,
-} from '../../model/slots.ts';
+import { formatRanges, normalizeRanges, SLOT_COUNT, type SlotRange } from '../../model/slots.ts';
 import type { ViewNode } from '../../model/observation.ts';
 import type { EffectiveRole } from '../../placement/effective-roles.ts';
 import { containsSlots, intersectSlots, overlapsSlots, subtractSlots } from '../shards.ts';
 import type { DistinctView, LiveNode } from '../situation.ts';
+import { assignClaimants, claimOf, movedBetween } from './claimants.ts';
 import type { ActiveMove } from './movers.ts';
 import type { SlotMap } from './slot-map.ts';
 
@@ -99,111 +94,6 @@ export function findOwners(question: OwnerQuestion): Owners {
       return judgeShard(question, { shard, claimants: [live], missing: [], isOpen: false });
     }),
   };
-}
-
-/** Those who own slots by any view: two for one shard mean a failover that not all heard of. */
-function assignClaimants(question: OwnerQuestion, shards: readonly LayoutShard[]) {
-  const { settled, slotMap } = question;
-  const claiming = settled.filter(({ redis }) => claimOf(slotMap, redis.nodeId).length > 0);
-  const home = Map.groupBy(claiming, ({ node }) => node.shard);
-  const claimants = new Map<string, LiveNode[]>();
-  const displaced: LiveNode[] = [];
-  for (const shard of shards) {
-    const own = home.get(shard.id) ?? [];
-    const [first, ...others] = rankClaimants(question, shard, own);
-    if (first === undefined) continue;
-    const rivals = others.filter((other) => areRivals(question, [first, ...own], other));
-    claimants.set(shard.id, [first, ...rivals]);
-    displaced.push(...others.filter((other) => !rivals.includes(other)));
-  }
-  for (const [id, [only, ...more]] of claimants) {
-    const isLone = only !== undefined && more.length === 0;
-    if (isLone && isElectedElsewhere(question, shards, claimants, { id, only })) {
-      claimants.delete(id);
-      displaced.push(only);
-    }
-  }
-  const extras: LiveNode[] = [];
-  for (const live of displaced) {
-    const adopted = chooseAdoption(slotMap, shards, claimants, live);
-    if (adopted === undefined) extras.push(live);
-    else claimants.set(adopted.id, [live]);
-  }
-  return { claimants, extras };
-}
-
-function claimOf({ claimed }: SlotMap, id: string): readonly SlotRange[] {
-  return claimed.get(id) ?? [];
-}
-
-/** Whoever has most of what the shard shall have comes first. */
-function rankClaimants(
-  { slotMap }: OwnerQuestion,
-  { slots }: LayoutShard,
-  claimants: readonly LiveNode[],
-): LiveNode[] {
-  const shared = ({ redis }: LiveNode) =>
-    countSlots(intersectSlots(claimOf(slotMap, redis.nodeId), slots));
-  return claimants.length < 2
-    ? [...claimants]
-    : claimants.toSorted((a, b) => shared(b) - shared(a));
-}
-
-/** Whether it claims what another of them claims, save what is moved between the two. */
-function areRivals(question: OwnerQuestion, claimants: readonly LiveNode[], live: LiveNode) {
-  const { slotMap } = question;
-  const own = claimOf(slotMap, live.redis.nodeId);
-  return claimants.some((other) => {
-    if (other === live) return false;
-    const both = intersectSlots(own, claimOf(slotMap, other.redis.nodeId));
-    return countSlots(subtractSlots(both, tolerated(question))) > 0;
-  });
-}
-
-/** Slots that may be disputed without anything being wrong. */
-function tolerated({ moves, setAside }: OwnerQuestion): SlotRange[] {
-  return normalizeRanges([...moves.flatMap(({ slots }) => slots), ...setAside]);
-}
-
-/**
- * A master that has nothing of its own shard and only what another shard without a master shall
- * have: it followed that one's master and was elected in its place. Unless it simply has what is to
- * be moved there: so a node of that shard must follow it, or its own shard's master be gone.
- */
-function isElectedElsewhere(
-  { settled, settledViews, slotMap }: OwnerQuestion,
-  shards: readonly LayoutShard[],
-  claimants: ReadonlyMap<string, readonly LiveNode[]>,
-  { id, only }: { readonly id: string; readonly only: LiveNode },
-): boolean {
-  const own = claimOf(slotMap, only.redis.nodeId);
-  const home = shards.find((shard) => shard.id === id);
-  if (home === undefined || overlapsSlots(own, home.slots)) return false;
-  const other = shards.find((shard) => !claimants.has(shard.id) && containsSlots(shard.slots, own));
-  if (other === undefined) return false;
-  const isFollowed = settled.some(
-    ({ node, self }) => node.shard === other.id && self?.masterId === only.redis.nodeId,
-  );
-  const living = new Set(settled.map(({ redis }) => redis.nodeId));
-  const isHomeLost = settledViews.some(({ nodes }) =>
-    [...nodes.values()].some(
-      ({ nodeId, slots }) => !living.has(nodeId) && overlapsSlots(slots, home.slots),
-    ),
-  );
-  return isFollowed || isHomeLost;
-}
-
-/** The shard without a master of its own of whose slots it has most. */
-function chooseAdoption(
-  slotMap: SlotMap,
-  shards: readonly LayoutShard[],
-  claimants: ReadonlyMap<string, readonly LiveNode[]>,
-  { redis }: LiveNode,
-): LayoutShard | undefined {
-  const shared = (shard: LayoutShard) =>
-    countSlots(intersectSlots(claimOf(slotMap, redis.nodeId), shard.slots));
-  const free = shards.filter((shard) => !claimants.has(shard.id) && shared(shard) > 0);
-  return free.toSorted((a, b) => shared(b) - shared(a))[0];
 }
 
 /**
@@ -350,15 +240,20 @@ function doubtOwner(owner: LiveNode, views: readonly DistinctView[]): string {
 }
 
 /** Whether what it claims is its own by all views, save what is on its way. */
-function doubtSlots(
-  question: OwnerQuestion,
-  { node, redis }: LiveNode,
-  slots: readonly SlotRange[],
-): string {
-  const agreed = question.slotMap.agreed.get(redis.nodeId) ?? [];
-  const open = subtractSlots(subtractSlots(slots, agreed), tolerated(question));
-  if (open.length === 0) return '';
-  return `slots ${formatRanges(open)} are ${node.key}'s in some views only`;
+function doubtSlots(question: OwnerQuestion, owner: LiveNode, slots: readonly SlotRange[]): string {
+  const { slotMap, settled } = question;
+  const { node, redis } = owner;
+  const disputed = subtractSlots(slots, slotMap.agreed.get(redis.nodeId) ?? []);
+  if (disputed.length === 0) return '';
+  const others = settled.filter((live) => live !== owner);
+  const rival = others.find((other) => {
+    const both = intersectSlots(claimOf(slotMap, other.redis.nodeId), disputed);
+    return subtractSlots(both, movedBetween(question, owner, other)).length > 0;
+  });
+  const claimed = others.flatMap((other) => claimOf(slotMap, other.redis.nodeId));
+  const lone = subtractSlots(subtractSlots(disputed, normalizeRanges(claimed)), question.setAside);
+  if (rival === undefined && lone.length === 0) return '';
+  return `slots ${formatRanges(disputed)} are ${node.key}'s in some views only`;
 }
 
 /** The master of the missing slots that all living nodes reach, though we do not. */

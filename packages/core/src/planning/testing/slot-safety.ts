@@ -11,9 +11,11 @@ import { realityOf, type Law, type World } from './reconcile-world.ts';
 
 export const MOVE_LAW: Law = { assertSafe: assertMoveSafe, countServed, isStanding };
 
+const NOBODYS: readonly (Being | undefined)[] = Array.from({ length: SLOT_COUNT });
+
 /** Of each slot: whoever claims it with the highest epoch of all, dead or alive. */
 function trueOwners(beings: readonly Being[]): (Being | undefined)[] {
-  const owners: (Being | undefined)[] = new Array<Being | undefined>(SLOT_COUNT).fill(undefined);
+  const owners = [...NOBODYS];
   const byEpoch = beings.toSorted((a, b) => a.redis.configEpoch - b.redis.configEpoch);
   for (const being of byEpoch) {
     if (being.redis.role !== 'master') continue;
