@@ -1,0 +1,110 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_MOVE_OPTIONS, type MoveOptions } from '../model/migration.ts';
+import { adaptBatch, restAfter, startBatch, startRate, takeRate } from './batch-control.ts';
+import { resolveLimits } from './resolve-limits.ts';
+
+const options = (change: Partial<MoveOptions> = {}) => ({ ...DEFAULT_MOVE_OPTIONS, ...change });
+
+describe('limits of a move', () => {
+  it('keep MIGRATE below half of the node timeout, whatever is asked for', () => {
+    const anyOptions = fc.record({
+      pace: fc.constantFrom('gentle' as const, 'fast' as const),
+      rateBytesPerS: fc.nat(1e9),
+      maxKeyBytes: fc.nat(1e9),
+    });
+    fc.assert(
+      fc.property(anyOptions, fc.integer({ min: 100, max: 60_000 }), (change, nodeTimeoutMs) => {
+        const limits = resolveLimits(options(change), nodeTimeoutMs);
+        expect(limits.migrateTimeoutMs).toBeLessThan(nodeTimeoutMs / 2);
+        expect(limits.blockBoundMs).toBeLessThanOrEqual(nodeTimeoutMs / 4);
+        expect(limits.commandTimeoutMs).toBeGreaterThan(limits.migrateTimeoutMs);
+        expect(limits.batchBytesMin).toBeGreaterThan(0);
+        expect(limits.batchBytesMin).toBeLessThanOrEqual(limits.batchBytesStart);
+        expect(limits.batchBytesStart).toBeLessThanOrEqual(limits.batchBytesMax);
+      }),
+    );
+  });
+
+  it('derive the largest key from the node timeout, unless it is given', () => {
+    expect(resolveLimits(options(), 5000).maxKeyBytes).toBe(62_500_000);
+    expect(resolveLimits(options({ maxKeyBytes: 10 }), 5000).maxKeyBytes).toBe(10);
+  });
+
+  it('refuse a latency that the node timeout does not allow, and say what would do', () => {
+    expect(() => resolveLimits(options({ maxLatencyMs: 900 }), 2000)).toThrow('give 500ms or less');
+    expect(resolveLimits(options({ maxLatencyMs: 9 }), 2000).blockBoundMs).toBe(9);
+  });
+});
+
+describe('the batch size', () => {
+  const limits = resolveLimits(options(), 5000);
+
+  it('halves when the bound is crossed, and never leaves its range', () => {
+    let state = startBatch(limits);
+    state = adaptBatch(state, limits, { blockedMs: 6, bytes: state.bytes });
+    expect(state.bytes).toBe(limits.batchBytesStart / 2);
+    for (let batch = 0; batch < 40; batch += 1) {
+      state = adaptBatch(state, limits, { blockedMs: 100, bytes: state.bytes });
+    }
+    expect(state.bytes).toBe(limits.batchBytesMin);
+    for (let batch = 0; batch < 400; batch += 1) {
+      state = adaptBatch(state, limits, { blockedMs: 1, bytes: state.bytes });
+    }
+    expect(state.bytes).toBe(limits.batchBytesMax);
+  });
+
+  it('does not grow for what a small last batch took', () => {
+    const state = startBatch(limits);
+    expect(adaptBatch(state, limits, { blockedMs: 0.1, bytes: 10 })).toEqual(state);
+  });
+
+  it('settles where one batch takes less than the bound', () => {
+    const bytesPerMs = 30_000;
+    let state = startBatch(limits);
+    for (let batch = 0; batch < 200; batch += 1) {
+      const blockedMs = state.bytes / bytesPerMs;
+      state = adaptBatch(state, limits, { blockedMs, bytes: state.bytes });
+    }
+    const settledMs = state.bytes / bytesPerMs;
+    expect(settledMs).toBeLessThanOrEqual(limits.blockBoundMs);
+    expect(settledMs).toBeGreaterThan(limits.blockBoundMs / 3);
+  });
+
+  it('is followed by a rest in the gentle pace, by none in the fast one', () => {
+    const restMs = restAfter(limits, 3.5);
+    expect(3.5 / (3.5 + restMs)).toBeCloseTo(0.35);
+    expect(restAfter(resolveLimits(options({ pace: 'fast' }), 5000), 3.5)).toBe(0);
+  });
+});
+
+describe('the rate', () => {
+  it('is kept over any time, whatever the batches', () => {
+    const limits = resolveLimits(options({ rateBytesPerS: 1_000_000 }), 5000);
+    const batches = fc.array(fc.integer({ min: 1, max: limits.batchBytesMax }), { minLength: 50 });
+    fc.assert(
+      fc.property(batches, (sizes) => {
+        let nowMs = 1000;
+        let state = startRate(nowMs);
+        let sent = 0;
+        for (const bytes of sizes) {
+          const turn = takeRate(state, limits, { nowMs, bytes });
+          nowMs += turn.waitMs;
+          state = turn.state;
+          sent += bytes;
+        }
+        const last = sizes.at(-1) ?? 0;
+        const allowed = ((nowMs - 1000) / 1000) * 1_000_000 + 200_000 + last;
+        expect(sent).toBeLessThanOrEqual(allowed + 1000);
+      }),
+    );
+  });
+
+  it('is no limit when it is 0, and bears a clock that goes back', () => {
+    const free = resolveLimits(options(), 5000);
+    expect(takeRate(startRate(0), free, { nowMs: 0, bytes: 1e9 }).waitMs).toBe(0);
+    const limits = resolveLimits(options({ rateBytesPerS: 1000 }), 5000);
+    const first = takeRate(startRate(5000), limits, { nowMs: 5000, bytes: 500 });
+    expect(takeRate(first.state, limits, { nowMs: 1, bytes: 1 }).waitMs).toBe(500);
+  });
+});
