@@ -43,21 +43,36 @@ function isSame(a: Layout, b: Layout): boolean {
 
 /** Nodes of a layout that the spec wants elsewhere, or not at all. */
 export function nodeChanges(spec: ClusterSpec, current: Layout): Finding[] {
+  const unlisted = current.nodes.filter(
+    (node) => spec.nodes.length > 0 && !spec.nodes.some((pin) => isPinOf(pin, node, current)),
+  );
+  const off = nodesOffHosts(spec, current.nodes);
+  const named = new Set(off.map(({ evidence }) => evidence[0]));
+  return [
+    ...off,
+    ...unlisted.filter(({ key }) => !named.has(key)).map((node) => unwanted(spec, node)),
+  ];
+}
+
+/** Those that are on hosts which the spec does not name: a host is not emptied by leaving it out. */
+export function nodesOffHosts(spec: ClusterSpec, nodes: readonly LayoutNode[]): Finding[] {
   const allowed = new Set(spec.placement.hosts);
-  return current.nodes
-    .filter(
-      (node) =>
-        (allowed.size > 0 && !allowed.has(node.host)) ||
-        (spec.nodes.length > 0 && !spec.nodes.some((pin) => isPinOf(pin, node, current))),
-    )
-    .map((node) =>
-      notSupported(spec, {
-        message:
-          `Node ${node.key} (${node.shard} ${node.preferredRole}) is not where ` +
-          'the spec wants it.',
-        remedy: 'Leave the hosts and nodes of the spec as they were; nodes are not moved yet.',
-      }),
-    );
+  return nodes
+    .filter((node) => allowed.size > 0 && !allowed.has(node.host))
+    .map((node) => unwanted(spec, node));
+}
+
+function unwanted(spec: ClusterSpec, node: LayoutNode): Finding {
+  return {
+    rule: 'change-not-supported',
+    severity: 'critical',
+    subject: spec.name,
+    message: `Node ${node.key} (${node.shard} ${node.preferredRole}) is not where the spec wants it.`,
+    evidence: [node.key],
+    remedy:
+      'Leave the hosts and nodes of the spec as they were: nodes are not moved by leaving them ' +
+      `out. To empty a host: redrover host drain ${node.host} --move.`,
+  };
 }
 
 function isPinOf(pin: PinnedNode, node: LayoutNode, current: Layout): boolean {
@@ -68,18 +83,4 @@ function isPinOf(pin: PinnedNode, node: LayoutNode, current: Layout): boolean {
     (pin.shard ?? shard) === shard &&
     (pin.role ?? node.preferredRole) === node.preferredRole
   );
-}
-
-function notSupported(
-  spec: ClusterSpec,
-  { message, remedy }: { readonly message: string; readonly remedy: string },
-): Finding {
-  return {
-    rule: 'change-not-supported',
-    severity: 'critical',
-    subject: spec.name,
-    message,
-    evidence: [],
-    remedy,
-  };
 }

@@ -1,7 +1,7 @@
 /** The rules for a layout that takes another's place. */
 import type { Finding } from '../model/finding.ts';
 import type { Host } from '../model/host.ts';
-import type { Layout } from '../model/layout.ts';
+import type { Layout, LayoutNode } from '../model/layout.ts';
 import { zoneOf } from './failure-zones.ts';
 import { lintLayout } from './lint-layout.ts';
 
@@ -30,18 +30,26 @@ const ABOUT_MEMBERS: ReadonlySet<string> = new Set(['same-host', 'same-zone']);
 
 /**
  * As `lintChange`, for nodes that come beside others, perhaps in new zones: only now may rules
- * about zones apply. Members of a shard that share one, and did so before, are no reason to refuse;
- * nor is a zone with no more masters than it had.
+ * about zones apply. A shard with no more members in one zone than it had is no reason to refuse,
+ * nor is a zone with no more masters.
  */
 export function lintGrowth(
   layout: Layout,
   { current, hosts }: { readonly current: Layout; readonly hosts: readonly Host[] },
 ): Finding[] {
-  const before = new Set(current.nodes.map(({ key }) => key));
-  const isOld = ({ rule, subject, evidence }: Finding) => {
-    if (ABOUT_MEMBERS.has(rule)) return evidence.every((key) => before.has(key));
-    if (rule !== 'quorum-per-zone' || layout.shards.length < current.shards.length) return false;
-    return mastersIn(layout, hosts, subject) <= mastersIn(current, hosts, subject);
+  const isOld = (finding: Finding) => {
+    const { rule, subject, evidence } = finding;
+    if (rule === 'quorum-per-zone') {
+      if (layout.shards.length < current.shards.length) return false;
+      return mastersIn(layout, hosts, subject) <= mastersIn(current, hosts, subject);
+    }
+    if (!ABOUT_MEMBERS.has(rule)) return false;
+    const label = rule === 'same-zone' ? layout.zoneLabel : undefined;
+    const domains = domainsOf(hosts, label);
+    const on = (node: LayoutNode | undefined) => domains.get(node?.host ?? '') ?? node?.host;
+    const domain = on(layout.nodes.find(({ key }) => key === evidence[0]));
+    const before = current.nodes.filter((node) => node.shard === subject && on(node) === domain);
+    return before.length >= evidence.length;
   };
   return lintChange(layout, { current, hosts }).map((finding) =>
     finding.severity === 'critical' && isOld(finding)
@@ -51,8 +59,18 @@ export function lintGrowth(
 }
 
 function mastersIn({ nodes, zoneLabel }: Layout, hosts: readonly Host[], zone: string): number {
-  const inZone = new Set(
-    hosts.filter((host) => zoneOf(host, zoneLabel) === zone).map(({ name }) => name),
+  const domains = domainsOf(hosts, zoneLabel);
+  return nodes.filter(
+    ({ preferredRole, host }) => preferredRole === 'master' && domains.get(host) === zone,
+  ).length;
+}
+
+/** Zones by host name; without a label, and of hosts without a zone, nothing. */
+function domainsOf(
+  hosts: readonly Host[],
+  label: string | undefined,
+): ReadonlyMap<string, string | undefined> {
+  return new Map(
+    hosts.map((host) => [host.name, label === undefined ? undefined : zoneOf(host, label)]),
   );
-  return nodes.filter((node) => node.preferredRole === 'master' && inZone.has(node.host)).length;
 }

@@ -14,6 +14,7 @@ import { zoneOf } from './failure-zones.ts';
 import { findAlternatives } from './find-alternatives.ts';
 import { FreePorts } from './free-ports.ts';
 import { memoryCapacity } from './host-capacity.ts';
+import { nodesOffHosts } from './keep-current.ts';
 import { qualityFindings } from './layout-quality.ts';
 import { isAcceptable } from './lint-layout.ts';
 import type { LayoutPlan } from './plan-layout.ts';
@@ -60,8 +61,13 @@ function tryScale(request: ScaleRequest): Attempt {
   if (counted.length > 0) return { ok: false, refusals: counted, candidates, searchable: true };
   const choice = chooseWhatStays(request);
   if (!choice.ok) return { ...choice, candidates, searchable: false };
+  const wanted = choice.kept.filter((kept) => nodesOffHosts(spec, kept.nodes).length === 0);
+  if (wanted.length === 0) {
+    const refusals = choice.kept.slice(0, 1).flatMap((kept) => nodesOffHosts(spec, kept.nodes));
+    return { ok: false, refusals, candidates, searchable: false };
+  }
   const pools = poolsOf(request);
-  for (const { kept, options } of waysOf(request, choice.kept, pools)) {
+  for (const { kept, options } of waysOf(request, wanted, pools)) {
     const completed = completeLayout(request, kept, options);
     if (completed === undefined) continue;
     const findings = lintScaled(request, completed.layout);
@@ -70,7 +76,7 @@ function tryScale(request: ScaleRequest): Attempt {
   }
   return {
     ok: false,
-    refusals: explain(request, choice.kept),
+    refusals: explain(request, wanted),
     candidates,
     searchable: true,
   };
@@ -145,8 +151,6 @@ function explain(request: ScaleRequest, choices: readonly Kept[]): Finding[] {
     nearest === undefined
       ? []
       : lintScaled(request, nearest.layout).filter(({ severity }) => severity === 'critical');
-  const unwanted = critical.filter(({ rule }) => rule === 'change-not-supported');
-  if (unwanted.length > 0) return unwanted;
   const pinned = spec.nodes.length > 0 && critical.length > 0;
   return pinned ? critical : [explainNothingFound(spec, false), ...critical];
 }

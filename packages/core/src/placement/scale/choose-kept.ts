@@ -22,10 +22,10 @@ const MAX_KEPT = 24;
 /** At least one; a cluster that does not get smaller is kept as a whole. */
 export function chooseKept(request: ScaleRequest): Kept[] {
   const { current, spec } = request;
-  return chooseShards(request).map((shards) => {
+  return chooseShards(request).flatMap((shards) => {
     const ids = new Set(idsOf(shards));
     const kept = { shards, nodes: current.nodes.filter((node) => ids.has(node.shard)) };
-    return spec.replicas < replicasOf(current) ? keepReplicas(request, kept) : kept;
+    return spec.replicas < replicasOf(current) ? keepReplicas(request, kept) : [kept];
   });
 }
 
@@ -43,7 +43,7 @@ export function chooseKeptWithOtherRoles(request: ScaleRequest): Kept[] {
     const nodes = current.nodes.filter((node) => ids.has(node.shard));
     const { zoneLabel } = spec.placement;
     const changed = rearrangeRoles({ ...current, shards, nodes, zoneLabel }, hosts);
-    return changed === undefined ? [] : [keepReplicas(request, { shards, nodes: changed.nodes })];
+    return changed === undefined ? [] : keepReplicas(request, { shards, nodes: changed.nodes });
   });
 }
 

@@ -13,20 +13,26 @@ const MAX_ROUNDS = 10;
 /** All members of a shard that stay. */
 type Choice = readonly LayoutNode[];
 
+/** As many of the best as are worth trying, where new shards need room beside them. */
+const MAX_KEPT = 48;
+
 /**
- * Masters stay. A shard keeps a member that runs while hosts are drained; replicas on hosts that
- * are lost go first; then those go without which the cluster stands a loss best.
+ * The best first. Masters stay. A shard keeps a member that runs while hosts are drained; replicas
+ * on hosts that are lost go first; then those go without which the cluster stands a loss best.
  */
-export function keepReplicas(request: ScaleRequest, kept: Kept): Kept {
+export function keepReplicas(request: ScaleRequest, kept: Kept): Kept[] {
   const members = Map.groupBy(kept.nodes, (node) => node.shard);
   const choices = kept.shards.map(({ id }) => choicesOf(request, members.get(id) ?? []));
   const total = choices.reduce((product, of) => product * of.length, 1);
   const { replicas } = request.spec;
   const size = { nodes: kept.nodes, shards: kept.shards.length, replicas };
   const tally = new KeptTally(request, size);
-  const best = total <= MAX_CHOICES ? tryAll(tally, choices) : improve(tally, choices);
-  const staying = new Set(best.flat());
-  return { shards: kept.shards, nodes: kept.nodes.filter((node) => staying.has(node)) };
+  const best = total <= MAX_CHOICES ? rankAll(tally, choices) : [improve(tally, choices)];
+  const isWorthIt = request.spec.shards > request.current.shards.length;
+  return best.slice(0, isWorthIt ? MAX_KEPT : 1).map((chosen) => {
+    const staying = new Set(chosen.flat());
+    return { shards: kept.shards, nodes: kept.nodes.filter((node) => staying.has(node)) };
+  });
 }
 
 /** Only the best by what can be said of a shard alone: at least one. */
@@ -46,25 +52,22 @@ function choicesOf({ spec, hosts, current }: ScaleRequest, members: Choice): rea
   return measured.filter(({ cost }) => cost === least).map(({ staying }) => staying);
 }
 
-function tryAll(tally: KeptTally, choices: readonly (readonly Choice[])[]): readonly Choice[] {
-  let best: readonly Choice[] = choices.map(([first = []]) => first);
-  let bestScore: Score | undefined;
+function rankAll(tally: KeptTally, choices: readonly (readonly Choice[])[]): (readonly Choice[])[] {
+  const ranked: { readonly chosen: readonly Choice[]; readonly score: Score }[] = [];
   const visit = (chosen: readonly Choice[]): void => {
     for (const choice of choices[chosen.length] ?? []) {
       const all = [...chosen, choice];
-      if (all.length < choices.length) {
-        tally.add(choice);
-        visit(all);
-        tally.remove(choice);
+      if (all.length === choices.length) {
+        ranked.push({ chosen: all, score: tally.scoreWith(choice) });
         continue;
       }
-      const score = tally.scoreWith(choice);
-      if (bestScore !== undefined && compareScores(score, bestScore) >= 0) continue;
-      [best, bestScore] = [all, score];
+      tally.add(choice);
+      visit(all);
+      tally.remove(choice);
     }
   };
   visit([]);
-  return best;
+  return ranked.sort((a, b) => compareScores(a.score, b.score)).map(({ chosen }) => chosen);
 }
 
 function improve(tally: KeptTally, choices: readonly (readonly Choice[])[]): readonly Choice[] {
