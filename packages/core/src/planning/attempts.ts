@@ -105,6 +105,11 @@ export function tryStep(index: AttemptIndex, step: Step, options: TryOptions): T
   return waiting(options.subject, `${options.what} failed, trying again: ${last.message}`);
 }
 
+/** Failures that may pass by themselves. */
+export function isTransient({ outcome, errorCode }: Attempt): boolean {
+  return outcome === 'failed' && errorCode !== undefined && TRANSIENT.has(errorCode);
+}
+
 /** Whether the step is not tried again in this operation. */
 export function isExhausted(trail: Trail): boolean {
   if (trail.failures.length === 0) return trail.successes >= EFFECTLESS_TRIES;

@@ -171,7 +171,8 @@ export class MoveEngine {
     const { source, target } = this.#options.step;
     this.#noteRisk();
     return {
-      code: replan ? 'failed-precondition' : 'unavailable',
+      // Fenced: others are masters than the plan was made from, and the next plan knows.
+      code: replan ? 'fenced' : 'unavailable',
       message: `moving slots from ${source.node} to ${target.node} cannot go on: ${reason}`,
       context: { slots: slots.join(' ') },
     };

@@ -118,13 +118,16 @@ export class MoveNode {
     return { reading, keys };
   }
 
-  /** While a dataset is loaded, CLUSTER is refused, and who answers is not said: whoever was meant. */
+  /**
+   * While a dataset is loaded, CLUSTER is refused, and who answers is not said: whoever was meant. Nor what it is;
+   * a replica that loads what its master sent must not be taken for one that was promoted.
+   */
   #refused({ code }: ReplyFault) {
     if (code !== 'LOADING') return undefined;
     const reading: NodeReading = {
       nodeId: this.end.nodeId,
       view: clusterViewOf([]),
-      role: 'master',
+      role: 'replica',
       loading: true,
       stateOk: false,
       offsetBytes: 0,

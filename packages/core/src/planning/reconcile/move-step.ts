@@ -1,10 +1,11 @@
 /** One pair's move as a step: everybody whom the mover has to speak to, and whether it may be tried. */
 import { chooseEngine, type EngineChoice } from '../../migration/choose-engine.ts';
 import type { MoveEnd, MoveEngine } from '../../model/migration.ts';
+import type { Attempt } from '../../model/operation.ts';
 import type { ViewNode } from '../../model/observation.ts';
 import { countSlots, type SlotRange } from '../../model/slots.ts';
 import { stepKey, type MoveSlotsStep } from '../../model/step.ts';
-import { tryStep, type AttemptIndex } from '../attempts.ts';
+import { isTransient, tryStep, type AttemptIndex } from '../attempts.ts';
 import { viewOf, type LiveNode } from '../situation.ts';
 import type { Turn } from '../turn.ts';
 import type { DueMove } from './due-moves.ts';
@@ -51,7 +52,13 @@ export function moveStep(fleet: Fleet, due: DueMove, engine: MoveEngine): MoveSl
   };
 }
 
-/** Bounded tries, of which only those count that got nowhere. */
+/**
+ * After so many it is tried again every few seconds, for as long as whoever is away needs to come back: a reshard
+ * that took an hour must not end because a host boots.
+ */
+const TRANSIENT_REMEMBERED = 4;
+
+/** Bounded tries, of which only those count that got nowhere and that no node's return would help. */
 export function tryMove(fleet: Fleet, step: MoveSlotsStep): Turn {
   const { source, target, slots } = step;
   const count = countSlots(slots);
@@ -69,7 +76,15 @@ export function tryMove(fleet: Fleet, step: MoveSlotsStep): Turn {
 function withoutProgress(attempts: AttemptIndex, key: string): AttemptIndex {
   const tries = (attempts.get(key) ?? []).filter(({ errorCode }) => errorCode !== 'cancelled');
   const last = tries.findLastIndex(({ move }) => (move?.slotsMoved ?? 0) > 0);
-  return new Map([[key, last < 0 ? tries : tries.slice(last)]]);
+  return new Map([[key, patiently(last < 0 ? tries : tries.slice(last))]]);
+}
+
+function patiently(tries: readonly Attempt[]): readonly Attempt[] {
+  const passing = tries.filter(isTransient);
+  const last = tries.findLast(({ outcome }) => outcome !== 'running');
+  if (last === undefined || !isTransient(last)) return tries.filter((each) => !isTransient(each));
+  const kept = new Set(passing.slice(-TRANSIENT_REMEMBERED));
+  return tries.filter((each) => kept.has(each) || each.outcome !== 'failed');
 }
 
 function endOf({ node, redis }: LiveNode): MoveEnd {
