@@ -105,13 +105,19 @@ class Search {
     for (const host of choice.replicaSeats) this.#seats.takeReplica(host, sign);
   }
 
-  /** No measure shrinks when shards are added, so a partial score bounds all that follow. */
+  /**
+   * No measure shrinks when shards are added, so a partial score bounds all that follow. The bound
+   * of a measure holds only as long as all before it are at theirs.
+   */
   #isOpen(choice: Choice): boolean {
     const used = [choice.masterSeat ?? [], choice.replicaSeats].flat();
     if (used.some((host) => this.#seats.isOverfull(host))) return false;
     const score = this.#tally.score();
     if ((score[0] ?? 0) > 0) return false;
-    const least = score.map((value, index) => Math.max(value, this.#bound[index] ?? 0));
+    const worse = score.findIndex((value, index) => value > (this.#bound[index] ?? 0));
+    const least = score.map((value, index) =>
+      worse >= 0 && index > worse ? value : Math.max(value, this.#bound[index] ?? 0),
+    );
     return this.bestScore === undefined || compareScores(least, this.bestScore) < 0;
   }
 
