@@ -52,8 +52,8 @@ export class ModelledHosts {
   readonly done: string[] = [];
   /** At work until they are let finish, or told to stop. */
   readonly movers = new ModelledMovers();
-  /** In each slot of each node, as agents count them. */
-  bytesPerSlot = 1_000;
+  /** In each slot, as agents count them. */
+  bytesIn: (slot: number) => number = () => 1_000;
   /** How many slots a mover gets done until it stops. */
   slotsUntilStop = 100;
   /** Agents say this instead of doing the step. */
@@ -173,7 +173,7 @@ export class ModelledHosts {
     if (command.case === 'surveySlots') {
       const { node, slots } = command.value;
       const ranges = slots.map((range) => slotRangeFromProto(range));
-      const value = slotSurveyToProto(surveyOf(node, ranges, this.bytesPerSlot));
+      const value = slotSurveyToProto(surveyOf(node, ranges, this.bytesIn));
       await agent.answer({ id, result: { case: 'survey', value } });
       return true;
     }

@@ -100,12 +100,16 @@ export function firstSlots(slots: readonly SlotRange[], count: number): SlotRang
 }
 
 /** What an agent says that it found in slots of a node. */
-export function surveyOf(node: NodeKey, slots: readonly SlotRange[], bytesPerSlot: number) {
+export function surveyOf(
+  node: NodeKey,
+  slots: readonly SlotRange[],
+  bytesIn: (slot: number) => number,
+) {
   const stats = slots.flatMap(({ start, end }) =>
     Array.from({ length: end - start + 1 }, (_, index) => ({
       slot: start + index,
       keys: KEYS_PER_SLOT,
-      bytes: bytesPerSlot,
+      bytes: bytesIn(start + index),
     })),
   );
   const largestKey = { slot: slots[0]?.start ?? 0, name: 'big', type: 'hash', bytes: 2_000 };

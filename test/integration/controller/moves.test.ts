@@ -3,8 +3,15 @@
  * cancellation, a lost agent and its own end do to it, and what is left to people. Hosts and their
  * movers are modelled; that slots get there is tested end to end.
  */
-import { formatRanges, parseSpec } from '@redrover/core';
-import { Severity, OperationKind, OperationState, type Plan } from '@redrover/proto';
+import { formatRanges, parseSpec, type Step } from '@redrover/core';
+import {
+  HostChangeKind,
+  OperationKind,
+  OperationState,
+  RebalanceBy,
+  Severity,
+  type Plan,
+} from '@redrover/proto';
 import { clusterSpecToProto, layoutFromProto } from '@redrover/wire';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
@@ -108,6 +115,21 @@ async function finishAll(id: string): Promise<void> {
 }
 
 const FOUR = { shards: 4 };
+
+type Change = NonNullable<Parameters<ApiClients['clusters']['planReshard']>[0]['change']>;
+
+const byMemory: Change = {
+  change: { case: 'rebalance', value: { by: RebalanceBy.MEMORY, weights: { s1: 2 } } },
+};
+const named = (to: string): Change => ({
+  change: { case: 'moveSlots', value: { slots: [{ start: 0, end: 9 }], to } },
+});
+
+async function planReshard(change: Change): Promise<Plan> {
+  const { result } = await api.clusters.planReshard({ cluster: 'c1', change });
+  if (result.case !== 'plan') throw new Error(JSON.stringify(result.value));
+  return result.value;
+}
 
 test('a larger size is planned with its moves, moved, and nothing is left to do', async () => {
   await create();
@@ -257,7 +279,7 @@ test('what a mover leaves to people ends the operation as that, and does not blo
 test('a target without memory for what it would get refuses the plan, and its fingerprint', async () => {
   const memory = { maxmemory: '100mb' };
   await endsAs(await apply(specOf(memory)), OperationState.DONE);
-  hosts.bytesPerSlot = 1_000_000;
+  hosts.bytesIn = () => 1_000_000;
   const spec = specOf({ ...memory, ...FOUR });
   const plan = await planOf(spec);
   expect(plan.findings).toContainEqual(
@@ -268,7 +290,7 @@ test('a target without memory for what it would get refuses the plan, and its fi
     code: 'failed-precondition',
     message: expect.stringContaining('maxmemory'),
   });
-  hosts.bytesPerSlot = 1_000;
+  hosts.bytesIn = () => 1_000;
   const id = await apply(spec);
   await finishAll(id);
   await endsAs(id, OperationState.DONE);
@@ -299,4 +321,81 @@ test('what cannot be changed of a running cluster is refused, naming it', async 
     code: 'failed-precondition',
     message: expect.stringMatching(/nodeTimeoutMs differ.*shards, replicas and placement/),
   });
+});
+
+test('a rebalance by memory is carried out as it was approved, though clients go on writing', async () => {
+  await create();
+  const { fingerprint, layout, reason } = await planReshard(byMemory);
+  expect(reason).toBe('rebalance by memory');
+  const shares = layout?.shards.map(({ slots }) =>
+    slots.reduce((sum, { start, end }) => sum + end - start + 1, 0),
+  );
+  // A slot more or less, as what is in one of them cannot be shared.
+  expect(shares?.map((count) => Math.round(count / 10) * 10)).toEqual([8190, 4100, 4100]);
+  hosts.bytesIn = (slot) => slot * 100;
+  expect((await planReshard(byMemory)).fingerprint).not.toBe(fingerprint);
+  const request = { cluster: 'c1', change: byMemory, fingerprint };
+  const { operation } = await api.clusters.reshardCluster(request);
+  await finishAll(operation?.id ?? '');
+  await endsAs(operation?.id ?? '', OperationState.DONE);
+  const now = await api.clusters.getCluster({ cluster: 'c1' });
+  expect(now.layout?.shards).toEqual(layout?.shards);
+});
+
+test('slots that are named go to the shard that is named, and to no other', async () => {
+  await create();
+  const { result } = await api.clusters.planReshard({ cluster: 'c1', change: named('s9') });
+  expect(result).toMatchObject({ case: 'refusal', value: { reasons: [{ subject: 's9' }] } });
+  const change = named('s3');
+  const { fingerprint, moves } = await planReshard(change);
+  expect(moves).toMatchObject([{ from: 's1', to: 's3', slots: [{ start: 0, end: 9 }] }]);
+  await expect(
+    api.clusters.reshardCluster({ cluster: 'c1', change: named('s2'), fingerprint }),
+  ).rejects.toMatchObject({ code: 'stale-plan' });
+  const { operation } = await api.clusters.reshardCluster({ cluster: 'c1', change, fingerprint });
+  await finishAll(operation?.id ?? '');
+  await endsAs(operation?.id ?? '', OperationState.DONE);
+  expect((await planReshard(change)).empty).toBe(true);
+});
+
+test('beside slots that are on their way nothing else is planned, and it is said what they are', async () => {
+  await create();
+  const id = await apply(specOf(FOUR));
+  await nextMove();
+  const beside = {
+    code: 'failed-precondition',
+    message: expect.stringMatching(new RegExp(`${id} \\(scale to 4 shards\\)`)),
+  };
+  const { clusters, hosts: hostApi } = api;
+  const drain = { change: { kind: HostChangeKind.DRAIN, host: 'h1' } };
+  await expect(hostApi.planHostChange(drain)).rejects.toMatchObject(beside);
+  await expect(planReshard(named('s3'))).rejects.toMatchObject(beside);
+  await expect(clusters.planRepair({ cluster: 'c1' })).rejects.toMatchObject(beside);
+  await expect(clusters.planCluster({ spec: specOf() })).rejects.toMatchObject(beside);
+  await finishAll(id);
+  await endsAs(id, OperationState.DONE);
+});
+
+test('slots that somebody else has moved are not moved back without being asked', async () => {
+  await endsAs(await apply(specOf({ repair: 'auto', repairQuietMs: 5_000 })), OperationState.DONE);
+  const { plan: before } = await api.clusters.planRepair({ cluster: 'c1' });
+  expect(before?.empty).toBe(true);
+  const { layout } = await api.clusters.getCluster({ cluster: 'c1' });
+  const endOf = (shard: string) => {
+    const key = layout?.nodes.find((node) => node.shard === shard)?.key ?? '';
+    const nodeId = hosts.node(key).redis?.nodeId ?? '';
+    return { node: key, nodeId, address: '', port: 1 };
+  };
+  const [source, target] = [endOf('s1'), endOf('s2')];
+  const slots = [{ start: 0, end: 9 }];
+  await hosts.happen({ kind: 'moveSlots', source, target, slots } as unknown as Step);
+  const finding = await until('it to be told', async () => {
+    const { findings } = await api.clusters.getCluster({ cluster: 'c1' });
+    return findings.find(({ rule }) => rule === 'repair-blocked');
+  });
+  expect(finding.message).toMatch(/10 slots of .* for a person to approve/);
+  const { operations } = await api.operations.listOperations({ cluster: 'c1' });
+  expect(operations).toHaveLength(1);
+  const { plan } = await api.clusters.planRepair({ cluster: 'c1' });
+  expect(plan?.moves).toMatchObject([{ from: 's2', to: 's1', slots }]);
 });

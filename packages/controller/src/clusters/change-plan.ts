@@ -33,18 +33,29 @@ export interface Change {
   readonly findings: readonly Finding[];
 }
 
-/** Asks every node, those that are to go included. */
-export async function planChange(context: PlannerContext, change: Change): Promise<ClusterPlan> {
+/**
+ * The caller has just asked the nodes of the layout in force and of those before it; here the new
+ * ones are asked. `approved`: a plan that was shown, which is the answer if nothing has moved.
+ */
+export async function planChange(
+  context: PlannerContext,
+  change: Change,
+  approved?: ClusterPlan,
+): Promise<ClusterPlan> {
   const { record, layout, spec, reason, move } = change;
   const { release } = record;
   const earlier = await formerNodes(context, record);
   const former = formerNodesOf([{ nodes: earlier }, record.layout, layout]);
   const nodes = [...layout.nodes, ...former];
-  await observeNodes(context, nodes);
+  const asked = new Set([...record.layout.nodes, ...earlier].map(({ key }) => key));
+  const added = nodes.filter(({ key }) => !asked.has(key));
+  if (added.length > 0) await observeNodes(context, added);
   const observation = takeSnapshot(context, nodes);
   const facts = { layout, release, kind: 'change', purge: false, former, observation } as const;
-  const forecast = forecastSteps({ ...facts, move, now: Date.now() });
   const currentLayoutNumber = record.layout.number;
+  const fingerprint = fingerprintPlan({ ...facts, spec, move, currentLayoutNumber });
+  if (approved?.fingerprint === fingerprint) return approved;
+  const forecast = forecastSteps({ ...facts, move, now: Date.now() });
   return {
     kind: 'change',
     layout,
@@ -53,7 +64,7 @@ export async function planChange(context: PlannerContext, change: Change): Promi
     former,
     forecast,
     findings: [...change.findings, ...forecast.blockers],
-    fingerprint: fingerprintPlan({ ...facts, spec, move, currentLayoutNumber }),
+    fingerprint,
     empty: forecast.complete && forecast.rounds.length === 0,
     currentLayoutNumber,
     reason,

@@ -34,7 +34,7 @@ import { fingerprintPlan } from './fingerprint.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
 import { forecastRepair, observeCluster } from './repair-planner.ts';
 import { mayNeedRepair } from './repair-signs.ts';
-import { planScale } from './scale-planner.ts';
+import { planScale, type ScaleRequest } from './scale-planner.ts';
 import {
   changedFields,
   checkSpec,
@@ -44,6 +44,14 @@ import {
   refuseUnsupported,
   type ClusterHistory,
 } from './spec-changes.ts';
+
+/** What a person has approved, as far as it is still known. */
+export interface ApprovedPlan {
+  /** Of a cluster that is to be made. */
+  readonly layout?: Layout | undefined;
+  /** Of one that exists. */
+  readonly plan?: ClusterPlan | undefined;
+}
 
 export class ClusterPlanner {
   readonly #context: PlannerContext;
@@ -58,14 +66,18 @@ export class ClusterPlanner {
    *
    * @throws RedroverError `invalid-argument`, `not-found` (release) or `failed-precondition`.
    */
-  async plan(given: ClusterSpec, move: MoveOptions, approved?: Layout): Promise<PlannedCluster> {
+  async plan(
+    given: ClusterSpec,
+    move: MoveOptions,
+    approved: ApprovedPlan = {},
+  ): Promise<PlannedCluster> {
     const spec = checkSpec(given);
     const record = await this.#context.store.clusters.find(spec.name);
-    if (record === undefined) return this.#planNew(spec, approved);
+    if (record === undefined) return this.#planNew(spec, approved.layout);
     const changed = changedFields(spec, record.spec);
     return needsNoWork(changed)
       ? this.#planSame(spec, record, changed)
-      : this.#planOther(spec, record, move);
+      : this.#planOther({ spec, record, move, approved: approved.plan });
   }
 
   async #planNew(spec: ClusterSpec, approved: Layout | undefined): Promise<PlannedCluster> {
@@ -106,16 +118,13 @@ export class ClusterPlanner {
   }
 
   /** Another size, or other rules of placement. */
-  async #planOther(
-    spec: ClusterSpec,
-    record: ClusterRecord,
-    move: MoveOptions,
-  ): Promise<PlannedCluster> {
+  async #planOther(request: ScaleRequest): Promise<PlannedCluster> {
+    const { spec, record } = request;
     refuseUnsupported(spec, record);
     refuseUnderWay(this.#context, spec.name);
     const isCreated = await this.#context.store.operations.hasDone(record.clusterId, 'create');
     if (!isCreated) refuseBeforeCreated(spec, record);
-    const planned = await planScale(this.#context, { record, spec, move, notes: [] });
+    const planned = await planScale(this.#context, request);
     if (!planned.ok) {
       explainOutdated(spec, record, await this.#historyOf(record));
       return planned;

@@ -24,7 +24,7 @@ import {
 import { ClusterPlanner } from './cluster-planner.ts';
 import { planHostChanges, type PlannedHostChange } from './host-change-planner.ts';
 import { withPreview } from './move-preview.ts';
-import { RefusedPlans } from './refused-plans.ts';
+import { ShownPlans } from './shown-plans.ts';
 import { planRepair } from './repair-planner.ts';
 import { planReshardOf, reshardCommandOf, type ReshardWish } from './reshard-planner.ts';
 
@@ -48,7 +48,7 @@ export interface Approved {
 export class Clusters {
   readonly #context: PlannerContext;
   readonly #planner: ClusterPlanner;
-  readonly #refused = new RefusedPlans();
+  readonly #shown = new ShownPlans();
   /** What changes clusters is done one at a time: a plan is checked and stored without a gap. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -67,8 +67,9 @@ export class Clusters {
   async apply(given: ClusterSpec, { fingerprint, move }: Approved): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
       const { store } = this.#context;
-      const approved = await store.plans.findLayout(fingerprint, Date.now());
-      const planned = await this.#planner.plan(given, move, approved);
+      const layout = await store.plans.findLayout(fingerprint, Date.now());
+      const shown = this.#shown.find(fingerprint);
+      const planned = await this.#planner.plan(given, move, { layout, plan: shown });
       if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
         throw stalePlan(given.name, 'redrover cluster plan');
       }
@@ -104,7 +105,9 @@ export class Clusters {
       const { store } = this.#context;
       const record = await findCluster(this.#context, cluster);
       const approved = await store.plans.findNext(fingerprint, record, Date.now());
-      const planned = await planReshardOf(this.#context, { ...request, record, approved });
+      const shown = this.#shown.find(fingerprint);
+      const asked = { ...request, record, approved, shown };
+      const planned = await planReshardOf(this.#context, asked);
       if (!planned.ok || planned.plan.fingerprint !== fingerprint) {
         throw stalePlan(cluster, reshardCommandOf(cluster, change));
       }
@@ -118,7 +121,7 @@ export class Clusters {
   /** What is to be shown to people: with what its moves would do, and remembered for `apply`. */
   async #show(made: ClusterPlan): Promise<ClusterPlan> {
     const plan = await withPreview(this.#context, made);
-    this.#refused.note(plan);
+    this.#shown.note(plan);
     const { fingerprint, layout, kind } = plan;
     if (kind === 'create' || kind === 'change') {
       await this.#context.store.plans.save({ fingerprint, layout, plannedAtMs: Date.now() });
@@ -126,8 +129,8 @@ export class Clusters {
     return plan;
   }
 
-  async #planRepair(name: string, move: MoveOptions): Promise<ClusterPlan> {
-    return planRepair(this.#context, await findCluster(this.#context, name), move);
+  async #planRepair(name: string, move: MoveOptions, approved?: ClusterPlan): Promise<ClusterPlan> {
+    return planRepair(this.#context, await findCluster(this.#context, name), move, approved);
   }
 
   /**
@@ -140,7 +143,7 @@ export class Clusters {
     { fingerprint, move, automatic = false }: Approved & { readonly automatic?: boolean },
   ): Promise<Operation | undefined> {
     return this.#inTurn(async () => {
-      const plan = await this.#planRepair(name, move);
+      const plan = await this.#planRepair(name, move, this.#shown.find(fingerprint));
       if (plan.fingerprint !== fingerprint)
         throw stalePlan(name, `redrover cluster repair ${name}`);
       if (plan.empty) return undefined;
@@ -249,7 +252,7 @@ export class Clusters {
   /** @throws RedroverError `failed-precondition` */
   #refuseBlocked(plan: ClusterPlan): void {
     const { forecast, layout } = plan;
-    this.#refused.check(plan);
+    this.#shown.check(plan);
     if (forecast.blockers.length === 0) return;
     const reasons = forecast.blockers.map(({ message, remedy }) => `${message}; ${remedy}`);
     throw new RedroverError(

@@ -32,13 +32,16 @@ export async function planRepair(
   context: PlannerContext,
   record: ClusterRecord,
   move: MoveOptions,
+  approved?: ClusterPlan,
 ): Promise<ClusterPlan> {
   refuseUnderWay(context, record.name);
   await refuseUnfinished(context, record);
   const { layout, release, spec } = record;
   const sight = await observeCluster(context, record);
-  const { forecast, leftForLater } = forecastRepair(record, sight, move);
   const facts = { kind: 'repair', purge: false, spec, layout, release, move, ...sight } as const;
+  const fingerprint = fingerprintPlan({ ...facts, currentLayoutNumber: layout.number });
+  if (approved?.fingerprint === fingerprint) return approved;
+  const { forecast, leftForLater } = forecastRepair(record, sight, move);
   const { rounds, complete } = forecast;
   return {
     kind: 'repair',
@@ -48,7 +51,7 @@ export async function planRepair(
     former: sight.former,
     forecast,
     findings: [...forecast.blockers, ...leftForLater],
-    fingerprint: fingerprintPlan({ ...facts, currentLayoutNumber: layout.number }),
+    fingerprint,
     empty: complete && rounds.length === 0,
     currentLayoutNumber: layout.number,
     reason: '',

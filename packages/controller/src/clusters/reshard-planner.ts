@@ -19,6 +19,7 @@ import { planChange } from './change-plan.ts';
 import {
   refuseUnderWay,
   refuseUnfinished,
+  type ClusterPlan,
   type PlannedCluster,
   type PlannerContext,
 } from './cluster-plan.ts';
@@ -36,12 +37,14 @@ export interface ReshardRequest extends ReshardWish {
   readonly record: ClusterRecord;
   /** What a person has approved: a survey a moment later may find a key more. */
   readonly approved?: Layout | undefined;
+  /** The same, with all that was shown of it. */
+  readonly shown?: ClusterPlan | undefined;
 }
 
 /** @throws RedroverError `failed-precondition` beside another operation, or before the creation was finished. */
 export async function planReshardOf(
   context: PlannerContext,
-  { record, change, move, approved }: ReshardRequest,
+  { record, change, move, approved, shown }: ReshardRequest,
 ): Promise<PlannedCluster> {
   refuseUnderWay(context, record.name);
   await refuseUnfinished(context, record);
@@ -55,7 +58,8 @@ export async function planReshardOf(
   const { layout, findings } = planned;
   const spec = specAfterReshard(record.spec, { before: record.layout, after: layout });
   const reason = describeReshard(change);
-  const plan = await planChange(context, { record, layout, spec, reason, move, findings });
+  const next = { record, layout, spec, reason, move, findings };
+  const plan = await planChange(context, next, shown);
   // What the layout in force wants besides is a repair's to do, which says so.
   const isSame = layout.number === record.layout.number;
   return { ok: true, plan: { ...plan, empty: plan.empty || isSame } };

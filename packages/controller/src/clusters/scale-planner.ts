@@ -7,13 +7,12 @@ import {
   ownedSlots,
   planLayout,
   type ClusterSpec,
-  type Finding,
   type MoveOptions,
 } from '@redrover/core';
 
 import type { ClusterRecord } from '../store/cluster-records.ts';
 import { planChange } from './change-plan.ts';
-import type { PlannedCluster, PlannerContext } from './cluster-plan.ts';
+import type { ClusterPlan, PlannedCluster, PlannerContext } from './cluster-plan.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
 import { observeCluster } from './repair-planner.ts';
 
@@ -21,14 +20,14 @@ export interface ScaleRequest {
   readonly record: ClusterRecord;
   readonly spec: ClusterSpec;
   readonly move: MoveOptions;
-  /** What people should know of what the spec says besides. */
-  readonly notes: readonly Finding[];
+  /** What was shown to whoever approves it. */
+  readonly approved: ClusterPlan | undefined;
 }
 
 /** @returns an empty plan where the spec is only to be saved. */
 export async function planScale(
   context: PlannerContext,
-  { record, spec, move, notes }: ScaleRequest,
+  { record, spec, move, approved }: ScaleRequest,
 ): Promise<PlannedCluster> {
   const { store } = context;
   const { layout: current, release, clusterId } = record;
@@ -45,8 +44,8 @@ export async function planScale(
   });
   if (!placed.ok) return placed;
   const { layout } = placed;
-  const findings = [...notes, ...placed.findings];
+  const { findings } = placed;
   const reason = describeSpecChange(record.spec, spec);
   const change = { record, layout, spec, reason, move, findings };
-  return { ok: true, plan: await planChange(context, change) };
+  return { ok: true, plan: await planChange(context, change, approved) };
 }
