@@ -17,6 +17,12 @@ import { findMasterlessShards } from './masterless-shards.ts';
 import { drawPicture, type ExaminationInput, type Rule } from './picture.ts';
 import { findDomainRisks, findRoleDrift, findSharedFate } from './placement-rules.ts';
 import {
+  findLapsedMovers,
+  findMisplacedSlots,
+  findOpenSlots,
+  findOrphanKeys,
+} from './move-rules.ts';
+import {
   findForeignNodes,
   findFormerNodes,
   findNodesDown,
@@ -38,8 +44,6 @@ import {
 } from './setting-rules.ts';
 import {
   findEqualEpochs,
-  findMisplacedSlots,
-  findOpenSlots,
   findSlotsOwnedTwice,
   findStateFail,
   findUncoveredSlots,
@@ -75,10 +79,16 @@ const CHECKS: readonly { readonly passed: string; readonly rules: readonly Rule[
     rules: [findFailureFlags, findLeftovers, findUnknownNodes],
   },
   { passed: '16384 of 16384 slots covered', rules: [findUncoveredSlots, findMasterlessShards] },
-  { passed: 'no open slots', rules: [findOpenSlots] },
+  { passed: 'no open slots', rules: [findOpenSlots, findLapsedMovers] },
   {
     passed: 'every slot has one owner, as in the layout',
-    rules: [findSlotsOwnedTwice, findMisplacedSlots, findEqualEpochs, findIdleMasters],
+    rules: [
+      findSlotsOwnedTwice,
+      findMisplacedSlots,
+      findEqualEpochs,
+      findIdleMasters,
+      findOrphanKeys,
+    ],
   },
   { passed: 'cluster_state ok on every node', rules: [findStateFail] },
   {

@@ -13,7 +13,7 @@ import { actualShards } from './roles.ts';
 export function findMasterlessShards(picture: Picture): Finding[] {
   if (picture.speakers.length === 0) return [];
   return actualShards(picture)
-    .filter(({ masters }) => masters.length === 0)
+    .filter(({ masters, isEmpty }) => masters.length === 0 && !isEmpty)
     .map(({ shard }) => describeLoss(picture, shard));
 }
 

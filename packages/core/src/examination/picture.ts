@@ -6,12 +6,14 @@
 import type { Finding } from '../model/finding.ts';
 import type { Host } from '../model/host.ts';
 import type { Layout, LayoutNode, NodeKey } from '../model/layout.ts';
+import type { MoverObservation } from '../model/migration.ts';
 import type {
   NodeObservation,
   Observation,
   RedisObservation,
   ViewNode,
 } from '../model/observation.ts';
+import { clusterViewOf } from '../topology/cluster-view.ts';
 import { effectiveRoles, type EffectiveRole } from '../placement/effective-roles.ts';
 
 export interface ExaminationInput {
@@ -26,6 +28,11 @@ export interface ExaminationInput {
    * Nodes of earlier layouts that this one does not have, to be found in the observation as well.
    */
   readonly former?: readonly LayoutNode[] | undefined;
+  /**
+   * Whether an operation on the cluster is under way: what it has not got to yet is no finding.
+   * Default false.
+   */
+  readonly underWay?: boolean | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -60,6 +67,8 @@ export interface Picture extends ExaminationInput {
   readonly byId: ReadonlyMap<string, Speaker>;
   /** Distinct views; that of most nodes first. Empty if nobody speaks. */
   readonly opinions: readonly Opinion[];
+  /** Movers of the cluster that agents report. */
+  readonly movers: readonly MoverObservation[];
 }
 
 export function drawPicture(input: ExaminationInput): Picture {
@@ -77,6 +86,9 @@ export function drawPicture(input: ExaminationInput): Picture {
     formerSpeakers,
     byId: new Map(all.map((speaker) => [speaker.redis.nodeId, speaker])),
     opinions: groupOpinions(speakers),
+    movers: Object.values(observation.hosts).flatMap(({ movers }) =>
+      movers.filter(({ cluster }) => cluster === layout.cluster),
+    ),
   };
 }
 
@@ -99,14 +111,28 @@ function speakerOf(observation: Observation, node: LayoutNode): Speaker[] {
 function groupOpinions(speakers: readonly Speaker[]): Opinion[] {
   const byHash = new Map<string, { holders: NodeKey[]; nodes: readonly ViewNode[] }>();
   for (const { node, redis } of speakers) {
-    const known = byHash.get(redis.view.hash);
+    const hash = opinionHash(redis);
+    const known = byHash.get(hash);
     if (known === undefined) {
-      byHash.set(redis.view.hash, { holders: [node.key], nodes: redis.view.nodes });
+      byHash.set(hash, { holders: [node.key], nodes: redis.view.nodes });
     } else known.holders.push(node.key);
   }
   return [...byHash.values()].sort(
     (a, b) => b.holders.length - a.holders.length || highestEpoch(b) - highestEpoch(a),
   );
+}
+
+/** A node that has slots open says so on its own line alone, which is no other opinion. */
+function opinionHash({ nodeId, view }: RedisObservation): string {
+  const self = view.nodes.find((entry) => entry.nodeId === nodeId);
+  if (self === undefined || self.migrating.length + self.importing.length === 0) return view.hash;
+  const closed = { ...self, migrating: [], importing: [] };
+  return clusterViewOf(view.nodes.map((entry) => (entry === self ? closed : entry))).hash;
+}
+
+/** Whether slots move between these nodes, or to or from one of them. */
+export function moverOf({ movers }: Picture, key: NodeKey): MoverObservation | undefined {
+  return movers.find(({ source, target }) => source === key || target === key);
 }
 
 function highestEpoch(opinion: Opinion): number {

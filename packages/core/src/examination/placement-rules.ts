@@ -5,7 +5,6 @@
  * go down together. What the layout itself accepts is told as information.
  */
 import type { Finding, Severity } from '../model/finding.ts';
-import type { Layout } from '../model/layout.ts';
 import {
   findSharedDomains,
   whatIfDomainLost,
@@ -50,10 +49,11 @@ export function findSharedFate(picture: Picture): Finding[] {
 export function findDomainRisks(picture: Picture): Finding[] {
   return domainsOf(picture).flatMap((domains) => {
     const now = membersNow(picture, domains);
+    const voters = actualShards(picture).filter(({ isEmpty }) => !isEmpty).length;
     const planned = membersPlanned(picture, domains);
     return [...new Set(now.map((member) => member.domain))].flatMap((domain) =>
       judgeLoss(
-        { domains, members: now, layout: picture.layout },
+        { domains, members: now, cluster: picture.layout.cluster, voters },
         whatIfDomainLost(now, domain),
         whatIfDomainLost(planned, domain),
       ),
@@ -88,11 +88,13 @@ export function findRoleDrift(picture: Picture): Finding[] {
 interface JudgedDomains {
   readonly domains: Domains;
   readonly members: readonly PlacedMember[];
-  readonly layout: Layout;
+  readonly cluster: string;
+  /** Shards with slots: their masters are who votes. */
+  readonly voters: number;
 }
 
 function judgeLoss(
-  { domains, members, layout: { cluster, shards } }: JudgedDomains,
+  { domains, members, cluster, voters }: JudgedDomains,
   now: DomainLoss,
   planned: DomainLoss,
 ): Finding[] {
@@ -117,17 +119,14 @@ function judgeLoss(
     });
   }
   // Masters that are dead already still count: the majority is of all that own slots.
-  const mastersNeeded = Math.floor(shards.length / 2) + 1;
+  const mastersNeeded = Math.floor(voters / 2) + 1;
   if (domains.keepQuorum && now.mastersLeft < mastersNeeded) {
     findings.push({
       rule: `${domains.kind}-loss-loses-quorum`,
       severity: severityOf(!planned.quorumKept),
       subject: now.domain,
       message: `If ${where} dies now, no majority of masters is left, and no failover happens.`,
-      evidence: [
-        ...evidence,
-        `masters needed for a majority: ${mastersNeeded} of ${shards.length}`,
-      ],
+      evidence: [...evidence, `masters needed for a majority: ${mastersNeeded} of ${voters}`],
       remedy: `Bring roles home: redrover cluster repair ${cluster}`,
     });
   }

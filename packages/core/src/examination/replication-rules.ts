@@ -1,7 +1,7 @@
 /** Replication: every shard has its replicas, and these are in sync with its master. */
 import type { Finding } from '../model/finding.ts';
 import { nameOfId, shallBeStopped, type Picture, type Speaker } from './picture.ts';
-import { actualShards, servesSlots } from './roles.ts';
+import { actualShards, idleMaster, servesSlots } from './roles.ts';
 
 /**
  * Samples of master and replica are up to a second apart; what a busy master writes in that time
@@ -46,9 +46,17 @@ export function findReplicationTrouble(picture: Picture): Finding[] {
 }
 
 /** A master without slots, in a cluster whose slots are all owned, serves nobody. */
-export function findIdleMasters({ speakers, layout }: Picture): Finding[] {
+export function findIdleMasters(picture: Picture): Finding[] {
+  const { speakers, layout } = picture;
+  // A shard that has no slots yet, or none any more, has a master all the same.
+  const idle = new Set(
+    actualShards(picture).flatMap(({ shard, isEmpty }) =>
+      isEmpty ? (idleMaster(picture, shard) ?? []) : [],
+    ),
+  );
   return speakers
     .filter((speaker) => speaker.redis.role === 'master' && !servesSlots(speaker))
+    .filter((speaker) => !idle.has(speaker) && picture.underWay !== true)
     .map(({ node, redis }) => ({
       rule: 'master-without-slots',
       severity: 'warning' as const,

@@ -1,8 +1,9 @@
 /** Who is what now, by the nodes' own words: actual roles, which may not be the preferred ones. */
 import type { LayoutShard } from '../model/layout.ts';
-import { countSlots, type SlotRange } from '../model/slots.ts';
+import { countSlots, normalizeRanges, type SlotRange } from '../model/slots.ts';
 import type { PlacedMember } from '../placement/domains.ts';
-import type { Picture, Speaker } from './picture.ts';
+import { containsSlots } from '../planning/shards.ts';
+import { layoutNodeOf, type Picture, type Speaker } from './picture.ts';
 
 export interface ActualShard {
   readonly shard: LayoutShard;
@@ -10,8 +11,14 @@ export interface ActualShard {
   readonly masters: readonly Speaker[];
   /** Nodes that follow one of these masters, whatever shard the layout has them in. */
   readonly replicas: readonly Speaker[];
+  /**
+   * Nobody gives its nodes a slot: it is new, or its slots are elsewhere by now. Its masters do not
+   * vote, and nothing is lost with it.
+   */
+  readonly isEmpty: boolean;
 }
 
+/** Those of the layout, and those that it does not have any more and that still serve. */
 export function actualShards(picture: Picture): ActualShard[] {
   const all = [...picture.speakers, ...picture.formerSpeakers];
   const serving = Map.groupBy(all.filter(servesSlots), ({ node }) => node.shard);
@@ -19,11 +26,42 @@ export function actualShards(picture: Picture): ActualShard[] {
     all.filter(({ redis }) => redis.role === 'replica'),
     ({ self }) => self?.masterId ?? '',
   );
-  return picture.layout.shards.map((shard) => {
+  const { shards } = picture.layout;
+  const known = new Set(shards.map(({ id }) => id));
+  const departed = [...serving.keys()].filter((id) => !known.has(id));
+  const owning = owningShards(picture);
+  return [...shards, ...departed.map((id): LayoutShard => ({ id, slots: [] }))].map((shard) => {
     const masters = serving.get(shard.id) ?? [];
     const replicas = masters.flatMap(({ redis }) => following.get(redis.nodeId) ?? []);
-    return { shard, masters, replicas };
+    const isEmpty = masters.length === 0 && !owning.has(shard.id) && isServed(picture, shard);
+    return { shard, masters, replicas, isEmpty };
   });
+}
+
+/** Shards to whose nodes anybody gives slots, be they dead by now. */
+function owningShards(picture: Picture): ReadonlySet<string> {
+  return new Set(
+    picture.opinions.flatMap(({ nodes }) =>
+      nodes.flatMap((entry) =>
+        entry.slots.length === 0 ? [] : (layoutNodeOf(picture, entry)?.shard ?? []),
+      ),
+    ),
+  );
+}
+
+/** Whether all that the layout gives the shard is somebody's, by the view of most nodes. */
+function isServed({ opinions }: Picture, { slots }: LayoutShard): boolean {
+  const owned = (opinions[0]?.nodes ?? []).flatMap((entry) => entry.slots);
+  return opinions.length > 0 && containsSlots(normalizeRanges(owned), slots);
+}
+
+/** The master that a shard without slots has: the one that shall get them. */
+export function idleMaster(picture: Picture, { id }: LayoutShard): Speaker | undefined {
+  const idle = picture.speakers.filter(
+    (speaker) =>
+      speaker.node.shard === id && speaker.redis.role === 'master' && !servesSlots(speaker),
+  );
+  return idle.find(({ node }) => picture.roles.get(node.key) === 'master') ?? idle[0];
 }
 
 export function ownSlots(speaker: Speaker): readonly SlotRange[] {

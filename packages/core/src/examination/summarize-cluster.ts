@@ -4,7 +4,7 @@ import type { Observation, ProcessState, ViewNode } from '../model/observation.t
 import { countSlots, normalizeRanges, SLOT_COUNT, type SlotRange } from '../model/slots.ts';
 import type { NodeRole } from '../model/spec.ts';
 import { drawPicture, layoutNodeOf, nameOfId, type Picture, type Speaker } from './picture.ts';
-import { actualShards, ownSlots } from './roles.ts';
+import { actualShards, idleMaster, ownSlots } from './roles.ts';
 
 /**
  * - `ok`: all slots served, all nodes in place and in agreement.
@@ -111,13 +111,22 @@ function isKnownDown(picture: Picture, entry: ViewNode): boolean {
 }
 
 function summarizeShards(picture: Picture): ShardSummary[] {
-  return actualShards(picture).map(({ shard, masters, replicas }) => ({
-    id: shard.id,
-    slots: shard.slots,
-    master: masters.length === 1 ? (masters[0]?.node.key ?? '') : '',
-    replicas: replicas.map((speaker) => speaker.node.key),
-    wantedReplicas: picture.layout.nodes.filter((node) => node.shard === shard.id).length - 1,
-  }));
+  return actualShards(picture).map(({ shard, masters, replicas, isEmpty }) => {
+    const idle = isEmpty ? idleMaster(picture, shard) : undefined;
+    const members = picture.layout.nodes.filter((node) => node.shard === shard.id);
+    const followers = idle === undefined ? replicas : followersOf(picture, idle);
+    return {
+      id: shard.id,
+      slots: shard.slots,
+      master: masters.length > 1 ? '' : ((masters[0] ?? idle)?.node.key ?? ''),
+      replicas: followers.map((speaker) => speaker.node.key),
+      wantedReplicas: Math.max(0, members.length - 1),
+    };
+  });
+}
+
+function followersOf({ speakers }: Picture, { redis }: Speaker): Speaker[] {
+  return speakers.filter(({ self }) => self?.masterId === redis.nodeId);
 }
 
 function summarizeNode(

@@ -8,6 +8,7 @@ import {
   layoutNodeOf,
   limitLines,
   listSome,
+  moverOf,
   nameOf,
   nameOfId,
   shallBeStopped,
@@ -185,6 +186,9 @@ function compareEntries(picture: Picture, reference: ViewNode, their: ViewNode):
   const masterOf = (entry: ViewNode) =>
     entry.masterId === '' ? '' : nameOfId(picture, entry.masterId);
   compare('master', masterOf(their), masterOf(reference));
+  // The news of a move is on its way.
+  const isMoving = moverOf(picture, layoutNodeOf(picture, reference)?.key ?? '') !== undefined;
+  if (isMoving) return lines;
   if (their.masterId === '' && reference.masterId === '') {
     compare('config epoch', `${their.configEpoch}`, `${reference.configEpoch}`);
   }

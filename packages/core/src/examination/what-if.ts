@@ -40,7 +40,8 @@ const GONE = '';
  */
 export function whatIf(input: ExaminationInput, scope: WhatIfScope = {}): DomainOutcome[] {
   const picture = drawPicture(input);
-  const shards = actualShards(picture).map((shard) => ({
+  const voting = actualShards(picture).filter(({ isEmpty }) => !isEmpty);
+  const shards = voting.map((shard) => ({
     ...shard,
     replicas: shard.replicas.filter(isInSync),
   }));

@@ -1,0 +1,129 @@
+/** What an examination says while slots are on their way, and after they were left there. */
+import { describe, expect, it } from 'vitest';
+import type { MoverObservation } from '../model/migration.ts';
+import { forecastSteps } from '../planning/forecast.ts';
+import { settle } from '../planning/settle.ts';
+import { applyRound } from '../planning/simulate.ts';
+import type { PlanInput } from '../planning/situation.ts';
+import {
+  layoutOf,
+  NOW,
+  runningCluster,
+  withHost,
+  withRedis,
+  withViewEntry,
+} from '../planning/testing/examples.ts';
+import { beginChange, nextLayout, withKeys } from '../planning/testing/next-layout.ts';
+import { examineCluster } from './examine-cluster.ts';
+import { summarizeCluster } from './summarize-cluster.ts';
+import { whatIf } from './what-if.ts';
+
+/** s4 is on h4:6380 and h1:6380. */
+const three = layoutOf({ hosts: 4, shards: 3, replicas: 1 });
+const four = nextLayout(three, { hosts: 4, shards: 4, replicas: 1 });
+const begun = beginChange(settle(withKeys(runningCluster(three).observation)), three, four);
+
+/** The change as it is when slots are about to move. */
+const ready = playTo(begun, 'moveSlots');
+
+function playTo(input: PlanInput, kind: string): PlanInput {
+  let { observation } = input;
+  for (const steps of forecastSteps(input).rounds) {
+    if (steps.some((step) => step.kind === kind)) break;
+    observation = settle(applyRound(observation, steps, input.layout));
+  }
+  return { ...input, observation };
+}
+
+function rulesOf({ layout, former, observation }: PlanInput, underWay = false): string[] {
+  const found = examineCluster({ layout, former, observation, hosts: [], now: NOW, underWay });
+  return found.map(({ rule, subject }) => `${rule} ${subject}`);
+}
+
+const mover: MoverObservation = {
+  id: 'm1',
+  cluster: 'shop',
+  engine: 'migrate',
+  source: 'h1:6379',
+  target: 'h2:6380',
+  slots: [{ start: 4096, end: 5460 }],
+  state: 'running',
+  leaseUntilMs: NOW + 60_000,
+};
+const idOf = (key: string) => ready.observation.nodes[key]?.redis?.nodeId ?? '';
+const opened = withViewEntry(
+  ready,
+  { holder: 'h1:6379', about: 'h1:6379' },
+  { migrating: [{ slot: 4096, nodeId: idOf('h2:6380') }] },
+);
+
+describe('while slots are on their way', () => {
+  it('nothing is wrong with a new shard that waits for its slots, as long as somebody works on it', () => {
+    expect(rulesOf(ready, true)).toEqual([]);
+    expect(rulesOf(withHost(opened, 'h1', { movers: [mover] }), true)).toEqual([]);
+  });
+
+  it('slots that are elsewhere are found once nobody works on them, with the way on', () => {
+    expect(new Set(rulesOf(ready).map((line) => line.split(' ')[0]))).toEqual(
+      new Set(['slots-not-as-layout']),
+    );
+    const { layout, observation } = ready;
+    const [finding] = examineCluster({ layout, observation, hosts: [], now: NOW });
+    expect(finding?.remedy).toContain('redrover cluster repair shop');
+  });
+
+  it('a shard without slots has a master, votes for nobody, and is lost with nobody', () => {
+    const { layout, observation } = ready;
+    const { shards, health } = summarizeCluster(layout, observation);
+    expect(health).toBe('ok');
+    expect(shards.at(-1)).toMatchObject({ id: 's4', master: 'h4:6380', replicas: ['h1:6380'] });
+    const [outcome] = whatIf({ layout, observation, hosts: [], now: NOW }, { host: 'h4' });
+    expect(outcome).toMatchObject({ mastersNeeded: 2, mastersLeft: 3, lostShards: [] });
+  });
+
+  it('the target is told before the source: both say that they own the slot, for a moment', () => {
+    const slots = [{ start: 0, end: 5461 }];
+    const both = withViewEntry(ready, { holder: 'h1:6379', about: 'h1:6379' }, { slots });
+    const told = withViewEntry(
+      both,
+      { holder: 'h2:6380', about: 'h2:6380' },
+      { slots: [{ start: 5461, end: 5461 }], configEpoch: 99 },
+    );
+    expect(rulesOf(told, true)).toContain('slots-owned-twice h1:6379');
+    const moving = { ...mover, slots: [{ start: 5461, end: 5461 }] };
+    const quiet = rulesOf(withHost(told, 'h1', { movers: [moving] }), true);
+    expect(quiet.filter((line) => line.startsWith('slots-owned-twice h1:6379'))).toEqual([]);
+    expect(quiet).not.toContain('equal-config-epochs h1:6379');
+  });
+});
+
+describe('what was left behind', () => {
+  it('an open slot is found where no mover of ours works on it', () => {
+    const left = withRedis(opened, 'h1:6379', { openSlotsQuietMs: 12_345 });
+    const { layout, observation } = left;
+    const found = examineCluster({ layout, observation, hosts: [], now: NOW });
+    const open = found.filter(({ rule }) => rule === 'open-slots');
+    expect(open).toMatchObject([{ subject: 'h1:6379', severity: 'warning' }]);
+    expect(open[0]?.message).toContain('unchanged for 12 s');
+    const elsewhere = { ...mover, source: 'h3:6380' };
+    expect(rulesOf(withHost(opened, 'h1', { movers: [elsewhere] }))).toContain(
+      'open-slots h1:6379',
+    );
+    const others = { ...mover, cluster: 'till' };
+    expect(rulesOf(withHost(opened, 'h1', { movers: [others] }))).toContain('open-slots h1:6379');
+  });
+
+  it('keys on a master without slots are found, unless they are on their way', () => {
+    const orphaned = withRedis(ready, 'h4:6380', { keys: 3 });
+    expect(rulesOf(orphaned, true)).toEqual(['orphan-keys h4:6380']);
+    const coming = { ...mover, target: 'h4:6380' };
+    expect(rulesOf(withHost(orphaned, 'h1', { movers: [coming] }), true)).toEqual([]);
+  });
+
+  it('a mover that goes on after its lease is found', () => {
+    const lapsed = { ...mover, leaseUntilMs: NOW - 5000 };
+    expect(rulesOf(withHost(opened, 'h1', { movers: [lapsed] }), true)).toEqual([
+      'mover-lease-lapsed h2:6380',
+    ]);
+  });
+});
