@@ -66,9 +66,10 @@ export class MovingCluster {
   async step({ engine, source, target, slots, options }: MoveRequest): Promise<MoveSlotsStep> {
     const { host, controller } = this.#harness;
     const seen = await controller.observe(this.#ports.map((port) => this.#harness.key(port)));
-    const ends = seen.map((node) => {
+    const ends = seen.flatMap((node) => {
       const { redis, key, port } = node;
-      if (redis === undefined) throw new Error(`${key} does not answer`);
+      // A silent one takes no part; if it is an end, that is said below.
+      if (redis === undefined) return [];
       const own = redis.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
       const end: MoveEnd = {
         node: key,
@@ -76,11 +77,11 @@ export class MovingCluster {
         address: this.#harness.address,
         port,
       };
-      return { end, masterId: own?.masterId ?? '', hasSlots: (own?.slots.length ?? 0) > 0 };
+      return [{ end, masterId: own?.masterId ?? '' }];
     });
     const endOf = (port: number): MoveEnd => {
       const found = ends.find(({ end }) => end.port === port);
-      if (found === undefined) throw new Error(`no node on ${port}`);
+      if (found === undefined) throw new Error(`no node answers on ${port}`);
       return found.end;
     };
     const [from, to] = [endOf(source), endOf(target)];

@@ -72,18 +72,22 @@ export class MoveDesk {
    * @throws MoveError with the report so far; RedroverError when nothing was begun.
    */
   async move(step: MoveSlotsStep, fence: Fence, run: MoveRun): Promise<MoveReport> {
+    requirePair(step);
     await this.#resumed;
-    const move = await this.#attach(step, fence, run.signal);
+    const { signal } = run;
+    const move = await this.#attach(step, fence, signal);
     const unwatch = move.watch(run.onStatus);
+    const agentEnds = Promise.withResolvers<never>();
     const end = (): void => {
-      if (run.signal.reason !== AGENT_ENDS) void move.stop();
+      if (signal.reason === AGENT_ENDS) agentEnds.reject(AGENT_ENDS);
+      else void move.stop();
     };
-    run.signal.addEventListener('abort', end);
-    if (run.signal.aborted) end();
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
     try {
-      return reportOf(await move.outcome);
+      return reportOf(await Promise.race([move.outcome, agentEnds.promise]));
     } finally {
-      run.signal.removeEventListener('abort', end);
+      signal.removeEventListener('abort', end);
       unwatch();
     }
   }
@@ -138,12 +142,6 @@ export class MoveDesk {
 
   async #begin(step: MoveSlotsStep, fence: Fence): Promise<LivingMove> {
     const { directory, now, nodes } = this.#options;
-    if (step.source.node === step.target.node || step.source.nodeId === step.target.nodeId) {
-      throw new RedroverError(
-        'invalid-argument',
-        `slots cannot be moved from ${step.source.node} to itself`,
-      );
-    }
     // Before anything is written: a node that this host does not have has no password either.
     nodes.get(step.node);
     this.#driverOf(step.engine);
@@ -250,6 +248,14 @@ export class MoveDesk {
     if (driver !== undefined) return driver;
     throw new RedroverError('invalid-argument', `this agent does not have the engine ${engine}`);
   }
+}
+
+function requirePair({ source, target }: MoveSlotsStep): void {
+  if (source.node !== target.node && source.nodeId !== target.nodeId) return;
+  throw new RedroverError(
+    'invalid-argument',
+    `slots cannot be moved from ${source.node} to itself`,
+  );
 }
 
 interface KnownOfTask {

@@ -64,7 +64,8 @@ export class KeyMover {
    * @throws RedroverError for what concerns all slots: an end is out of memory, refuses the password, …
    */
   async move(slots: readonly SlotMemory[]): Promise<void> {
-    const { limits, watch } = this.#options;
+    const { limits, watch, stop } = this.#options;
+    const isStopping = stop.aborted;
     const waiting = [...slots];
     const links = await this.#openLinks(Math.min(limits.slotsInFlight, slots.length));
     this.#isHalted = false;
@@ -72,7 +73,8 @@ export class KeyMover {
     try {
       const work = links.map(async (link) => {
         for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-          if (this.#options.stop.aborted || this.#isHalted) return;
+          // Those that were asked for after the stop are half way, and brought to their end.
+          if ((stop.aborted && !isStopping) || this.#isHalted) return;
           await this.#moveSlot(link, next);
         }
       });
