@@ -4,3 +4,4 @@ export { createBuilder, type Builder, type BuilderOptions } from './build/builde
 export { readHostFacts } from './host/facts.ts';
 export { preflightConfig, type PreflightRequest } from './nodes/preflight.ts';
 export { DetachedLauncher } from './supervise/detached-launcher.ts';
+export { MoveEngine } from './migrate/mover/move-engine.ts';

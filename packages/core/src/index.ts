@@ -84,7 +84,7 @@ export {
 export { resolveLimits } from './migration/resolve-limits.ts';
 export { freshnessMs } from './migration/rules/finalise-rules.ts';
 export * from './migration/slot-facts.ts';
-export { nextSlotAction } from './migration/slot-machine.ts';
+export { decideSlot, nextSlotAction, SLOT_RULES } from './migration/slot-machine.ts';
 export { ownedSlots, type OwnershipQuestion } from './planning/owned-slots.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';

@@ -1,10 +1,13 @@
 /** What clients notice of slots that are on their way: redirections, which every cluster client follows, and no more. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { engineCases } from '../../support/engines.ts';
 import { MixedData } from '../../support/migration/mixed-data.ts';
 import { MoveCluster } from '../../support/migration/move-cluster.ts';
 import { startPairProbe } from '../../support/migration/pair-probe.ts';
+
+// Clusters are created, filled and read back, on machines that do other things as well.
+vi.setConfig({ testTimeout: 300_000 });
 
 const REDIRECTIONS = new Set(['ok', 'ASK', 'MOVED', 'TRYAGAIN']);
 

@@ -1,11 +1,14 @@
 /** Operations that are told to rest or to end while slots are on their way. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { engineCases } from '../../support/engines.ts';
 import { MixedData } from '../../support/migration/mixed-data.ts';
 import { MoveCluster } from '../../support/migration/move-cluster.ts';
 import type { ClusterTruth } from '../../support/migration/raw-nodes.ts';
 import { until } from '../../support/until.ts';
+
+// Clusters are created, filled and read back, on machines that do other things as well.
+vi.setConfig({ testTimeout: 300_000 });
 
 // A second is what is promised; a machine that runs other tests beside gets some more.
 const REST_WITHIN_MS = 4_000;

@@ -145,3 +145,39 @@ for (const { title, isMissing, release } of engineCases()) {
 function hashFields(count: number): string[] {
   return Array.from({ length: count }, (_, index) => [`field:${index}`, 'v'.repeat(100)]).flat();
 }
+
+for (const { title, isMissing, release } of engineCases(['redis-atomic'])) {
+  test.skipIf(isMissing)(`${title}: bytes are the server's own where it counts them`, async () => {
+    const harness = await AgentHarness.start({ release: release() });
+    const { address: host } = harness;
+    const config = { 'cluster-slot-stats-enabled': 'yes' };
+    await createCluster(harness, { masters: [7001], replicas: {}, config });
+    const client = new Redis({ host, port: 7001, password: PASSWORD, protocol: 2 });
+    try {
+      // Of very different sizes, so that no sample tells their sum.
+      for (let n = 0; n < 2_000; n += 1)
+        await client.set(`{b}${n}`, 'v'.repeat(n % 100 === 0 ? 50_000 : 10));
+      const slots = [{ start: SLOT, end: SLOT }];
+      const value = { node: harness.key(7001), slots, budgetMs: 1_000 };
+      const { result } = await harness.controller.send({ case: 'surveySlots', value });
+      const answer = (await result).result;
+      const [stats] = (await client.call(
+        'CLUSTER',
+        'SLOT-STATS',
+        'SLOTSRANGE',
+        `${SLOT}`,
+        `${SLOT}`,
+      )) as [[number, (string | number)[]]];
+      const fields = stats[1];
+      const bytes = fields[fields.indexOf('memory-bytes') + 1];
+      expect(bytes).toBeGreaterThan(1_000_000);
+      expect(answer).toMatchObject({
+        case: 'survey',
+        value: { slots: [{ slot: SLOT, keys: 2_000n, bytes: BigInt(Number(bytes)) }] },
+      });
+    } finally {
+      client.disconnect();
+      await harness.stop();
+    }
+  });
+}

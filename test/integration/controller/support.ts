@@ -17,7 +17,9 @@ export const CONTROLLER_BUNDLE = resolve(
   import.meta.dirname,
   '../../../dist/redrover-controller.mjs',
 );
-const START_TIMEOUT_MS = 20_000;
+const WAIT_TIMEOUT_MS = 20_000;
+/** A process takes a second of a core to start; a busy machine has a tenth of one for it. */
+const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
 export interface Endpoints {
@@ -31,7 +33,7 @@ export interface Endpoints {
 export async function until<Value>(
   what: string,
   condition: () => Promise<Value | undefined | false> | Value | undefined | false,
-  timeoutMs = START_TIMEOUT_MS,
+  timeoutMs = WAIT_TIMEOUT_MS,
 ): Promise<Value> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -73,7 +75,7 @@ export class ControllerProcess {
   /** Starts one and waits until it listens. */
   static async start(data: string, extra: readonly string[] = []): Promise<ControllerProcess> {
     const controller = new ControllerProcess(data, extra);
-    await until('endpoints.json of this process', () => controller.#isListening());
+    await controller.#untilListening();
     return controller;
   }
 
@@ -84,7 +86,7 @@ export class ControllerProcess {
     const wrapper = ['unshare', '--mount', 'sh', '-c', script, data];
     const controller = new ControllerProcess(data, [], wrapper);
     controller.#seenData = join('/proc', String(controller.pid), 'root', data);
-    await until('endpoints.json of this process', () => controller.#isListening());
+    await controller.#untilListening();
     return controller;
   }
 
@@ -112,6 +114,10 @@ export class ControllerProcess {
 
   async exitCode(): Promise<number | NodeJS.Signals> {
     return this.#exited;
+  }
+
+  async #untilListening(): Promise<void> {
+    await until('endpoints.json of this process', () => this.#isListening(), START_TIMEOUT_MS);
   }
 
   #isListening(): boolean {

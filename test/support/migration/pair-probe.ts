@@ -3,6 +3,7 @@
  * what answers a client has to cope with.
  */
 import { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { MoveCluster } from './move-cluster.ts';
 import { roleOf } from './victims.ts';
@@ -13,12 +14,18 @@ export interface PairProbe {
 }
 
 const TAGS = 400;
+// The machine is also that of the servers and the mover.
+const PAUSE_MS = 3;
 
 export async function startPairProbe(cluster: MoveCluster): Promise<PairProbe> {
   const roles = await Promise.all(cluster.nodes.map((node) => roleOf(cluster, node)));
   const masters = cluster.nodes.filter((_, index) => roles[index] === 'master');
   const { password } = cluster;
-  const clients = masters.map(({ host, port }) => new Redis({ host, port, password }));
+  const clients = masters.map(
+    ({ host, port }) => new Redis({ host, port, password, retryStrategy: null }),
+  );
+  // Whoever sent a command is told.
+  for (const client of clients) client.on('error', () => {});
   const answers = new Map<string, number>();
   const stopping = new AbortController();
   const count = (kind: string): void => void answers.set(kind, (answers.get(kind) ?? 0) + 1);
@@ -30,6 +37,7 @@ export async function startPairProbe(cluster: MoveCluster): Promise<PairProbe> {
         () => count('ok'),
         (error: Error) => count(error.message.split(' ')[0] ?? error.name),
       );
+      await delay(PAUSE_MS);
     }
   };
   const work = Promise.all(clients.map(ask));

@@ -37,6 +37,8 @@ export class LivingMove {
   readonly #watchers = new Set<(status: MoveStatus) => void>();
   readonly #timer: NodeJS.Timeout;
   #leaseUntilMs: number;
+  /** Before the driver hears of it: no renewal may take the order back meanwhile. */
+  #isToldToStop: boolean;
   #memo: string;
   #writing: Promise<void> = Promise.resolve();
 
@@ -45,13 +47,14 @@ export class LivingMove {
     this.task = options.task;
     this.#leaseUntilMs = options.leaseUntilMs;
     this.#memo = options.memo;
+    this.#isToldToStop = options.isStopping;
     if (options.isStopping) this.#stop.abort();
     this.#timer = setInterval(() => this.#tick(), RENEW_EVERY_MS);
     this.outcome = this.#run().finally(() => clearInterval(this.#timer));
   }
 
   get isStopping(): boolean {
-    return this.#stop.signal.aborted;
+    return this.#isToldToStop;
   }
 
   /** As heartbeats list it. */
@@ -78,9 +81,10 @@ export class LivingMove {
 
   /** At the next boundary; the outcome says when. The order is on disk before the driver hears of it. */
   async stop(): Promise<void> {
-    if (this.isStopping) return;
+    if (this.#isToldToStop) return;
+    this.#isToldToStop = true;
     // A full disk keeps nobody from stopping: then the order reaches a mover by the lease, or a signal.
-    await this.#writeOrders(true).catch((thrown: unknown) => this.#warn(thrown));
+    await this.#writeOrders().catch((thrown: unknown) => this.#warn(thrown));
     this.#stop.abort();
   }
 
@@ -94,18 +98,18 @@ export class LivingMove {
     const now = this.#options.now();
     if (this.#watchers.size > 0 && this.#options.isConnected()) {
       this.#leaseUntilMs = now + LEASE_MS;
-      this.#writeOrders(false).catch((thrown: unknown) => this.#warn(thrown));
+      this.#writeOrders().catch((thrown: unknown) => this.#warn(thrown));
     } else if (now >= this.#leaseUntilMs) {
       void this.stop();
     }
   }
 
   /** One at a time, each of what is true by then. */
-  #writeOrders(stop: boolean): Promise<void> {
+  #writeOrders(): Promise<void> {
     const write = this.#writing.then(() =>
       this.#options.files.writeOrders({
         leaseUntilMs: this.#leaseUntilMs,
-        stop: stop || this.isStopping,
+        stop: this.#isToldToStop,
       }),
     );
     this.#writing = write.catch(() => {});

@@ -24,19 +24,17 @@ import {
 import { ClusterPlanner } from './cluster-planner.ts';
 import { planHostChanges, type PlannedHostChange } from './host-change-planner.ts';
 import { withPreview } from './move-preview.ts';
-import { ShownPlans } from './shown-plans.ts';
+import { tailNodeLog } from './node-log.ts';
 import { planRepair } from './repair-planner.ts';
-import { planReshardOf, reshardCommandOf, type ReshardWish } from './reshard-planner.ts';
+import { planReshardOf, type ReshardWish } from './reshard-planner.ts';
+import { ShownPlans } from './shown-plans.ts';
+import { hostCommandOf, reshardCommandOf, stalePlan } from './stale-plan.ts';
 
 /** A password that nobody has to type: 192 bits, and no character that a shell minds. */
 const PASSWORD_BYTES = 24;
 
 /** The user that every Redis has, also before ACLs. */
 export const REDIS_USERNAME = 'default';
-
-const TAIL_TIMEOUT_MS = 15_000;
-const DEFAULT_LINES = 100;
-const MAX_LINES = 10_000;
 
 /** What was approved of a plan that was shown. */
 export interface Approved {
@@ -154,20 +152,24 @@ export class Clusters {
   }
 
   async planHostChange(change: HostChange): Promise<PlannedHostChange> {
-    return planHostChanges(this.#context, change);
+    const planned = await planHostChanges(this.#context, change);
+    if (!planned.ok) return planned;
+    const plans: ClusterPlan[] = [];
+    for (const plan of planned.plans) plans.push(await this.#show(plan));
+    return { ok: true, plans };
   }
 
   /** All clusters or none; `fingerprints`: of every plan that was shown. */
   async applyHostChange(change: HostChange, fingerprints: readonly string[]): Promise<Operation[]> {
     return this.#inTurn(async () => {
-      const planned = await this.planHostChange(change);
+      const planned = await planHostChanges(this.#context, change);
       const plans = planned.ok ? planned.plans : [];
       const approved = new Set(fingerprints);
       const same =
         planned.ok &&
         plans.length === approved.size &&
         plans.every(({ fingerprint }) => approved.has(fingerprint));
-      if (!same) throw stalePlan(`the clusters on ${change.host}`, commandOf(change));
+      if (!same) throw stalePlan(`the clusters on ${change.host}`, hostCommandOf(change));
       for (const plan of plans) this.#refuseBlocked(plan);
       return this.#carryOut(plans);
     });
@@ -197,23 +199,7 @@ export class Clusters {
 
   /** `lines` 0: as many as fit on a few screens. */
   async tailLog(name: string, key: NodeKey, lines: number): Promise<string[]> {
-    const { layout } = await findCluster(this.#context, name);
-    const node = layout.nodes.find((candidate) => candidate.key === key);
-    if (node === undefined) {
-      const keys = layout.nodes.map((candidate) => candidate.key).join(', ');
-      throw new RedroverError('not-found', `${name} has no node ${key}; it has ${keys}`);
-    }
-    if (lines > MAX_LINES) {
-      throw new RedroverError('invalid-argument', `lines: got ${lines}, at most ${MAX_LINES}`);
-    }
-    const value = { node: key, lines: lines === 0 ? DEFAULT_LINES : lines };
-    const { result } = await this.#context.agents.command(
-      node.host,
-      `reading the log of ${key}`,
-      { case: 'tailLog', value },
-      { timeoutMs: TAIL_TIMEOUT_MS },
-    );
-    return result.case === 'log' ? result.value.lines : [];
+    return tailNodeLog(this.#context, { name, key, lines });
   }
 
   /** Durable before it is acknowledged, and before anything is done: all of it or nothing. */
@@ -287,24 +273,4 @@ function newOperation(
     automatic,
     move,
   };
-}
-
-/** What a person types to see the plan again. */
-function commandOf(change: HostChange): string {
-  switch (change.kind) {
-    case 'drainMove':
-      return `redrover host drain ${change.host} --move`;
-    case 'replace':
-      return `redrover host replace ${change.host} --with ${change.with}`;
-    default:
-      return `redrover host ${change.kind} ${change.host}`;
-  }
-}
-
-function stalePlan(name: string, command: string): RedroverError {
-  return new RedroverError(
-    'stale-plan',
-    `hosts, nodes or the spec of ${name} have changed since the plan was made; plan again with ` +
-      `\`${command}\` and approve the new plan`,
-  );
 }

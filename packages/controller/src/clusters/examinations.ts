@@ -125,6 +125,7 @@ export class Examinations {
     const former = await formerNodes(this.#context, record);
     const hosts = listPlanningHosts(this.#context, clusters, clusterId);
     const observation = takeSnapshot(this.#context, [...layout.nodes, ...former]);
-    return { layout, former, observation, hosts, now: Date.now() };
+    const underWay = this.#context.operations.findUnderWay(record.name) !== undefined;
+    return { layout, former, observation, hosts, underWay, now: Date.now() };
   }
 }

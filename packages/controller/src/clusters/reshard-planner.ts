@@ -101,15 +101,3 @@ async function surveyAll(
   });
   return (await surveySlots(context, requests)).flatMap(({ slots }) => slots);
 }
-
-/** What a person types to see the plan again. */
-export function reshardCommandOf(cluster: string, change: Reshard): string {
-  switch (change.kind) {
-    case 'rebalance':
-      return `redrover cluster rebalance ${cluster} --by ${change.by}`;
-    case 'moveSlots':
-      return `redrover cluster move-slots ${cluster}`;
-    case 'spread':
-      return `redrover cluster spread ${cluster}`;
-  }
-}

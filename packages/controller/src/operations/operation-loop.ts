@@ -16,7 +16,6 @@ import {
   type NextSteps,
   type NodeKey,
   type Operation,
-  type OperationState,
   type Release,
   type Step,
   type Waiting,
@@ -28,9 +27,8 @@ import { explainCutOff } from '../agents/cut-off.ts';
 import { takeSnapshot, type Seen } from '../agents/snapshot.ts';
 import type { OperationRecord, OperationRecords } from '../store/operation-records.ts';
 import type { Journal } from './journal.ts';
-import { describeMoved } from './moved-slots.ts';
+import { explainCancelled, judgeEnd, type OperationEnd } from './operation-end.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
-import { explainBlockers } from './explain-blockers.ts';
 import { ObservationTargets } from './observation-targets.ts';
 import { DELAY_BESIDE_MOVES_MS, PollSchedule } from './poll-schedule.ts';
 import { SilentFailures } from './silent-failures.ts';
@@ -232,29 +230,21 @@ export class OperationLoop {
     return reason === undefined ? [] : [{ subject: this.operation.cluster, reason }];
   }
 
-  #endOf(next: NextSteps): { state: OperationState; message: string } | undefined {
+  #endOf(next: NextSteps): OperationEnd | undefined {
     if (this.#record.cancelling) {
       this.#windDownSince ||= performance.now();
       const isLate = performance.now() - this.#windDownSince > WIND_DOWN_LIMIT_MS;
       if (!next.done && next.blockers.length === 0 && !isLate) return undefined;
       return { state: 'cancelled', message: this.#explainCancelled() };
     }
-    const { done, blockers, decisions } = next;
-    if (done && decisions.length === 0) return { state: 'done', message: '' };
-    if (done) return { state: 'needs-decision', message: explainBlockers(decisions) };
-    if (!this.#isBlocked) return undefined;
-    return { state: 'failed', message: explainBlockers([...blockers, ...decisions]) };
+    return judgeEnd(next, { isBlocked: this.#isBlocked, attempts: this.journal.history });
   }
 
   #explainCancelled(): string {
     const { cluster, message } = this.operation;
-    const hosts = new Set(this.#nodes.map(({ host }) => host));
-    const atWork = [...hosts].filter((host) =>
-      this.#context.hosts.find(host)?.movers.some((mover) => mover.cluster === cluster),
-    );
-    const left = atWork.map((host) => `${host} could not be told to stop moving slots; it does so`);
-    const leases = left.map((said) => `${said} within ten minutes, when its lease ends`);
-    return [message, describeMoved(this.journal.history), ...leases].filter(Boolean).join('; ');
+    const names = [...new Set(this.#nodes.map(({ host }) => host))];
+    const hosts = names.flatMap((name) => this.#context.hosts.find(name) ?? []);
+    return explainCancelled({ cluster, message, hosts, attempts: this.journal.history });
   }
 
   #launch(mode: Mode, steps: readonly Step[]): void {
@@ -311,7 +301,7 @@ export class OperationLoop {
   }
 
   /** Writes the end durably before anybody hears of it. @returns false if that was not possible. */
-  async #finish(end: { state: OperationState; message: string }): Promise<boolean> {
+  async #finish(end: OperationEnd): Promise<boolean> {
     const { records, log } = this.#context;
     const operation = { ...this.operation, ...end, endedAtMs: Date.now() };
     const record = { ...this.#record, operation, cancelling: false };

@@ -54,7 +54,7 @@ export function nodeChanges(spec: ClusterSpec, current: Layout): Finding[] {
   ];
 }
 
-/** Those that are on hosts which the spec does not name: a host is not emptied by leaving it out. */
+/** Those on hosts that the spec does not name: a host is not emptied by leaving it out. */
 export function nodesOffHosts(spec: ClusterSpec, nodes: readonly LayoutNode[]): Finding[] {
   const allowed = new Set(spec.placement.hosts);
   return nodes
@@ -62,12 +62,16 @@ export function nodesOffHosts(spec: ClusterSpec, nodes: readonly LayoutNode[]): 
     .map((node) => unwanted(spec, node));
 }
 
+function describe({ key, shard, preferredRole }: LayoutNode): string {
+  return `${key} (${shard} ${preferredRole})`;
+}
+
 function unwanted(spec: ClusterSpec, node: LayoutNode): Finding {
   return {
     rule: 'change-not-supported',
     severity: 'critical',
     subject: spec.name,
-    message: `Node ${node.key} (${node.shard} ${node.preferredRole}) is not where the spec wants it.`,
+    message: `Node ${describe(node)} is not where the spec wants it.`,
     evidence: [node.key],
     remedy:
       'Leave the hosts and nodes of the spec as they were: nodes are not moved by leaving them ' +

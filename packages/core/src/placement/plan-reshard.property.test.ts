@@ -104,7 +104,7 @@ describe('spread', () => {
           true,
         );
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   }, 60_000);
 
@@ -123,7 +123,7 @@ describe('spread', () => {
           expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   }, 60_000);
 
@@ -133,7 +133,7 @@ describe('spread', () => {
         const layout = layoutOf(spread(each));
         expect(layoutOf(spread({ ...each, layout }))).toBe(layout);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   }, 60_000);
 });

@@ -87,7 +87,7 @@ export class TaskFollower {
     const [source, target] = await Promise.all(
       (['source', 'target'] as const).map(async (end) => {
         const tasks = await onLink(nodes[end], (link) => protocol.list(link));
-        return tasks && { task: tasks.find((task) => task.id === id) };
+        return tasks && { task: newestOf(tasks, id) };
       }),
     );
     return { source, target };
@@ -153,6 +153,12 @@ interface Seen {
 
 /** Undefined: it does not answer. */
 type SeenEnd = { readonly task: ServerTask | undefined } | undefined;
+
+/** A server that begins again may list its former try as well. */
+function newestOf(tasks: readonly ServerTask[], id: string): ServerTask | undefined {
+  const own = tasks.filter((task) => task.id === id);
+  return own.find(({ state }) => state === 'running') ?? own[0];
+}
 
 function stateOf(seen: SeenEnd): EndState | undefined {
   return seen === undefined ? undefined : (seen.task?.state ?? 'unknown');

@@ -33,8 +33,11 @@ export function judgeEnds(ends: Ends): Verdict {
   const { source, target } = ends;
   if (source === 'completed' && target === 'completed') return { kind: 'completed' };
   const states = [source, target];
-  if (states.includes('failed')) return failed('the server gave it up');
+  // First, as the other end knows only that it has failed.
   if (states.includes('cancelled')) return { kind: 'cancelled' };
+  if (states.includes('failed') && (!states.includes('running') || ends.sameForMs >= BEHIND_MS)) {
+    return failed('the server gave it up');
+  }
   if (ends.ageMs > ends.deadlineMs) return failed(`it has not ended in ${ends.deadlineMs} ms`);
   if (ends.retries > MAX_RETRIES) return failed(`the server has tried it ${ends.retries} times`);
   if (states.includes(undefined)) {

@@ -141,7 +141,8 @@ export class Link {
   #end(error: RedroverError): void {
     if (this.#fault !== undefined) return;
     this.#fault = error;
-    this.#socket.destroy();
+    // A reset: what the kernel still holds must not reach the node seconds after it was given up.
+    this.#socket.resetAndDestroy();
     for (const { reject, timer } of this.#pending.splice(0)) {
       clearTimeout(timer);
       reject(error);

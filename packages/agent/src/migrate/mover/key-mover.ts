@@ -101,10 +101,12 @@ export class KeyMover {
   /** Until the slot is empty as far as it was listed, or something is in the way. */
   async #moveSlot(link: Link, memory: SlotMemory): Promise<void> {
     const { limits } = this.#options;
-    for (const keys of memory.doubt.splice(0)) {
+    for (let keys = memory.doubt[0]; keys !== undefined; keys = memory.doubt[0]) {
       // The source is still the one to ask (MIGRATING): whatever the target got is replaced.
       const isSent = await this.#send(link, memory, { keys, bytes: 0 }, true);
       if (!isSent) return;
+      // Not before it was answered: keys in doubt hold back the end of their slot.
+      memory.doubt.shift();
     }
     for (;;) {
       const { batches, oversized } = await this.#lister.list(link, memory.slot, {
@@ -134,7 +136,13 @@ export class KeyMover {
   ): Promise<boolean> {
     const { limits, meter, watch } = this.#options;
     await this.#awaitTurn(batch);
-    const { reply, blockedMs } = await this.#migrate(link, batch.keys, isRepeat);
+    const { reply, blockedMs } = await this.#migrate(link, batch.keys, isRepeat).catch(
+      (thrown: unknown) => {
+        // Nobody knows what the target got.
+        if (!isRepeat) memory.doubt.push(batch.keys);
+        throw thrown;
+      },
+    );
     watch.noteSent(batch.bytes);
     meter.blocked(Math.max(blockedMs, watch.targetBlockedMs));
     if (!(reply instanceof ReplyFault)) {
@@ -146,7 +154,7 @@ export class KeyMover {
       if (restMs >= 1) await delay(restMs);
       return true;
     }
-    return this.#understand(link, memory, batch, reply);
+    return this.#understand(link, memory, { ...batch, isRepeat }, reply);
   }
 
   async #migrate(link: Link, keys: RawList, isRepeat: boolean) {
@@ -162,7 +170,6 @@ export class KeyMover {
     const head = ['MIGRATE', address, port, '', 0, timeoutMs, ...replace, ...auth];
     const command = encodeWithKeys([...head, 'KEYS'], keys);
     const sentTick = performance.now();
-    // If this breaks it is unknown what was done: BUSYKEY will say, and then both are compared.
     const [reply] = await link.exchange({
       commands: [command],
       what: 'MIGRATE',
@@ -177,7 +184,7 @@ export class KeyMover {
   async #understand(
     link: Link,
     memory: SlotMemory,
-    { keys }: KeyBatch,
+    { keys, isRepeat }: KeyBatch & { readonly isRepeat: boolean },
     fault: ReplyFault,
   ): Promise<boolean> {
     const { nodes, meter } = this.#options;
@@ -185,7 +192,7 @@ export class KeyMover {
     switch (inner ?? fault.code) {
       case 'IOERR':
         // The target may have got some of them; until it says so, they are in doubt.
-        memory.doubt.push(keys);
+        if (!isRepeat) memory.doubt.push(keys);
         this.#isHalted = true;
         return false;
       case 'BUSYKEY': {

@@ -64,6 +64,11 @@ export class MoveNode {
     return this.#link;
   }
 
+  /** The link that the last reading came over; undefined if it broke since. */
+  get openLinkNow(): Link | undefined {
+    return this.#link?.isOpen === true ? this.#link : undefined;
+  }
+
   /** Another connection, which is the caller's to close. */
   openLink(): Promise<Link> {
     const { node: key, address, port } = this.end;

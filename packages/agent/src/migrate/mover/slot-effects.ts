@@ -4,6 +4,7 @@
  * next turn.
  */
 import type { SlotAction, SlotEffect } from '@redrover/core';
+import type { Link } from '../link/link.ts';
 import { encode, type Argument } from '../link/resp-command.ts';
 import { ReplyFault } from '../link/resp-parser.ts';
 import type { MoveNode, MoveNodes } from './move-nodes.ts';
@@ -30,16 +31,20 @@ const ORDER: readonly SetSlot[] = [
 
 /** Valkey 8 answers when its replicas have it, or after 2 s. */
 const TIMEOUT_MS = 8_000;
+/** A target that is busy for less than this is not given up. */
+const FINALISE_TIMEOUT_MIN_MS = 200;
 
 /** Answers the last refusal, for people. */
 export async function executeEffects(
   planned: readonly PlannedEffect[],
   nodes: MoveNodes,
+  nodeTimeoutMs: number,
 ): Promise<string | undefined> {
   let refusal: string | undefined;
   for (const kind of ORDER) {
     const wanted = planned.filter(({ action }) => action.kind === kind);
-    if (wanted.length > 0) refusal = (await executeOne(kind, wanted, nodes)) ?? refusal;
+    if (wanted.length > 0)
+      refusal = (await executeOne(kind, wanted, { nodes, nodeTimeoutMs })) ?? refusal;
   }
   return refusal;
 }
@@ -47,7 +52,7 @@ export async function executeEffects(
 async function executeOne(
   kind: SetSlot,
   planned: readonly PlannedEffect[],
-  nodes: MoveNodes,
+  { nodes, nodeTimeoutMs }: { readonly nodes: MoveNodes; readonly nodeTimeoutMs: number },
 ): Promise<string | undefined> {
   const { source, target } = nodes;
   const memories = planned.map(({ memory }) => memory);
@@ -57,7 +62,7 @@ async function executeOne(
     case 'setMigrating':
       return setSlots(source, memories, ['MIGRATING', target.end.nodeId], touch);
     case 'finaliseTarget':
-      return setSlots(target, memories, ['NODE', target.end.nodeId], touch);
+      return finaliseTarget(target, memories, nodeTimeoutMs);
     case 'saveTargetConfig':
       return saveConfig(target, memories);
     case 'finaliseSource':
@@ -80,16 +85,48 @@ function touch(memory: SlotMemory): void {
   memory.touched = true;
 }
 
+/**
+ * The facts that allow it are of this moment: over a link that is made anew, or one that waits for
+ * long, it would reach the target after a failover of the source, and take the slot from whoever
+ * was elected.
+ */
+async function finaliseTarget(
+  target: MoveNode,
+  memories: readonly SlotMemory[],
+  nodeTimeoutMs: number,
+): Promise<string | undefined> {
+  const link = target.openLinkNow;
+  if (link === undefined) return `the link to ${target.end.node} broke`;
+  const timeoutMs = Math.max(FINALISE_TIMEOUT_MIN_MS, nodeTimeoutMs / 2);
+  return setSlotsOver(link, memories, {
+    args: ['NODE', target.end.nodeId],
+    onDone: touch,
+    timeoutMs,
+  });
+}
+
 async function setSlots(
   node: MoveNode,
   memories: readonly SlotMemory[],
   args: readonly Argument[],
   onDone: (memory: SlotMemory) => void,
 ): Promise<string | undefined> {
-  const link = await node.link();
+  return setSlotsOver(await node.link(), memories, { args, onDone, timeoutMs: TIMEOUT_MS });
+}
+
+async function setSlotsOver(
+  link: Link,
+  memories: readonly SlotMemory[],
+  sent: {
+    readonly args: readonly Argument[];
+    readonly onDone: (memory: SlotMemory) => void;
+    readonly timeoutMs: number;
+  },
+): Promise<string | undefined> {
+  const { args, onDone, timeoutMs } = sent;
   const commands = memories.map(({ slot }) => encode('CLUSTER', 'SETSLOT', slot, ...args));
   const what = `CLUSTER SETSLOT ${args[0] ?? ''}`;
-  const replies = await link.exchange({ commands, what, timeoutMs: TIMEOUT_MS });
+  const replies = await link.exchange({ commands, what, timeoutMs });
   let refusal: string | undefined;
   for (const [index, memory] of memories.entries()) {
     const reply = replies[index];

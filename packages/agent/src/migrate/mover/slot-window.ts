@@ -53,14 +53,27 @@ export class SlotWindow {
   /** When anything was last done, or ended. */
   #progressTick = performance.now();
   #refusal: string | undefined;
+  /** What concerns the whole task: nothing is begun any more, and what can be closed is closed. */
+  #fatal: Error | undefined;
 
   constructor(slots: readonly SlotMemory[], options: WindowOptions) {
     this.#options = options;
     this.#open = [...slots];
   }
 
-  /** Undefined when every slot has come to its end. */
+  /**
+   * Undefined when every slot has come to its end.
+   *
+   * @throws what the target or the source refuses to all slots, once those without keys on the target are
+   * closed: open, they would send each new key to a target that refuses it.
+   */
   async run(): Promise<WindowLeft | undefined> {
+    const left = await this.#bringToEnd();
+    if (this.#fatal !== undefined) throw this.#fatal;
+    return left;
+  }
+
+  async #bringToEnd(): Promise<WindowLeft | undefined> {
     while (this.#open.length > 0) {
       const turn = await this.#look();
       if (this.#open.length === 0) break;
@@ -76,7 +89,8 @@ export class SlotWindow {
   async #look(): Promise<Turn> {
     const { nodes, limits, stop, onSlot, decide } = this.#options;
     const reading = await nodes.read(this.#open.map(({ slot }) => slot));
-    const intent = stop.aborted ? ('settle' as const) : ('move' as const);
+    const isEnding = stop.aborted || this.#fatal !== undefined;
+    const intent = isEnding ? ('settle' as const) : ('move' as const);
     const { maxReplicaLagBytes } = limits;
     const effects: PlannedEffect[] = [];
     const withKeys: SlotMemory[] = [];
@@ -89,6 +103,9 @@ export class SlotWindow {
         this.#progressTick = performance.now();
         continue;
       }
+      // Keys cannot be moved any more, nor is anybody waited for.
+      const isLost = action.kind === 'moveKeys' || 'reason' in action;
+      if (this.#fatal !== undefined && isLost) continue;
       memory.noteAction(action.kind);
       left.push(memory);
       if (action.kind === 'moveKeys') withKeys.push(memory);
@@ -100,16 +117,17 @@ export class SlotWindow {
   }
 
   async #act({ effects, withKeys }: Turn): Promise<void> {
-    const { nodes, keyMover, meter } = this.#options;
+    const { nodes, keyMover, meter, nodeTimeoutMs } = this.#options;
     meter.state = '';
     const keysBefore = meter.keys;
     try {
-      this.#refusal = await executeEffects(effects, nodes);
+      this.#refusal = await executeEffects(effects, nodes, nodeTimeoutMs);
       if (withKeys.length > 0) await keyMover.move(withKeys);
     } catch (thrown) {
       // A link that broke is a fact for the next look; anything else concerns the whole task.
-      if (!isBroken(thrown)) throw thrown;
-      this.#refusal = thrown.message;
+      if (!isBroken(thrown))
+        this.#fatal ??= thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#refusal = RedroverError.from(thrown).message;
     }
     const hasMoved = meter.keys > keysBefore;
     // The same effect on the same slot again and again is none, whatever the node answers.

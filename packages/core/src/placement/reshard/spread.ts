@@ -30,9 +30,12 @@ const MAX_ROUNDS = 8;
 
 export function draftSpread(request: ReshardRequest): ReshardDraft {
   const { layout } = request;
-  let next = settle(request, layout);
+  const settled = settle(request, layout);
+  let next = isFit(request, { before: layout, after: settled }) ? settled : layout;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const moved = moveNodes({ ...request, layout: next });
+    const isStillFit = (after: Layout) =>
+      [layout, next].every((before) => isFit(request, { before, after }));
+    const moved = moveNodes({ ...request, layout: next }, isStillFit);
     if (moved === undefined) break;
     next = moved;
   }
@@ -47,24 +50,33 @@ export function draftSpread(request: ReshardRequest): ReshardDraft {
 }
 
 /** All moves that are wanted, or where these break a rule together as many as can be. */
-function moveNodes(request: ReshardRequest): Layout | undefined {
+function moveNodes(
+  request: ReshardRequest,
+  isStillFit: (moved: Layout) => boolean,
+): Layout | undefined {
   const { layout, hosts } = request;
   const spreading = { layout, hosts, loads: hostLoads(request) };
   const judge = (moved: Layout) => outcomeOf(request, settle(request, moved));
   const moves = improveMoves(spreading, chooseMoves(spreading), judge);
   if (moves.length === 0) return undefined;
-  const isFit = (moved: Layout) => isAcceptable(lintGrowth(moved, { current: layout, hosts }));
   const all = settle(request, bind(request, moves));
-  if (isFit(all)) return all;
+  if (isStillFit(all)) return all;
   let best: Layout | undefined;
   const done: NodeMove[] = [];
   for (const move of moves) {
     const more = settle(request, bind(request, [...done, move]));
-    if (!isFit(more)) continue;
+    if (!isStillFit(more)) continue;
     best = more;
     done.push(move);
   }
   return best;
+}
+
+function isFit(
+  { hosts }: ReshardRequest,
+  { before, after }: { readonly before: Layout; readonly after: Layout },
+): boolean {
+  return isAcceptable(lintGrowth(after, { current: before, hosts }));
 }
 
 /** Masters change only for something: not where they are as good where they are. */

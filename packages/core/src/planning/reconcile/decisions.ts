@@ -36,7 +36,7 @@ function isHome(fleet: Fleet, slot: number): boolean {
 function findUnsettled(fleet: Fleet): Finding[] {
   const aside = new Set(listQuarantined(fleet.history).map(({ slot }) => slot));
   return listOpenSlots(fleet)
-    .filter((open) => open.isQuiet && !hasEnds(open) && !aside.has(open.slot))
+    .filter((open) => open.isQuiet && !hasEnds(open) && !open.isAwaited && !aside.has(open.slot))
     .map(({ slot, holders, source, target }) => ({
       rule: 'open-slot-unsettled',
       severity: 'warning' as const,

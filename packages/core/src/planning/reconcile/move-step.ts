@@ -53,16 +53,18 @@ export function moveStep(fleet: Fleet, due: DueMove, engine: MoveEngine): MoveSl
 }
 
 /**
- * After so many it is tried again every few seconds, for as long as whoever is away needs to come back: a reshard
- * that took an hour must not end because a host boots.
+ * After so many it is tried again every few seconds, for as long as whoever is away needs to come
+ * back: a reshard that took an hour must not end because a host boots.
  */
 const TRANSIENT_REMEMBERED = 4;
+/** What is away for longer than a boot with its disks checked needs a person. */
+const PATIENCE_MS = 30 * 60_000;
 
 /** Bounded tries, of which only those count that got nowhere and that no node's return would help. */
 export function tryMove(fleet: Fleet, step: MoveSlotsStep): Turn {
   const { source, target, slots } = step;
   const count = countSlots(slots);
-  return tryStep(withoutProgress(fleet.attempts, stepKey(step)), step, {
+  return tryStep(withoutProgress(fleet, stepKey(step)), step, {
     now: fleet.now,
     what: `moving ${count} slots from ${source.node} to ${target.node}`,
     subject: target.node,
@@ -73,14 +75,16 @@ export function tryMove(fleet: Fleet, step: MoveSlotsStep): Turn {
 }
 
 /** What moved something was no failure of the rest; what a person called off was none at all. */
-function withoutProgress(attempts: AttemptIndex, key: string): AttemptIndex {
+function withoutProgress({ attempts, now }: Fleet, key: string): AttemptIndex {
   const tries = (attempts.get(key) ?? []).filter(({ errorCode }) => errorCode !== 'cancelled');
   const last = tries.findLastIndex(({ move }) => (move?.slotsMoved ?? 0) > 0);
-  return new Map([[key, patiently(last < 0 ? tries : tries.slice(last))]]);
+  return new Map([[key, patiently(last < 0 ? tries : tries.slice(last), now)]]);
 }
 
-function patiently(tries: readonly Attempt[]): readonly Attempt[] {
+function patiently(tries: readonly Attempt[], now: number): readonly Attempt[] {
   const passing = tries.filter(isTransient);
+  const [first] = passing;
+  if (first !== undefined && now - first.startedAtMs > PATIENCE_MS) return tries;
   const last = tries.findLast(({ outcome }) => outcome !== 'running');
   if (last === undefined || !isTransient(last)) return tries.filter((each) => !isTransient(each));
   const kept = new Set(passing.slice(-TRANSIENT_REMEMBERED));

@@ -152,7 +152,9 @@ function refuseTargetless(fleet: Fleet, { targetless }: DueMoves): Turn {
   return mergeTurns(
     targetless.map(({ owned, count }) => {
       const { shard, owner, doubt } = owned;
-      if (owner !== undefined || fleet.kind === 'change') return waiting(shard.id, doubt);
+      // A change has all hosts, so it comes, unless a person is needed for it.
+      const isComing = fleet.kind === 'change' && !fleet.isImpaired;
+      if (owner !== undefined || isComing) return waiting(shard.id, doubt);
       return blocking({
         rule: 'target-without-master',
         subject: shard.id,

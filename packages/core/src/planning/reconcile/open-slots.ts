@@ -25,6 +25,8 @@ export interface OpenSlotMove {
   readonly holders: readonly LiveNode[];
   /** This operation has tried to move slots between these two. */
   readonly isOurs: boolean;
+  /** Both ends are nodes of ours, and one of them has no master in its place now. */
+  readonly isAwaited: boolean;
   /** Whether it has been left alone for long enough to be touched. */
   readonly isQuiet: boolean;
 }
@@ -93,8 +95,16 @@ function describe(
     target,
     holders,
     isOurs: tried.has(nameOfPair(pair)),
+    isAwaited:
+      (source === undefined || target === undefined) &&
+      isOurNode(fleet, pair.source) &&
+      isOurNode(fleet, pair.target),
     isQuiet: holders.every(({ redis }) => redis.openSlotsQuietMs >= QUIET_MS),
   };
+}
+
+function isOurNode({ layout, former }: Fleet, key: NodeKey): boolean {
+  return [...layout.nodes, ...former].some((node) => node.key === key);
 }
 
 function wantedAt({ shards }: Fleet, slot: number): LiveNode | undefined {

@@ -55,6 +55,7 @@ export function explainOwner(fleet: Fleet, node: LayoutNode): Turn {
     if (blockers.length > 0) return { ...IDLE, blockers };
     return waiting(node.key, waits[0]?.reason ?? owned.doubt);
   }
+  if (owned.owner === undefined && !owned.isEmpty) return refuseFilling(fleet, node, owned);
   if (owned.owner?.redis.clusterState === 'ok') {
     return waiting(node.key, `slots of shard ${owned.shard.id} are on their way`);
   }
@@ -125,6 +126,22 @@ function refuseLost(fleet: Fleet, owned: OwnedShard): Turn {
       'Bring one of these nodes back with its data (its host, or its directory from the trash ' +
       `folder of its host), then run redrover cluster repair ${fleet.layout.cluster}` +
       (release.length === 0 ? '' : `; to accept what a held node lacks: ${release.join(' or ')}`),
+  });
+}
+
+/**
+ * The first slots of a new shard were on their way to it when its master went: their keys are at that
+ * master, and a replica of it is not elected, as it has no slot yet.
+ */
+function refuseFilling(fleet: Fleet, node: LayoutNode, { shard }: OwnedShard): Turn {
+  return blocking({
+    rule: 'keys-on-their-way',
+    subject: node.key,
+    message: `Node ${node.key} is left as it is: it may have keys of slots that were on their way to ${shard.id}.`,
+    evidence: [`${node.key}: ${describeCopy(fleet, node)}`],
+    remedy:
+      `Bring ${node.key} back with its data (its redis.log says what keeps it down), then ` +
+      `redrover cluster repair ${fleet.layout.cluster}`,
   });
 }
 
