@@ -133,7 +133,7 @@ export class ReshardCluster {
     try {
       const target = clients.at(-1) as Redis;
       for (const source of clients.slice(0, -1)) {
-        const [start = 0, end = 0] = await lastSlots(source, SLOT_COUNT / SHARDS / (SHARDS - 1));
+        const [start, end] = await lastSlots(source, SLOT_COUNT / SHARDS / (SHARDS - 1));
         const id = String(await target.call('CLUSTER', 'MIGRATION', 'IMPORT', start, end));
         await until('both ends have completed', async () => {
           const states = await Promise.all([target, source].map((of) => importState(of, id)));
@@ -311,5 +311,6 @@ async function importState(client: Redis, id: string): Promise<string> {
   const reply = (await client.call('CLUSTER', 'MIGRATION', 'STATUS', 'ID', id)) as unknown[];
   const fields = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
   const at = fields.indexOf('state');
-  return String(fields[at + 1] ?? '');
+  const state = fields[at + 1];
+  return typeof state === 'string' ? state : '';
 }

@@ -17,7 +17,7 @@ import { askWitness, runRedisCli } from '../support/witness.ts';
 const KEYS = 300;
 
 for (const { engine, title, isMissing, release } of engineCases()) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let stack: TestStack;
 
     beforeAll(async () => {

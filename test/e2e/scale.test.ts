@@ -22,7 +22,7 @@ interface OperationJson {
 }
 
 for (const { engine, title, isMissing, release } of engineCases()) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let stack: TestStack;
     let shop: MaintainedCluster;
 

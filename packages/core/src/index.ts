@@ -129,7 +129,8 @@ export type { HostChangeRequest } from './placement/host-change/host-change-requ
 export { specAfterHostChange } from './placement/host-change/spec-after-host-change.ts';
 export { planHostChange } from './placement/plan-host-change.ts';
 export { planLayout } from './placement/plan-layout.ts';
-export type { LayoutPlan, LayoutRequest } from './placement/plan-layout.ts';
+export type { LayoutPlan } from './placement/layout-plan.ts';
+export type { LayoutRequest } from './placement/plan-layout.ts';
 export { describeSpecChange } from './placement/scale/describe-spec-change.ts';
 export type { SlotsByShard } from './placement/slots/slot-owners.ts';
 export { planReshard } from './placement/plan-reshard.ts';

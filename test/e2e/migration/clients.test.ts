@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 300_000 });
 const REDIRECTIONS = new Set(['ok', 'ASK', 'MOVED', 'TRYAGAIN']);
 
 for (const { title, isMissing, release } of engineCases()) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let cluster: MoveCluster;
 
     afterEach(async () => cluster?.stop());

@@ -26,7 +26,7 @@ const CASES = [
 ];
 
 for (const { title, isMissing, release, flags } of CASES) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let cluster: MoveCluster;
 
     afterEach(async () => cluster?.stop());

@@ -94,7 +94,7 @@ describe.each(engineCases(['migrate']))('$title', ({ release }) => {
 });
 
 for (const { title, isMissing, release } of engineCases(['redis-atomic', 'valkey-atomic'])) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let cluster: MoveCluster;
 
     afterEach(async () => cluster?.stop());

@@ -24,7 +24,7 @@ for (const { engine, title, isMissing, release } of engineCases([
   'redis-atomic',
   'valkey-atomic',
 ])) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let harness: AgentHarness;
     let cluster: MovingCluster;
     const writers: LiveWriter[] = [];

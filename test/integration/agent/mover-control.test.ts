@@ -57,11 +57,11 @@ interface MoveStatus {
 }
 
 /** A file of a task; undefined if there is none yet. */
-function read<T>(id: string, name: string): T | undefined {
+function read<T>(id: string, name: string, absent?: T): T | undefined {
   try {
     return JSON.parse(readFileSync(join(tasks(), id, `${name}.json`), 'utf8')) as T;
   } catch {
-    return undefined;
+    return absent;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Each state that a crash can leave a slot in, made on real servers and brought home by the next move. */
+import { execa } from 'execa';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -89,6 +90,11 @@ async function replace(master: number, replica: number): Promise<void> {
   });
 }
 
+/** With owners and modes: servers run as a user of their own. */
+async function copy(from: string, to: string): Promise<void> {
+  await execa('cp', ['-a', from, to]);
+}
+
 async function expectMoved(change: Partial<MoveRequest> = {}): Promise<void> {
   const { error, report } = await cluster.move(request(change));
   expect(error).toBeUndefined();
@@ -129,8 +135,11 @@ test('the target was replaced by its replica half way', async () => {
   await moveSome(KEYS / 2);
   await until('the replica to have all', async () => (await cluster.keys(7005)) === KEYS / 2);
   await replace(7002, 7005);
-  await expectMoved({ target: 7005 });
   harness.signal(7002, 'SIGCONT');
+  await until('the former target to follow', async () =>
+    String(await call(7002, 'ROLE')).startsWith('slave'),
+  );
+  await expectMoved({ target: 7005 });
   await expectHome(7005);
 });
 
@@ -148,8 +157,8 @@ test('the source was replaced by its replica half way', async () => {
 });
 
 test('the source was replaced, and its heir took a write of a key that the target had', async () => {
-  await open();
   await call(7001, 'SET', '{cv}twice', 'first');
+  await open();
   await moveSome(KEYS + 1);
   await until('the replica to have heard', async () => (await cluster.keys(7004)) === 0);
   await replace(7001, 7004);
@@ -181,17 +190,19 @@ test('the target lost power before it had written down that it owns the slot', a
 test('the source comes back with keys of a slot that it has given away', async () => {
   const directory = join(harness.root, '7001');
   const kept = join(harness.root, 'aof.kept');
-  await cp(join(directory, 'appendonlydir'), kept, { recursive: true });
+  await copy(join(directory, 'appendonlydir'), kept);
   await expectMoved();
   await call(7002, 'SET', '{cv}0', 'newer');
   await harness.controller.step({ kind: 'stopNode', host: 'h1', node: 'h1:7001' });
   await rm(join(directory, 'appendonlydir'), { recursive: true });
-  await cp(kept, join(directory, 'appendonlydir'), { recursive: true });
+  await copy(kept, join(directory, 'appendonlydir'));
   await harness.controller.step({ kind: 'startNode', host: 'h1', node: 'h1:7001' });
-  expect(await call(7001, 'CLUSTER', 'COUNTKEYSINSLOT', SLOT)).toBe(KEYS);
+  // Not all of them: an AOF that is synced each second may be a moment behind.
+  const stale = Number(await call(7001, 'CLUSTER', 'COUNTKEYSINSLOT', SLOT));
+  expect(stale).toBeGreaterThan(0);
   const { error, report } = await cluster.move(request());
   expect(error).toBeUndefined();
-  expect(report?.notes.join()).toContain(`${KEYS} keys of slot ${SLOT}`);
+  expect(report?.notes.join()).toContain(`${stale} keys of slot ${SLOT}`);
   await cluster.untilAgreed();
   expect(await call(7002, 'GET', '{cv}0')).toBe('newer');
   expect(await call(7002, 'CLUSTER', 'COUNTKEYSINSLOT', SLOT)).toBe(KEYS);

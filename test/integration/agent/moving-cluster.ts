@@ -154,7 +154,7 @@ export class MovingCluster {
       }
       const replies = (await batch.exec()) ?? [];
       const failed = replies.find(([error]) => error !== null);
-      if (failed !== undefined) throw failed[0];
+      if (failed !== undefined) throw failed[0] as Error;
     }
   }
 }

@@ -12,7 +12,7 @@ const MASTERS = [7001, 7002, 7003];
 const SLOT = 3300;
 
 for (const { engine, title, isMissing, release } of engineCases()) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let harness: AgentHarness;
     const clients: Redis[] = [];
 

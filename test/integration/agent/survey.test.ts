@@ -16,7 +16,7 @@ const KEYS = 20_000;
 const CROWD = 3_000;
 
 for (const { title, isMissing, release } of engineCases()) {
-  describe.skipIf(isMissing)(`${title}`, () => {
+  describe.skipIf(isMissing)(`on ${title}`, () => {
     let harness: AgentHarness;
     let client: Redis;
 

@@ -6,7 +6,7 @@
 import { RedroverError } from '@redrover/core';
 import type { Link } from './link/link.ts';
 import { encode } from './link/resp-command.ts';
-import { ReplyFault, type Reply } from './link/resp-parser.ts';
+import { ReplyFault, type Reply, replyText } from './link/resp-parser.ts';
 import { errorOfReply } from '../redis/reply-codes.ts';
 
 interface Library {
@@ -65,10 +65,11 @@ async function listLibraries(link: Link): Promise<Library[] | undefined> {
 function readLibrary(reply: Reply): Library {
   const fields = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
   const valueOf = (wanted: string): Reply =>
-    fields[fields.findIndex((field, index) => index % 2 === 0 && String(field) === wanted) + 1] ??
-    null;
+    fields[
+      fields.findIndex((field, index) => index % 2 === 0 && replyText(field) === wanted) + 1
+    ] ?? null;
   const code = valueOf('library_code');
-  return { name: String(valueOf('library_name')), code: Buffer.isBuffer(code) ? code : NO_CODE };
+  return { name: replyText(valueOf('library_name')), code: Buffer.isBuffer(code) ? code : NO_CODE };
 }
 
 const NO_CODE = Buffer.alloc(0);

@@ -5,7 +5,7 @@
 import type { SlotRange } from '@redrover/core';
 import type { Link } from '../migrate/link/link.ts';
 import { encode } from '../migrate/link/resp-command.ts';
-import { ReplyFault, type Reply } from '../migrate/link/resp-parser.ts';
+import { ReplyFault, type Reply, replyText } from '../migrate/link/resp-parser.ts';
 
 export interface MeasuredKey {
   readonly name: Buffer;
@@ -81,7 +81,7 @@ export async function typeOf(link: Link, name: Buffer): Promise<string | undefin
 export async function scanKeys(link: Link, cursor: string): Promise<ScanPage> {
   const reply = await link.call('scanning keys', encode('SCAN', cursor, 'COUNT', SCAN_COUNT));
   const [next = null, keys = null] = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
-  return { cursor: String(next), keys: buffersOf(keys) };
+  return { cursor: replyText(next), keys: buffersOf(keys) };
 }
 
 /**

@@ -6,7 +6,7 @@ const MAX_LENGTH = 24;
 /** Control characters are escaped as redis-cli does; the middle of a long name is left out. */
 export function showKeyName(name: string): string {
   const escaped = name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter);
-  const characters = [...escaped];
+  const characters = Array.from(escaped);
   if (characters.length <= MAX_LENGTH) return escaped;
   const half = (MAX_LENGTH - 1) / 2;
   const start = characters.slice(0, Math.ceil(half));

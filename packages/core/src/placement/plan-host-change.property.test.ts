@@ -8,7 +8,7 @@ import type { ClusterSpec } from '../model/spec.ts';
 import { effectiveRoles, type EffectiveRole } from './effective-roles.ts';
 import type { HostChangeRequest } from './host-change/host-change-request.ts';
 import { isAcceptable, lintLayout } from './lint-layout.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { planHostChange } from './plan-host-change.ts';
 import { exampleHost, exampleSpec } from './testing/examples.ts';
 import { settledCluster } from './testing/settled-cluster.ts';

@@ -15,7 +15,7 @@ import {
 import { draftMove, draftReplace } from './host-change/move.ts';
 import { draftReaddress } from './host-change/readdress.ts';
 import { lintChange } from './lint-change.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 
 /** Nodes that the change is not about stay as they are. */
 export function planHostChange(request: HostChangeRequest): LayoutPlan {

@@ -5,7 +5,7 @@ import type { Layout } from '../model/layout.ts';
 import type { ClusterSpec, PinnedNode } from '../model/spec.ts';
 import { hostBudgetBytes, nodeMemoryBytes } from './host-capacity.ts';
 import { isAcceptable, lintLayout } from './lint-layout.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { planLayout } from './plan-layout.ts';
 import type { SmallCase } from './testing/brute-force.ts';
 import { bruteForce, measure } from './testing/brute-force.ts';

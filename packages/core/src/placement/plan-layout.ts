@@ -20,9 +20,9 @@ import { explainByCounting, explainNothingFound } from './explain-refusal.ts';
 import { zoneOf } from './failure-zones.ts';
 import { findAlternatives } from './find-alternatives.ts';
 import { keepCurrent } from './keep-current.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { lintChange } from './lint-change.ts';
 import { isAcceptable, lintLayout } from './lint-layout.ts';
-import type { LayoutQuality } from './layout-quality.ts';
 import { describeQuality, qualityFindings } from './layout-quality.ts';
 import type { Assignment } from './placement-problem.ts';
 import { planScale } from './plan-scale.ts';
@@ -48,22 +48,6 @@ export interface LayoutRequest {
   /** Nodes that are there beside the current layout's keep their ports; default: there are none. */
   readonly observation?: Observation | undefined;
 }
-
-export type LayoutPlan =
-  | {
-      readonly ok: true;
-      readonly layout: Layout;
-      /** Risks that were accepted, and what was not checked; never critical. */
-      readonly findings: readonly Finding[];
-      /** Undefined when no node was placed: those of the current layout are kept as they are. */
-      readonly quality: LayoutQuality | undefined;
-    }
-  | {
-      readonly ok: false;
-      readonly refusals: readonly Finding[];
-      /** Changes that would give a layout, each of them tried; the nearest of each kind. */
-      readonly alternatives: readonly string[];
-    };
 
 /**
  * Nodes of a current layout stay where they are, also when there shall be more or fewer of them. A

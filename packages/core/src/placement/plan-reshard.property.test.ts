@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Host } from '../model/host.ts';
 import type { Layout } from '../model/layout.ts';
 import { isAcceptable, lintLayout } from './lint-layout.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { planReshard } from './plan-reshard.ts';
 import { exampleHost, exampleSpec, planNew } from './testing/examples.ts';
 

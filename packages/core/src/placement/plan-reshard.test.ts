@@ -4,7 +4,7 @@ import type { Layout } from '../model/layout.ts';
 import type { Reshard, SlotStats } from '../model/migration.ts';
 import { countSlots, formatRanges, SLOT_COUNT } from '../model/slots.ts';
 import type { ClusterSpec } from '../model/spec.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { planReshard } from './plan-reshard.ts';
 import type { ReshardRequest } from './reshard/reshard-request.ts';
 import { specAfterReshard } from './reshard/spec-after-reshard.ts';

@@ -5,7 +5,7 @@
  * drafted in `reshard/`.
  */
 import { lintGrowth } from './lint-change.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { draftMoveSlots } from './reshard/move-slots.ts';
 import { draftRebalance } from './reshard/rebalance.ts';
 import type { ReshardDraft, ReshardRequest } from './reshard/reshard-request.ts';

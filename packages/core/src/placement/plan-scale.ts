@@ -17,7 +17,7 @@ import { memoryCapacity } from './host-capacity.ts';
 import { nodesOffHosts } from './keep-current.ts';
 import { qualityFindings } from './layout-quality.ts';
 import { isAcceptable } from './lint-layout.ts';
-import type { LayoutPlan } from './plan-layout.ts';
+import type { LayoutPlan } from './layout-plan.ts';
 import { withRemedies } from './remedies.ts';
 import { chooseKept, chooseKeptWithOtherRoles } from './scale/choose-kept.ts';
 import { completeLayout, type Completed, type CompletionOptions } from './scale/complete-layout.ts';

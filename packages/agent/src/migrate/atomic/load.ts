@@ -1,4 +1,5 @@
 /** How much the slots of a task hold, and whether the target has room for it. */
+import { replyText } from '../link/resp-parser.ts';
 import { readInfo, readInfoFields, RedroverError } from '@redrover/core';
 import type { Link } from '../link/link.ts';
 import { encode } from '../link/resp-command.ts';
@@ -38,7 +39,7 @@ async function readBytesPerKey(link: Link): Promise<number> {
 }
 
 async function readInfoText(link: Link): Promise<string> {
-  return String(await link.call('reading its memory', encode('INFO')));
+  return replyText(await link.call('reading its memory', encode('INFO')));
 }
 
 /**

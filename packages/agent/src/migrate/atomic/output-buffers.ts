@@ -7,7 +7,7 @@
 import { RedroverError } from '@redrover/core';
 import type { Link } from '../link/link.ts';
 import { encode } from '../link/resp-command.ts';
-import type { Reply } from '../link/resp-parser.ts';
+import { replyText, type Reply } from '../link/resp-parser.ts';
 
 /** Hard limit, soft limit in bytes, and seconds above the soft one; 0: none. */
 export interface BufferLimit {
@@ -74,7 +74,7 @@ export interface RaiseRequest {
 /** `normal 0 0 0 slave 268435456 67108864 60 pubsub …`; newer servers may say `replica`. */
 async function readLimit(link: Link): Promise<BufferLimit> {
   const reply = await link.call('reading a buffer limit', encode('CONFIG', 'GET', OPTION));
-  const words = String((reply as readonly Reply[] | null)?.[1] ?? '').split(' ');
+  const words = replyText((reply as readonly Reply[] | null)?.[1]).split(' ');
   const at = words.findIndex((word) => word === 'slave' || word === 'replica');
   const [hardBytes = NaN, softBytes = NaN, softSeconds = NaN] = words
     .slice(at + 1, at + 4)

@@ -1,4 +1,5 @@
 /** Redis 8.4 and later: the target imports (Redis command page CLUSTER MIGRATION). */
+import { replyText } from '../link/resp-parser.ts';
 import { readInfoFields } from '@redrover/core';
 import { encode } from '../link/resp-command.ts';
 import type { AtomicProtocol } from './atomic-protocol.ts';
@@ -19,7 +20,7 @@ export const redisProtocol: AtomicProtocol = {
       'beginning a slot migration',
       encode('CLUSTER', 'MIGRATION', 'IMPORT', ...ranges),
     );
-    return String(reply);
+    return replyText(reply);
   },
   list: async (link) => {
     const command = encode('CLUSTER', 'MIGRATION', 'STATUS', 'ALL');
@@ -32,7 +33,9 @@ export const redisProtocol: AtomicProtocol = {
   },
   isTrimming: async (link) => {
     const reply = await link.call('reading cluster info', encode('CLUSTER', 'INFO'));
-    const running = readInfoFields(String(reply)).get('cluster_slot_migration_active_trim_running');
+    const running = readInfoFields(replyText(reply)).get(
+      'cluster_slot_migration_active_trim_running',
+    );
     return running !== undefined && running !== '0';
   },
 };

@@ -1,6 +1,6 @@
 /** A slot migration as a server tells of it, in the words of neither product. */
 import type { SlotRange } from '@redrover/core';
-import { ReplyFault, type Reply } from '../link/resp-parser.ts';
+import { ReplyFault, type Reply, replyText } from '../link/resp-parser.ts';
 
 export interface ServerTask {
   /** The server's own; the same on both ends. */
@@ -29,7 +29,7 @@ export function readFields(reply: Reply): ReadonlyMap<string, string> {
   const parts = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
   const fields = new Map<string, string>();
   for (let index = 0; index + 1 < parts.length; index += 2) {
-    fields.set(String(parts[index]), String(parts[index + 1]));
+    fields.set(replyText(parts[index]), replyText(parts[index + 1]));
   }
   return fields;
 }

@@ -3,7 +3,7 @@
  * connects again and never sends anything twice: whoever holds it looks at the nodes afresh first.
  *
  * The agent's own connections are ioredis (`redis/node-connection.ts`); why not here:
- * docs/adr/0018-a-link-of-its-own-for-the-mover.md.
+ * docs/adr/0017-a-link-of-its-own-for-the-mover.md.
  */
 import { connect, type Socket } from 'node:net';
 import { RedroverError } from '@redrover/core';

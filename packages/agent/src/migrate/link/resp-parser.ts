@@ -29,6 +29,12 @@ export class RawList {
 
 export type Reply = string | number | null | Buffer | ReplyFault | RawList | readonly Reply[];
 
+/** A reply that is one text or number; empty for anything else. */
+export function replyText(reply: Reply | undefined): string {
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  return typeof reply === 'string' || typeof reply === 'number' ? `${reply}` : '';
+}
+
 /** What came is no RESP: the connection is of no use any more. */
 export class ProtocolFault extends Error {}
 

@@ -19,7 +19,7 @@ import {
 import { errorOfReply } from '../../redis/reply-codes.ts';
 import type { Link } from '../link/link.ts';
 import { encodeWithKeys } from '../link/resp-command.ts';
-import { ReplyFault, type RawList } from '../link/resp-parser.ts';
+import { ReplyFault, type RawList, replyText } from '../link/resp-parser.ts';
 import { KeyLister, type KeyBatch } from './list-keys.ts';
 import type { Meter } from './meter.ts';
 import type { MoveNodes } from './move-nodes.ts';
@@ -147,7 +147,7 @@ export class KeyMover {
     meter.blocked(Math.max(blockedMs, watch.targetBlockedMs));
     if (!(reply instanceof ReplyFault)) {
       // NOKEY: all of them had expired, or were deleted.
-      if (String(reply) === 'OK') meter.moved(batch.keys.count, batch.bytes);
+      if (replyText(reply) === 'OK') meter.moved(batch.keys.count, batch.bytes);
       const worst = Math.max(blockedMs, watch.targetBlockedMs);
       this.#batch = adaptBatch(this.#batch, limits, { blockedMs: worst, bytes: batch.bytes });
       const restMs = restAfter(limits, blockedMs);

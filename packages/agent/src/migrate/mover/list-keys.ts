@@ -7,7 +7,7 @@ import type { OversizedKey } from '@redrover/core';
 import { showKeyName } from '../../survey/key-name.ts';
 import type { Link } from '../link/link.ts';
 import { encode, encodeList } from '../link/resp-command.ts';
-import { RawList, ReplyFault, type Reply } from '../link/resp-parser.ts';
+import { RawList, ReplyFault, type Reply, replyText } from '../link/resp-parser.ts';
 
 export interface KeyBatch {
   readonly keys: RawList;
@@ -73,7 +73,7 @@ export class KeyLister {
   }
 
   async #runScript(link: Link, slot: number, limits: ListingLimits): Promise<Reply> {
-    this.#sha ??= String(await link.call('SCRIPT LOAD', LOAD_SCRIPT));
+    this.#sha ??= replyText(await link.call('SCRIPT LOAD', LOAD_SCRIPT));
     const { keys, batchBytes, batchKeys, maxKeyBytes } = limits;
     const args = [slot, keys, batchBytes, batchKeys, maxKeyBytes];
     const reply = await this.#exchange(link, encode('EVALSHA', this.#sha, 0, ...args));
@@ -103,7 +103,7 @@ function readListing(reply: Reply, { maxKeyBytes }: ListingLimits): KeyListing {
 
 function readLarge([size, name, type]: readonly Reply[], maxBytes: number): OversizedKey {
   const key = Buffer.isBuffer(name) ? showKeyName(name) : '?';
-  return { key, type: String(type), bytes: Number(size), maxBytes };
+  return { key, type: replyText(type), bytes: Number(size), maxBytes };
 }
 
 async function listByCommands(

@@ -14,7 +14,7 @@ import {
 } from '@redrover/core';
 import { Link } from '../link/link.ts';
 import { encode } from '../link/resp-command.ts';
-import { ReplyFault, type Reply } from '../link/resp-parser.ts';
+import { ReplyFault, type Reply, replyText } from '../link/resp-parser.ts';
 
 export interface KeyCounts {
   readonly source: number;
@@ -143,7 +143,7 @@ export class MoveNode {
 
 /** `ROLE` answers `master offset replicas` or `slave address port state offset`. */
 export function readRole(reply: readonly Reply[]): Pick<NodeReading, 'role' | 'offsetBytes'> {
-  const isMaster = String(reply[0]) === 'master';
+  const isMaster = replyText(reply[0]) === 'master';
   const offset = Number(isMaster ? reply[1] : reply[4]);
   return { role: isMaster ? 'master' : 'replica', offsetBytes: offset };
 }

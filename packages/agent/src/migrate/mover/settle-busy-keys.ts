@@ -7,7 +7,7 @@ import type { KeyConflict } from '@redrover/core';
 import { showKeyName } from '../../survey/key-name.ts';
 import type { Link } from '../link/link.ts';
 import { encode, encodeList } from '../link/resp-command.ts';
-import type { RawList, Reply } from '../link/resp-parser.ts';
+import { replyText, type RawList, type Reply } from '../link/resp-parser.ts';
 import { namesOf } from './list-keys.ts';
 import type { MoveNode } from './move-nodes.ts';
 import type { SlotMemory } from './slot-memory.ts';
@@ -49,7 +49,7 @@ async function dump(link: Link, commands: readonly Buffer[]): Promise<Reply | un
 
 /** Sets and hashes are dumped in the order of a table that each server seeds by itself. */
 async function holdsTheSame(source: Link, target: Link, name: Buffer): Promise<boolean> {
-  const type = String(await source.call('TYPE', encode('TYPE', name)));
+  const type = replyText(await source.call('TYPE', encode('TYPE', name)));
   const command = { set: encode('SMEMBERS', name), hash: encode('HGETALL', name) }[type];
   if (command === undefined) return false;
   const width = type === 'hash' ? 2 : 1;
@@ -60,7 +60,7 @@ async function holdsTheSame(source: Link, target: Link, name: Buffer): Promise<b
 
 /** One text for equal contents; different for what is no list at all. */
 function sortedEntries(reply: Reply | undefined, width: number): string {
-  if (!Array.isArray(reply)) return JSON.stringify([typeof reply, String(reply)]);
+  if (!Array.isArray(reply)) return JSON.stringify([typeof reply, replyText(reply)]);
   const parts = reply.map((part) => (Buffer.isBuffer(part) ? part.toString('hex') : String(part)));
   const entries = Array.from({ length: parts.length / width }, (_, index) =>
     parts.slice(index * width, (index + 1) * width).join(':'),
@@ -80,7 +80,7 @@ async function describeConflict(
         dump(at, [...prefix, encode(...what.split(' '), name)]),
       ),
     );
-    return `${where}: ${String(type)}, ${String(bytes)} bytes, expires in ${String(ttl)} ms`;
+    return `${where}: ${replyText(type)}, ${replyText(bytes)} bytes, expires in ${replyText(ttl)} ms`;
   };
   return {
     key: showKeyName(name),

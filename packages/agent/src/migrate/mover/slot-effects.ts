@@ -125,7 +125,7 @@ async function setSlotsOver(
 ): Promise<string | undefined> {
   const { args, onDone, timeoutMs } = sent;
   const commands = memories.map(({ slot }) => encode('CLUSTER', 'SETSLOT', slot, ...args));
-  const what = `CLUSTER SETSLOT ${args[0] ?? ''}`;
+  const what = `CLUSTER SETSLOT ${String(args[0])}`;
   const replies = await link.exchange({ commands, what, timeoutMs });
   let refusal: string | undefined;
   for (const [index, memory] of memories.entries()) {

@@ -1,7 +1,7 @@
 /** Specs and hosts that the tests of placement start from. */
 import type { Host, HostFacts } from '../../model/host.ts';
 import type { ClusterSpec, PlacementSpec } from '../../model/spec.ts';
-import type { LayoutPlan } from '../plan-layout.ts';
+import type { LayoutPlan } from '../layout-plan.ts';
 import { planLayout } from '../plan-layout.ts';
 
 const GIBIBYTE = 1024 ** 3;

@@ -4,6 +4,7 @@ import { nodePlanOf, stepKey } from '../../model/step.ts';
 import { forecastSteps } from '../forecast.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
+import { applyRound } from '../simulate.ts';
 import type { PlanInput } from '../situation.ts';
 import { findLeftForLater } from './left-for-later.ts';
 import { strike, visiblePart, type Misfortune } from '../testing/drift.ts';
@@ -171,5 +172,24 @@ describe('a replica that followed the master of another shard, and was elected i
     const world = newWorld(small, {}, returned);
     expect(steps.map(stepKey)).toContain(`removeNode ${stray}`);
     for (const step of steps) assertReconcileSafe(realityOf(world), step);
+  });
+});
+
+describe('the only master that is left, with all slots and newcomers beside it', () => {
+  const single = layoutOf({ hosts: 3, shards: 3, replicas: 0 });
+  const { observation } = runningCluster(single);
+  const all = [{ start: 0, end: 16_383 }];
+  const shards = single.shards.map(({ id }) => ({ id, slots: id === 's1' ? all : [] }));
+  const layoutOfOne = { ...single, shards };
+  const moved: PlanInput = { ...runningCluster(single), kind: 'repair', layout: layoutOfOne };
+
+  it('is no stranger, though nobody who is alive knows it', () => {
+    const done = forecastSteps(moved);
+    let seen = observation;
+    for (const steps of done.rounds) seen = settle(applyRound(seen, steps, moved.layout));
+    const anew = settle(strike(settle(strike(seen, 'h2:6379', 'vanish')), 'h3:6379', 'vanish'));
+    const started = forecastSteps({ ...moved, observation: visiblePart(anew) });
+    expect(started.blockers).toEqual([]);
+    expect(started.complete).toBe(true);
   });
 });

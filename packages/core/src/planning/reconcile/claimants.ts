@@ -6,7 +6,7 @@ import type { LayoutShard } from '../../model/layout.ts';
 import { countSlots, normalizeRanges, type SlotRange } from '../../model/slots.ts';
 import { containsSlots, intersectSlots, overlapsSlots, subtractSlots } from '../shards.ts';
 import type { LiveNode } from '../situation.ts';
-import type { OwnerQuestion } from './shard-owners.ts';
+import type { OwnerQuestion } from './owner-question.ts';
 import type { SlotMap } from './slot-map.ts';
 
 /** Those who own slots by any view: two for one shard mean a failover that not all heard of. */

@@ -2,7 +2,6 @@
  * Which slots are to go from which master to which: those whose owner belongs to another shard than
  * the layout says, and those that are half way between two masters.
  */
-import type { NodeKey } from '../../model/layout.ts';
 import { countSlots, normalizeRanges, SLOT_COUNT, type SlotRange } from '../../model/slots.ts';
 import type { LiveNode } from '../situation.ts';
 import type { Fleet, OwnedShard } from './fleet.ts';
@@ -111,8 +110,4 @@ export function toSlotSet(ranges: readonly SlotRange[]): ReadonlySet<number> {
   for (const { start, end } of ranges)
     for (let slot = start; slot <= end; slot += 1) slots.add(slot);
   return slots;
-}
-
-export function isTargetOf(due: DueMove, key: NodeKey): boolean {
-  return due.target.node.key === key;
 }

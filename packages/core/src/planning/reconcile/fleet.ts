@@ -23,6 +23,7 @@ import { listActiveMoves, moveOn, wasMoveEnd, type ActiveMove } from './movers.t
 import { quarantinedRanges } from './quarantine.ts';
 import { findOwners, type OwnedShard } from './shard-owners.ts';
 import { readSlotMap, type SlotMap } from './slot-map.ts';
+import { findStrangers } from './strangers.ts';
 
 export { isTroubled, UNOWNED, type OwnedShard } from './shard-owners.ts';
 
@@ -112,23 +113,6 @@ function trustedOnly({ layout, observation }: PlanInput, nodes: readonly LayoutN
   if (Object.keys(mute).length === 0) return observation;
   const trusted: Observation = { ...observation, nodes: { ...observation.nodes, ...mute } };
   return trusted;
-}
-
-/** Alone in the world a node is no stranger: there is nobody who could know it. */
-function findStrangers(situation: Situation): Set<LiveNode> {
-  const { live, views } = situation;
-  if (live.length < 2) return new Set();
-  const known = new Set<string>();
-  for (const view of views.values()) {
-    for (const entry of view.nodes.values()) {
-      const holder = view.holders[0];
-      const isOnlyOwn =
-        view.holders.length === 1 &&
-        situation.liveByKey.get(holder ?? '')?.redis.nodeId === entry.nodeId;
-      if (!isOnlyOwn && !entry.flags.includes('handshake')) known.add(entry.nodeId);
-    }
-  }
-  return new Set(live.filter((entry) => !known.has(entry.redis.nodeId)));
 }
 
 export function ownsByAnyView(views: readonly DistinctView[], live: LiveNode): boolean {

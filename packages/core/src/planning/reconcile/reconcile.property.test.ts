@@ -7,6 +7,7 @@ import { settle } from '../settle.ts';
 import { MISFORTUNES, strike, type Misfortune } from '../testing/drift.ts';
 import { layoutOf, NOW, runningCluster, type Shape } from '../testing/examples.ts';
 import { countLivingOwners } from '../testing/reconcile-safety.ts';
+import type { Fate } from '../testing/fate.ts';
 import { play, stories } from '../testing/stories.ts';
 import {
   CALM_TURNS,
@@ -18,7 +19,6 @@ import {
   realityOf,
   TANGLED,
   withHostStatus,
-  type Fate,
   type World,
 } from '../testing/reconcile-world.ts';
 

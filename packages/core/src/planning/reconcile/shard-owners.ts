@@ -4,15 +4,13 @@
  *
  * Redis decides who is master; here is only read off what all living nodes say.
  */
-import type { Layout, LayoutNode, LayoutShard, NodeKey } from '../../model/layout.ts';
+import type { LayoutShard } from '../../model/layout.ts';
 import { formatRanges, normalizeRanges, SLOT_COUNT, type SlotRange } from '../../model/slots.ts';
 import type { ViewNode } from '../../model/observation.ts';
-import type { EffectiveRole } from '../../placement/effective-roles.ts';
 import { containsSlots, intersectSlots, overlapsSlots, subtractSlots } from '../shards.ts';
 import type { DistinctView, LiveNode } from '../situation.ts';
 import { assignClaimants, claimOf, movedBetween } from './claimants.ts';
-import type { ActiveMove } from './movers.ts';
-import type { SlotMap } from './slot-map.ts';
+import type { OwnerQuestion } from './owner-question.ts';
 
 const ALL_SLOTS: readonly SlotRange[] = [{ start: 0, end: SLOT_COUNT - 1 }];
 
@@ -43,20 +41,6 @@ export interface OwnedShard {
   readonly remoteId: string | undefined;
   /** No view gives it a slot, and none is on its way to it: nothing of it can be lost. */
   readonly isEmpty: boolean;
-}
-
-export interface OwnerQuestion {
-  readonly layout: Layout;
-  readonly roles: ReadonlyMap<NodeKey, EffectiveRole>;
-  readonly former: readonly LayoutNode[];
-  readonly byEndpoint: ReadonlyMap<string, LayoutNode>;
-  readonly settled: readonly LiveNode[];
-  readonly settledViews: readonly DistinctView[];
-  readonly slotMap: SlotMap;
-  readonly moves: readonly ActiveMove[];
-  /** Slots about which the living may disagree: a person decides what becomes of them. */
-  readonly setAside: readonly SlotRange[];
-  readonly isOnline: (host: string) => boolean;
 }
 
 export interface Owners {

@@ -10,7 +10,7 @@ import type { MoveSlotsStep } from '../../model/step.ts';
 import { intersectSlots } from '../shards.ts';
 import { changeNode, changeSelf } from '../simulate-start.ts';
 import { applyMove } from '../simulate-moves.ts';
-import type { Fate } from './reconcile-world.ts';
+import type { Fate } from './fate.ts';
 
 /** 0 to 1, exclusive; the same series for the same seed. */
 export type Luck = () => number;

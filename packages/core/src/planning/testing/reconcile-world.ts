@@ -2,6 +2,7 @@
  * A cluster under repair or change, of which the planner sees less than is true: steps fail, are
  * cut off or never begun, and every one is held against what is really there.
  */
+import type { Fate } from './fate.ts';
 import { expect } from 'vitest';
 import type { Layout, LayoutNode } from '../../model/layout.ts';
 import type { Observation } from '../../model/observation.ts';
@@ -60,8 +61,6 @@ export interface World {
   /** How far movers get. */
   luck: Luck;
 }
-
-export type Fate = 'ok' | 'cut-off' | 'done-but-failed' | 'failed' | 'never-begun';
 
 export function realityOf({ input, truth }: World): Reality {
   return { layout: input.layout, former: input.former, observation: truth };

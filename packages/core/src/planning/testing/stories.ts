@@ -1,7 +1,8 @@
 /** What happens to an operation in property tests: misfortunes, and steps that end in any way. */
 import * as fc from 'fast-check';
 import { MISFORTUNES, type Misfortune } from './drift.ts';
-import { befall, carryOutTurn, pass, planTurn, type Fate, type World } from './reconcile-world.ts';
+import type { Fate } from './fate.ts';
+import { befall, carryOutTurn, pass, planTurn, type World } from './reconcile-world.ts';
 
 export interface Story {
   readonly strikes: readonly { readonly pick: number; readonly misfortune: Misfortune }[];
