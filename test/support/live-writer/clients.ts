@@ -95,7 +95,7 @@ class ReplicatedClient implements WriterClient {
         return isAsking ? answers.slice(1) : answers;
       } catch (error) {
         last = error;
-        const [code, , to = ''] = String((error as Error).message).split(' ');
+        const [code, , to = ''] = (error as Error).message.split(' ');
         isAsking = code === 'ASK';
         if (code === 'MOVED' || code === 'ASK') {
           address = to;
