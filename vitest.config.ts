@@ -22,6 +22,7 @@ export default defineConfig({
           name: 'unit',
           sequence: { groupOrder: 0 },
           include: ['{proto,packages/*}/src/**/*.test.ts'],
+          setupFiles: ['test/support/property-seed.ts'],
           env,
         },
       },

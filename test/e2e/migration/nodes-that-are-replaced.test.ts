@@ -6,7 +6,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { engineCases } from '../../support/engines.ts';
-import { chooseSeed, killsWanted, timeoutFor } from '../../support/migration/campaign-size.ts';
+import {
+  areCampaignsWanted,
+  chooseSeed,
+  killsWanted,
+  timeoutFor,
+} from '../../support/migration/campaign-size.ts';
 import { keepFiles, runCampaign, summarizeCampaign } from '../../support/migration/campaign.ts';
 import { MoveCluster } from '../../support/migration/move-cluster.ts';
 import { createRandom } from '../../support/migration/random.ts';
@@ -27,7 +32,7 @@ const CASES = [
 ];
 
 for (const { title, engine, isMissing, release, flags } of CASES) {
-  describe.skipIf(isMissing)(`on ${title}`, () => {
+  describe.skipIf(isMissing || !areCampaignsWanted())(`on ${title}`, () => {
     let cluster: MoveCluster;
 
     afterEach(async () => cluster?.stop());

@@ -6,6 +6,11 @@ export function killsWanted(inShort: number): number {
   return Number(process.env['REDROVER_CAMPAIGN_KILLS'] || inShort);
 }
 
+/** Campaigns take some minutes a release, so that a normal run leaves them out: `REDROVER_CAMPAIGN_KILLS` asks for them. */
+export function areCampaignsWanted(): boolean {
+  return (process.env['REDROVER_CAMPAIGN_KILLS'] ?? '') !== '';
+}
+
 /** `REDROVER_CAMPAIGN_SEED`: to have the same campaign again. */
 export function chooseSeed(): number {
   return Number(process.env['REDROVER_CAMPAIGN_SEED'] || randomInt(1, 2 ** 31));

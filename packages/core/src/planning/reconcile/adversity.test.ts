@@ -193,3 +193,23 @@ describe('the only master that is left, with all slots and newcomers beside it',
     expect(started.complete).toBe(true);
   });
 });
+
+describe('two replicas that followed each other’s master, and were both elected', () => {
+  // s1 is on h1 and h2, s2 on h2 and h3, s3 on h3 and h1.
+  const small = layoutOf({ hosts: 3, shards: 3, replicas: 1 });
+  const calm: PlanInput = { ...runningCluster(small), kind: 'repair' };
+  const one = strike(calm.observation, 'h2:6379', 'stray', 'h3:6380');
+  const both = strike(one, 'h1:6380', 'stray', 'h1:6379');
+  const first = strike(both, 'h1:6379', 'fail-over');
+  const swapped = settle(strike(settle(first), 'h3:6380', 'fail-over'));
+
+  it('hand these shards over; no slot is moved, and no only copy taken away', () => {
+    const { rounds, blockers } = forecastSteps({ ...calm, observation: visiblePart(swapped) });
+    const steps = rounds.flat().filter(({ kind }) => kind !== 'verifyWrite');
+    expect(steps.map(stepKey)).toEqual(['handoffMaster h3:6380', 'handoffMaster h1:6379']);
+    expect(blockers.map(({ rule, subject }) => `${rule} ${subject}`)).toEqual([
+      'replica-of-another-shard h2:6379',
+      'replica-of-another-shard h1:6380',
+    ]);
+  });
+});

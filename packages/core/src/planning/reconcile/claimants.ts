@@ -31,6 +31,10 @@ export function assignClaimants(question: OwnerQuestion, shards: readonly Layout
       displaced.push(only);
     }
   }
+  for (const [id, live] of findSwapped(question, shards, claimants)) {
+    claimants.delete(id);
+    displaced.push(live);
+  }
   const extras: LiveNode[] = [];
   for (const live of displaced) {
     const adopted = chooseAdoption(slotMap, shards, claimants, live);
@@ -106,6 +110,39 @@ function isElectedElsewhere(
     ),
   );
   return isFollowed || isHomeLost;
+}
+
+/**
+ * Masters that were elected in each other's place, by home: each has only what the other's shard shall
+ * have, and is followed by a node of that one. Whose place would not become free stays where it is.
+ */
+function findSwapped(
+  { settled, slotMap }: OwnerQuestion,
+  shards: readonly LayoutShard[],
+  claimants: ReadonlyMap<string, readonly LiveNode[]>,
+): ReadonlyMap<string, LiveNode> {
+  const places = new Map<string, { readonly live: LiveNode; readonly place: string }>();
+  for (const home of shards) {
+    const [live, ...more] = claimants.get(home.id) ?? [];
+    if (live === undefined || more.length > 0) continue;
+    const own = claimOf(slotMap, live.redis.nodeId);
+    if (overlapsSlots(own, home.slots)) continue;
+    const followers = settled.filter(({ self }) => self?.masterId === live.redis.nodeId);
+    const place = shards.find(
+      ({ id, slots }) =>
+        id !== home.id &&
+        containsSlots(slots, own) &&
+        followers.some(({ node }) => node.shard === id),
+    );
+    if (place !== undefined) places.set(home.id, { live, place: place.id });
+  }
+  for (let count = -1; count !== places.size;) {
+    count = places.size;
+    for (const [id, { place }] of places) {
+      if (claimants.has(place) && !places.has(place)) places.delete(id);
+    }
+  }
+  return new Map([...places].map(([id, { live }]) => [id, live]));
 }
 
 /** The shard without a master of its own of whose slots it has most. */

@@ -123,7 +123,8 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   if (master === undefined) return keptForTheDead(fleet, live);
   const other = shardOwnedBy(fleet, master) ?? shardOf(fleet, master.node);
   if (other?.shard.id === live.node.shard) return undefined;
-  if (other === undefined) return undefined;
+  // Of a shard without slots there is nothing to keep.
+  if (other === undefined || other.isEmpty) return undefined;
   if (other.owner !== master || !isAgreed(other)) {
     return waiting(live.node.key, `follows ${master.node.key}: ${other.doubt}`);
   }
