@@ -127,8 +127,6 @@ export interface TaskFacts {
   readonly touched: boolean;
   /** `CLUSTER SAVECONFIG` was answered by the target after it was seen to own the slot. */
   readonly targetConfigSaved: boolean;
-  /** Since MIGRATING was cleared on the source by this task (STABLE); undefined: it was not. No rule asks for it. */
-  readonly sourceClosedForMs: number | undefined;
   /** Since the source was told, or seen, to have given the slot up; undefined: not yet. */
   readonly givenUpForMs: number | undefined;
   /**
@@ -163,7 +161,6 @@ export function untouched(maxReplicaLagBytes: number): TaskFacts {
   return {
     touched: false,
     targetConfigSaved: false,
-    sourceClosedForMs: undefined,
     givenUpForMs: undefined,
     keysInDoubt: 0,
     conflict: undefined,

@@ -72,10 +72,7 @@ async function executeOne(
     case 'closeTarget':
       return setSlots(target, memories, ['STABLE'], touch);
     case 'closeSource':
-      return setSlots(source, memories, ['STABLE'], (memory) => {
-        touch(memory);
-        memory.sourceClosedTick = performance.now();
-      });
+      return setSlots(source, memories, ['STABLE'], touch);
     case 'tellMasters':
       return tellMasters(planned, nodes);
   }

@@ -23,7 +23,6 @@ export class SlotMemory {
   readonly slot: number;
   touched = false;
   targetConfigSaved = false;
-  sourceClosedTick: number | undefined;
   givenUpTick: number | undefined;
   conflict: KeyConflict | undefined;
   oversized: OversizedKey | undefined;
@@ -53,7 +52,6 @@ export class SlotMemory {
       task: {
         touched: this.touched,
         targetConfigSaved: this.targetConfigSaved,
-        sourceClosedForMs: since(this.sourceClosedTick, now),
         givenUpForMs: since(this.givenUpTick, now),
         keysInDoubt: this.doubt.reduce((sum, { count }) => sum + count, 0),
         conflict: this.conflict,

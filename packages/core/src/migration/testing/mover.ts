@@ -162,7 +162,6 @@ export class Mover {
         task: {
           touched: task.touched,
           targetConfigSaved: task.saved,
-          sourceClosedForMs: agoMs(task.closedAt),
           givenUpForMs: agoMs(task.givenUpAt),
           keysInDoubt: task.doubts.size,
           conflict: task.conflict,

@@ -6,27 +6,13 @@ import type { Host } from '../../model/host.ts';
 import type { Layout, LayoutNode } from '../../model/layout.ts';
 import { CheapestFlow } from '../cheapest-flow.ts';
 import { maxMastersPerDomain } from '../domains.ts';
-import { zonesKeepQuorum, zonesOfHosts } from '../failure-zones.ts';
+import { withMasters, zonesLimitingMasters } from '../preferred-masters.ts';
 
 /** Undefined when no choice of masters leaves every host and zone below its limit. */
 export function rearrangeRoles(layout: Layout, hosts: readonly Host[]): Layout | undefined {
-  const masters = chooseMasters(layout, zonesByHost(layout, hosts));
+  const masters = chooseMasters(layout, zonesLimitingMasters(layout, hosts));
   if (masters === undefined) return undefined;
-  const epochs = new Map(
-    layout.nodes
-      .filter((node) => node.preferredRole === 'master')
-      .map((node) => [node.shard, node.configEpoch]),
-  );
-  return {
-    ...layout,
-    nodes: layout.nodes.map((node) => {
-      const preferredRole = masters.has(node) ? ('master' as const) : ('replica' as const);
-      if (preferredRole === node.preferredRole) return node;
-      // The shard's epoch goes with the role, so that the masters' stay distinct.
-      const configEpoch = preferredRole === 'master' ? (epochs.get(node.shard) ?? 0) : 0;
-      return { ...node, preferredRole, configEpoch };
-    }),
-  };
+  return withMasters(layout, masters);
 }
 
 /** Source → shards → hosts → zones → target; a shard costs 1 unless its master stays. */
@@ -60,16 +46,4 @@ function chooseMasters(
   }
   for (const _ of layout.shards) if (!flow.pushUnit(source, target)) return undefined;
   return new Set(choices.flatMap((of) => of.find(({ arc }) => flow.flowOf(arc) > 0)?.node ?? []));
-}
-
-/** Undefined where zones do not limit masters. */
-function zonesByHost(
-  layout: Layout,
-  hosts: readonly Host[],
-): ReadonlyMap<string, string> | undefined {
-  const used = new Set(layout.nodes.map((node) => node.host));
-  const known = hosts.filter((host) => used.has(host.name));
-  const zones = zonesOfHosts(known, layout.zoneLabel);
-  if (zones === undefined || known.length < used.size) return undefined;
-  return zonesKeepQuorum(new Set(zones.values()).size) ? zones : undefined;
 }

@@ -6,7 +6,7 @@ import type { Host } from '../../model/host.ts';
 import type { Layout, LayoutNode } from '../../model/layout.ts';
 import { CheapestFlow } from '../cheapest-flow.ts';
 import { maxMastersPerDomain } from '../domains.ts';
-import { zonesKeepQuorum, zonesOfHosts } from '../failure-zones.ts';
+import { withMasters, zonesLimitingMasters } from '../preferred-masters.ts';
 
 /**
  * The layout as it is when no choice of masters keeps the majority. Only nodes on hosts in `usable`
@@ -18,21 +18,7 @@ export function balanceRoles(
 ): Layout {
   const masters = chooseMasters(layout, { hosts, usable });
   if (masters === undefined) return layout;
-  const epochs = new Map(
-    layout.nodes
-      .filter((node) => node.preferredRole === 'master')
-      .map((node) => [node.shard, node.configEpoch]),
-  );
-  return {
-    ...layout,
-    nodes: layout.nodes.map((node) => {
-      const preferredRole = masters.has(node) ? ('master' as const) : ('replica' as const);
-      if (preferredRole === node.preferredRole) return node;
-      // The shard's epoch goes with the role, so that the masters' stay distinct.
-      const configEpoch = preferredRole === 'master' ? (epochs.get(node.shard) ?? 0) : 0;
-      return { ...node, preferredRole, configEpoch };
-    }),
-  };
+  return withMasters(layout, masters);
 }
 
 /**
@@ -45,7 +31,7 @@ function chooseMasters(
   { hosts, usable }: { readonly hosts: readonly Host[]; readonly usable: ReadonlySet<string> },
 ): ReadonlySet<LayoutNode> | undefined {
   const names = [...new Set(layout.nodes.map((node) => node.host))];
-  const zones = zonesOf(layout, hosts);
+  const zones = layout.allowWeakQuorum ? undefined : zonesLimitingMasters(layout, hosts);
   const zoneNames = [...new Set(zones?.values())];
   const count = layout.shards.length;
   const [source, target, firstHost] = [0, 1, 2 + count];
@@ -81,14 +67,4 @@ function chooseMasters(
 function mostMasters({ nodes, shards }: Layout, host: string, hostCount: number): number {
   const now = nodes.filter((node) => node.host === host && node.preferredRole === 'master').length;
   return Math.max(now, Math.ceil(shards.length / hostCount) + 2);
-}
-
-/** Undefined where zones do not limit masters. */
-function zonesOf(layout: Layout, hosts: readonly Host[]): ReadonlyMap<string, string> | undefined {
-  if (layout.allowWeakQuorum) return undefined;
-  const used = new Set(layout.nodes.map((node) => node.host));
-  const known = hosts.filter((host) => used.has(host.name));
-  const zones = zonesOfHosts(known, layout.zoneLabel);
-  if (zones === undefined || known.length < used.size) return undefined;
-  return zonesKeepQuorum(new Set(zones.values()).size) ? zones : undefined;
 }
