@@ -57,6 +57,7 @@ describe.skipIf(reason !== '')('a clock that jumps', () => {
     const stale = await cluster.finding('node-stale', 'h1:6379');
     expect(stale.remedy).toContain('the clock of the host');
     await users.untouched();
+    await cluster.linked();
     await cluster.drain('h1');
     await cluster.undrain('h1');
     await lab.setClock(host, 0);
@@ -73,6 +74,8 @@ describe.skipIf(reason !== '')('a clock that jumps', () => {
     const ahead = await cluster.finding('clock-ahead', 'h1');
     expect(ahead.message).toContain('s ahead of the controller');
     await users.untouched();
+    // Redis takes a jump ahead for a long silence and has its replicas connect anew.
+    await cluster.linked();
     await cluster.drain('h1', '--detach');
     const id = await cluster.operationUnderWay();
     await until('the operation says what is wrong', async () => {

@@ -121,6 +121,14 @@ export class ClusterInLab {
     return node;
   }
 
+  /** Resolves when every replica has its link to its master. */
+  async linked(): Promise<void> {
+    await until('replicas have their links', async () => {
+      const replicas = (await this.nodes()).filter(({ role }) => role === 'replica');
+      return replicas.every(({ masterLinkUp }) => masterLinkUp === true);
+    });
+  }
+
   async check(): Promise<CheckView> {
     return this.lab.redroverJson<CheckView>(['cluster', 'check', this.name]);
   }
