@@ -5,6 +5,7 @@ import type { Reshard, SlotStats } from '../model/migration.ts';
 import { countSlots, formatRanges, SLOT_COUNT } from '../model/slots.ts';
 import type { ClusterSpec } from '../model/spec.ts';
 import type { LayoutPlan } from './layout-plan.ts';
+import { planLayout } from './plan-layout.ts';
 import { planReshard } from './plan-reshard.ts';
 import type { ReshardRequest } from './reshard/reshard-request.ts';
 import { specAfterReshard } from './reshard/spec-after-reshard.ts';
@@ -96,7 +97,24 @@ describe('rebalance by slots', () => {
   });
 
   test('empties no shard where the masters that are left to vote could all go with a host', () => {
-    expect(rulesOf(reshard(rebalance({ s1: 0 })))).toContain('quorum-per-host');
+    const plan = reshard(rebalance({ s1: 0, s3: 2 }));
+    expect(rulesOf(plan)).toContain('quorum-per-host');
+    expect(!plan.ok && plan.alternatives).toEqual([
+      '--weights s1=0.1,s3=2',
+      'first redrover cluster scale shop --shards 3 --allow-weak-quorum, ' +
+        'which accepts that losing one host may lose the majority of masters',
+    ]);
+    const remedies = plan.ok ? [] : plan.refusals.map(({ remedy }) => remedy);
+    expect(remedies.join()).not.toContain('accept the risk with');
+    expect(remedies.join()).toContain('What would work: --weights s1=0.1,s3=2; or first ');
+  });
+
+  test('does as its advice says', () => {
+    expect(reshard(rebalance({ s1: 0.1, s3: 2 })).ok).toBe(true);
+    const spec = exampleSpec({}, { allowWeakQuorum: true });
+    const hosts = exampleHosts(3);
+    const scaled = planLayout({ spec, hosts, current: three, clusterId: 'id', number: 2 });
+    expect(reshard(rebalance({ s1: 0 }), { spec, layout: accepted(scaled).layout }).ok).toBe(true);
   });
 
   test('empties a shard of weight 0 where enough others vote', () => {

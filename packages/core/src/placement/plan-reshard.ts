@@ -4,15 +4,32 @@
  * Pure and total. How the layout is made real is planning's business; each kind of change is
  * drafted in `reshard/`.
  */
+import type { Finding } from '../model/finding.ts';
 import { lintGrowth } from './lint-change.ts';
 import type { LayoutPlan } from './layout-plan.ts';
 import { draftMoveSlots } from './reshard/move-slots.ts';
 import { draftRebalance } from './reshard/rebalance.ts';
+import { findReshardAlternatives } from './reshard/reshard-alternatives.ts';
 import type { ReshardDraft, ReshardRequest } from './reshard/reshard-request.ts';
 import { draftSpread } from './reshard/spread.ts';
+import { withRemedies } from './remedies.ts';
 
 /** The layout in force itself, with its own number, when nothing is to be changed; says so. */
 export function planReshard(request: ReshardRequest): LayoutPlan {
+  const plan = planOnce(request);
+  if (plan.ok || !plan.refusals.some(isAboutQuorum)) return plan;
+  const alternatives = findReshardAlternatives(request, (other) => planOnce(other).ok);
+  const refusals = plan.refusals.map((finding) =>
+    isAboutQuorum(finding) ? { ...finding, remedy: '' } : finding,
+  );
+  return { ...plan, refusals: withRemedies(refusals, alternatives), alternatives };
+}
+
+function isAboutQuorum({ rule }: Finding): boolean {
+  return rule === 'quorum-per-host' || rule === 'quorum-per-zone';
+}
+
+function planOnce(request: ReshardRequest): LayoutPlan {
   const { layout: current, hosts, number } = request;
   const draft = draftOf(request);
   if (!draft.ok) return { ok: false, refusals: draft.refusals, alternatives: [] };
