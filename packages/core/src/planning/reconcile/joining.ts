@@ -128,6 +128,7 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   if (other.owner !== master || !isAgreed(other)) {
     return waiting(live.node.key, `follows ${master.node.key}: ${other.doubt}`);
   }
+  if (fleet.extras.includes(other)) return keptForExtra(fleet, live, master);
   const own = fleet.layout.nodes.filter(
     (node) => node.shard === other.shard.id && node !== master.node && shallRun(fleet, node),
   );
@@ -145,6 +146,24 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
     message: `Node ${key} is the only copy of shard ${shard} now, so it is left where it is.`,
     evidence: own.map(({ key: name }) => describeAbsence(fleet, name)),
     remedy: `Make ${own.map((node) => node.key).join(' or ')} follow ${master.node.key}, then repair again`,
+  });
+}
+
+/**
+ * Nobody is laid out to copy a master beside its shard's own: its slots are moved away, and its only copy
+ * stays until then. Unless the shard of that copy gets no slots without it.
+ */
+function keptForExtra(fleet: Fleet, live: LiveNode, master: LiveNode): Turn | undefined {
+  const isCopied = (owner: LiveNode) =>
+    fleet.live.some((copy) => copy !== live && isInSync(copy, owner));
+  const owner = shardOf(fleet, live.node)?.owner;
+  if (isCopied(master) || (owner !== undefined && !isCopied(owner))) return undefined;
+  return blocking({
+    rule: 'replica-of-another-shard',
+    subject: live.node.key,
+    message: `Node ${live.node.key} is left where it is: it has the only copy of what ${master.node.key} owns.`,
+    evidence: [`${master.node.key} owns slots ${formatRanges(master.self?.slots ?? [])}`],
+    remedy: `Move these slots to other shards, then redrover cluster repair ${fleet.layout.cluster}`,
   });
 }
 

@@ -10,7 +10,7 @@ import { beginChange, withKeys } from '../testing/next-layout.ts';
 import { convergeCalmly, newWorld, TANGLED, type World } from '../testing/reconcile-world.ts';
 import { reshape, reshapes, type Reshape } from '../testing/reshapes.ts';
 import { MOVE_LAW } from '../testing/slot-safety.ts';
-import { moveStories, play } from '../testing/stories.ts';
+import { moveStories, play, type Story } from '../testing/stories.ts';
 
 const shapes: fc.Arbitrary<Shape> = fc
   .record({
@@ -59,6 +59,24 @@ function changed(world: World | undefined, current: Layout, hosts: number, wish:
   return begun;
 }
 
+/** A master was elected for a shard that shall have no slots, and what it has goes to a third one. */
+const ELECTED_FOR_NOTHING: [Shape, Reshape, Story, number] = [
+  { hosts: 3, shards: 5, replicas: 1 },
+  { shards: 6, replicas: 0, dropped: 0, runs: [{ weight: 1, shard: 0 }] },
+  {
+    strikes: [{ pick: 17, misfortune: 'stray' }],
+    turns: [
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 25, misfortune: 'stop' },
+      },
+    ],
+  },
+  0,
+];
+
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 240_000;
 
@@ -76,7 +94,7 @@ describe('a change of shape', () => {
           expect([[], [TANGLED]]).toContainEqual(left);
           if (left.length === 0) assertPlaced(world);
         }),
-        { numRuns: 30 },
+        { numRuns: 30, examples: [ELECTED_FOR_NOTHING] },
       );
     },
     TIME,
