@@ -5,12 +5,14 @@
 import { clusterSpecToProto, moveOptionsToProto, reshardToProto } from '@redrover/wire';
 import {
   DEFAULT_MOVE_OPTIONS,
+  RedroverError,
   SLOT_COUNT,
   type ClusterSpec,
   type MoveOptions,
 } from '@redrover/core';
 import { LocalStack, findPrograms, type Api } from '@redrover/cli';
-import { AttemptOutcome, OperationState } from '@redrover/proto';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { AttemptOutcome, OperationState, type PlanReshardRequestSchema } from '@redrover/proto';
 import { execa } from 'execa';
 import { Cluster, Redis } from 'ioredis';
 
@@ -42,6 +44,14 @@ const SHARDS = 4;
 /** Sent together while loading. */
 const LOAD_BATCH = 5_000;
 const CLIENT_TIMEOUT_MS = 600_000;
+/** Each takes some tenths of a second, and news of a move has reached the controller after one or two. */
+const MAX_PLANS = 20;
+
+interface Begun {
+  readonly id: string;
+  /** When its plan was approved. */
+  readonly startTick: number;
+}
 
 export class ReshardCluster {
   readonly #stack: LocalStack;
@@ -209,16 +219,28 @@ export class ReshardCluster {
   ): Promise<Timing> {
     const change = reshardToProto({ kind: 'rebalance', by: 'slots', weights });
     const move = moveOptionsToProto({ ...DEFAULT_MOVE_OPTIONS, ...options });
-    const request = { cluster: CLUSTER, change, move };
-    const { result } = await this.#api.clusters.planReshard(request);
-    if (result.case !== 'plan') throw new Error(`refused: ${JSON.stringify(result.value)}`);
-    const { fingerprint } = result.value;
-    const startTick = performance.now();
-    const { operation } = await this.#api.clusters.reshardCluster({ ...request, fingerprint });
-    const id = operation?.id ?? '';
+    const { id, startTick } = await this.#begin({ cluster: CLUSTER, change, move });
     await this.#watch(id);
     const totalMs = performance.now() - startTick;
     return { totalMs, movingMs: await this.#movingMs(id) };
+  }
+
+  /** A plan that news of the move before has overtaken is made anew, as a person would. */
+  async #begin(request: MessageInitShape<typeof PlanReshardRequestSchema>): Promise<Begun> {
+    for (let tries = 1; ; tries += 1) {
+      const { result } = await this.#api.clusters.planReshard(request);
+      if (result.case !== 'plan') throw new Error(`refused: ${JSON.stringify(result.value)}`);
+      const { fingerprint } = result.value;
+      const startTick = performance.now();
+      try {
+        const { operation } = await this.#api.clusters.reshardCluster({ ...request, fingerprint });
+        if (operation === undefined) throw new Error('there was nothing to move');
+        return { id: operation.id, startTick };
+      } catch (thrown) {
+        const isStale = thrown instanceof RedroverError && thrown.code === 'stale-plan';
+        if (!isStale || tries >= MAX_PLANS) throw thrown;
+      }
+    }
   }
 
   async #movingMs(operation: string): Promise<number> {
