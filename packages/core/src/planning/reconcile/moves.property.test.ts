@@ -77,6 +77,20 @@ const ELECTED_FOR_NOTHING: [Shape, Reshape, Story, number] = [
   0,
 ];
 
+/** The only replica of the shard that shall get all slots was elected for another one. */
+const COPY_ELECTED_ELSEWHERE: [Shape, Reshape, Story, number] = [
+  { hosts: 3, shards: 3, replicas: 1 },
+  { shards: 3, replicas: 1, dropped: 0, runs: [{ weight: 1, shard: 0 }] },
+  {
+    strikes: [
+      { pick: 19, misfortune: 'stray' },
+      { pick: 28, misfortune: 'stop' },
+    ],
+    turns: [],
+  },
+  0,
+];
+
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 240_000;
 
@@ -94,7 +108,7 @@ describe('a change of shape', () => {
           expect([[], [TANGLED]]).toContainEqual(left);
           if (left.length === 0) assertPlaced(world);
         }),
-        { numRuns: 30, examples: [ELECTED_FOR_NOTHING] },
+        { numRuns: 30, examples: [ELECTED_FOR_NOTHING, COPY_ELECTED_ELSEWHERE] },
       );
     },
     TIME,

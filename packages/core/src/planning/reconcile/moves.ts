@@ -103,18 +103,16 @@ function judge(fleet: Fleet, due: DueMove): { readonly ready?: Ready; readonly t
 }
 
 /** A shard that shall have replicas gets slots only while one of them has all that its master has. */
-function awaitCopies(fleet: Fleet, { target }: DueMove): Turn | undefined {
+function awaitCopies(fleet: Fleet, { source, target }: DueMove): Turn | undefined {
   const owned = fleet.shards.find(({ owner }) => owner === target);
   const laidOut = fleet.layout.nodes.filter(
-    (node) =>
-      node.shard === owned?.shard.id &&
-      node !== target.node &&
-      shallRun(fleet, node) &&
-      // Whoever has slots of its own becomes a replica once they are elsewhere.
-      !isServing(fleet, node),
+    (node) => node.shard === owned?.shard.id && node !== target.node && shallRun(fleet, node),
   );
   const copies = fleet.live.filter((live) => isInSync(live, target));
   if (laidOut.length === 0 || copies.length > 0) return undefined;
+  // Who serves slots of its own becomes a replica once they are elsewhere: those wait for no copy.
+  const isExtra = fleet.extras.some(({ owner }) => owner === source);
+  if (isExtra && laidOut.every((node) => isServing(fleet, node))) return undefined;
   if (laidOut.some(({ host }) => isOnline(fleet, host))) {
     return waiting(target.node.key, 'gets slots once a replica of it is in sync');
   }

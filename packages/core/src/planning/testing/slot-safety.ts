@@ -188,7 +188,11 @@ function assertMovable(reality: Reality, step: MoveSlotsStep, given: MoveCase): 
       speaks && self.masterId === target.redis.nodeId && redis.masterLinkUp === true,
   );
   const wanted = reality.layout.nodes.filter(({ shard }) => shard === target.node.shard);
-  if (wanted.length > 1 && copies.length === 0) fail('the target has no copy');
+  // What a node that shall be a replica serves goes first: it may be the one that becomes the copy.
+  const isMaster = reality.layout.nodes.some(
+    ({ key, preferredRole }) => key === source.node.key && preferredRole === 'master',
+  );
+  if (isMaster && wanted.length > 1 && copies.length === 0) fail('the target has no copy');
 }
 
 function listSlots(ranges: readonly SlotRange[]): number[] {
