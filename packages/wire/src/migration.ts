@@ -195,6 +195,7 @@ export function slotSurveyToProto(survey: core.SlotSurvey): proto.SlotSurvey {
     keysSampled: numberToProto(survey.keysSampled, 'survey.keysSampled'),
     largestKey: optional(survey.largestKey, largestKeyToProto),
     complete: survey.complete,
+    functionLibraries: [...survey.functionLibraries],
   });
 }
 
@@ -211,6 +212,7 @@ export function slotSurveyFromProto(message: proto.SlotSurvey, path = 'survey'):
       largestKeyFromProto(key, `${path}.largestKey`),
     ),
     complete: message.complete,
+    functionLibraries: [...message.functionLibraries],
   };
 }
 

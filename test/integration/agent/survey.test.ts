@@ -70,6 +70,13 @@ for (const { title, isMissing, release } of engineCases()) {
       expect(only?.keys).toBeGreaterThan(0);
     });
 
+    test('names the libraries of functions, which do not go with slots', async () => {
+      expect((await survey([{ start: 0, end: 0 }])).functionLibraries).toEqual([]);
+      const code = "#!lua name=carts\nredis.register_function('total', function() return 1 end)";
+      await client.call('FUNCTION', ['LOAD', code]);
+      expect((await survey([{ start: 0, end: 0 }])).functionLibraries).toEqual(['carts']);
+    });
+
     test('finds the largest key, whatever bytes its name is made of', async () => {
       const name = Buffer.from([0x7b, 0x62, 0x7d, 0xff, 0x00, 0x0a]);
       await client.call('HSET', [name, ...hashFields(2_000)]);

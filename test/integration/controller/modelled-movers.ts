@@ -113,5 +113,12 @@ export function surveyOf(
     })),
   );
   const largestKey = { slot: slots[0]?.start ?? 0, name: 'big', type: 'hash', bytes: 2_000 };
-  return { node, slots: stats, keysSampled: stats.length, largestKey, complete: true };
+  return {
+    node,
+    slots: stats,
+    keysSampled: stats.length,
+    largestKey,
+    complete: true,
+    functionLibraries: [],
+  };
 }

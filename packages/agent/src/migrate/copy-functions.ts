@@ -47,10 +47,17 @@ function differing({ name }: Library, target: Link, fate: string): string {
   return `the function library ${name} was another one on ${target.key}, and was ${fate}`;
 }
 
+export async function listLibraryNames(link: Link): Promise<string[]> {
+  return (await listLibraries(link, []))?.map(({ name }) => name) ?? [];
+}
+
 /** Undefined: the server has no functions. */
-async function listLibraries(link: Link): Promise<Library[] | undefined> {
+async function listLibraries(
+  link: Link,
+  options: readonly 'WITHCODE'[] = ['WITHCODE'],
+): Promise<Library[] | undefined> {
   const [reply = null] = await link.exchange({
-    commands: [encode('FUNCTION', 'LIST', 'WITHCODE')],
+    commands: [encode('FUNCTION', 'LIST', ...options)],
     what: 'listing functions',
     timeoutMs: TIMEOUT_MS,
   });

@@ -4,6 +4,7 @@
  * keys of the slots that have not too many, and last, by SCAN, at those of the others.
  */
 import { RedroverError, SLOT_COUNT, type SlotRange, type SlotSurvey } from '@redrover/core';
+import { listLibraryNames } from '../migrate/copy-functions.ts';
 import { Link } from '../migrate/link/link.ts';
 import { encode } from '../migrate/link/resp-command.ts';
 import { slotOfKey } from '../steps/key-slot.ts';
@@ -46,7 +47,8 @@ export async function surveySlots(
   try {
     await requireMaster(link);
     const survey = new Survey(link, performance.now() + request.budgetMs, signal);
-    return { node: key, ...(await survey.run(slots, request.slots)) };
+    const functionLibraries = await listLibraryNames(link);
+    return { node: key, functionLibraries, ...(await survey.run(slots, request.slots)) };
   } finally {
     link.close();
   }
@@ -67,7 +69,7 @@ class Survey {
   async run(
     slots: readonly number[],
     ranges: readonly SlotRange[],
-  ): Promise<Omit<SlotSurvey, 'node'>> {
+  ): Promise<Omit<SlotSurvey, 'node' | 'functionLibraries'>> {
     const counts = await countKeys(this.#link, slots);
     for (const [index, slot] of slots.entries()) this.#tally.expect(slot, counts[index] ?? 0);
     const counted = await readSlotBytes(this.#link, ranges);

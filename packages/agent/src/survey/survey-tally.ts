@@ -60,7 +60,7 @@ export class SurveyTally {
   survey(
     counted: ReadonlyMap<number, number> | undefined,
     complete: boolean,
-  ): Omit<SlotSurvey, 'node'> {
+  ): Omit<SlotSurvey, 'node' | 'functionLibraries'> {
     const meanBytes = this.#meanBytes();
     const slots = [...this.#slots].map(([slot, tally]): SlotStats => {
       const bytes = counted?.get(slot) ?? estimate(tally, meanBytes);

@@ -101,6 +101,5 @@ function describeNode(
     usedMemoryBytes: redis?.usedMemoryBytes ?? 0,
     maxmemoryBytes: redis?.maxmemoryBytes ?? layout.maxmemoryBytes ?? 0,
     openSlots: (self?.migrating.length ?? 0) + (self?.importing.length ?? 0),
-    functionLibraries: undefined,
   };
 }

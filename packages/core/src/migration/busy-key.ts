@@ -1,41 +1,31 @@
 /**
- * A key that both ends hold: MIGRATE answers BUSYKEY. Which copy counts follows from how the slot was opened.
+ * A key that both ends hold: which copy counts follows from what became of the source since it was sent.
  *
- * A source that is MIGRATING creates no keys (a missing one is asked of the target), so a key that it has, it has had
- * since it was opened, and a copy on the target is what a MIGRATE without an answer left there: REPLACE. That holds also
- * after a SIGKILL of the source, which keeps MIGRATING in nodes.conf. It does not hold for a promoted replica, which took
- * writes without MIGRATING; nor after a power cut, when the AOF may lack the last deletions.
+ * A source that is MIGRATING creates no keys (a missing one is asked of the target), so a key that it holds, it has
+ * held all along, and a copy on the target is what a MIGRATE without an answer left there: REPLACE. That does not hold
+ * for a source that was started anew, whose AOF may lack the last deletions and writes, so that the target's copy may be
+ * the newer one; nor for a dataset that came from another master; nor for keys that somebody else has sent.
  */
-import type { SlotFacts } from './slot-facts.ts';
 
-/** What the mover keeps in its task file about a slot, so that a mover that is started anew knows it too. */
-export interface CleanOpening {
-  readonly slot: number;
-  /** Node id. */
-  readonly sourceId: string;
-  /** `/proc/sys/kernel/random/boot_id` of the source's host: another one means that power may have been cut. */
-  readonly bootId: string;
+/** One life of a dataset in a process: another one after a restart, a promotion, or a full sync. */
+export interface SourceLife {
+  /** `run_id` of `INFO server`. */
+  readonly runId: string;
+  /** `master_replid` of `INFO replication`: new with each promotion. */
+  readonly replicationId: string;
 }
 
 /**
- * Whether a slot that is about to get MIGRATING (`setMigrating` was the answer to these facts) is opened cleanly: to be
- * written down before the command is sent. A source that is MIGRATING already keeps what was written down of it.
- */
-export function opensCleanly(facts: SlotFacts): boolean {
-  const { said: source } = facts.source;
-  const { said: target } = facts.target;
-  if (source === undefined || target === undefined) return false;
-  return source.migratingTo === undefined && target.keys === 0;
-}
-
-/**
- * - `replace`: the source's copy counts: MIGRATE again with REPLACE.
+ * `sentUnder`: the source's life when this mover sent the keys; undefined: it did not.
+ *
+ * - `replace`: the source's copy counts: MIGRATE with REPLACE.
  * - `compare`: DUMP on both; if they are equal, REPLACE; else it is a conflict for `TaskFacts`.
  */
 export function judgeBusyKey(
-  opening: CleanOpening | undefined,
-  now: { readonly sourceId: string; readonly bootId: string },
+  sentUnder: SourceLife | undefined,
+  now: SourceLife | undefined,
 ): 'replace' | 'compare' {
-  const isSame = opening?.sourceId === now.sourceId && opening.bootId === now.bootId;
+  if (sentUnder === undefined || now === undefined) return 'compare';
+  const isSame = sentUnder.runId === now.runId && sentUnder.replicationId === now.replicationId;
   return isSame ? 'replace' : 'compare';
 }

@@ -41,8 +41,6 @@ export interface PreviewNode {
   readonly maxmemoryBytes: number;
   /** Slots that are open on it. */
   readonly openSlots: number;
-  /** Libraries of functions; undefined: not known. */
-  readonly functionLibraries: readonly string[] | undefined;
 }
 
 export interface MovePreview {

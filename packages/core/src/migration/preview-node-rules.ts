@@ -89,21 +89,17 @@ function nameVersion({ key, product, version }: PreviewNode): string {
 /** Neither functions nor scripts go with a slot. */
 function findFunctions({ input }: PreviewPicture): Finding[] {
   return input.pairs.flatMap(({ source, target }) => {
-    const wanted = input.nodes[source]?.functionLibraries ?? [];
-    const there = input.nodes[target]?.functionLibraries;
-    const missing = wanted.filter((library) => !(there ?? []).includes(library));
-    // Of a node that exists and has not said, nothing is known.
-    const isUnknown = input.nodes[target]?.exists === true && there === undefined;
-    if (missing.length === 0 || isUnknown) return [];
+    const evidence = input.surveys.find(({ node }) => node === source)?.functionLibraries ?? [];
+    if (evidence.length === 0 || input.nodes[target]?.exists !== false) return [];
     return [
       {
-        rule: 'functions-missing',
+        rule: 'functions-copied',
         severity: 'info' as const,
         subject: target,
         message:
-          `Node ${target} lacks function libraries that ${source} has; they are copied to it ` +
-          'before its first slot.',
-        evidence: missing,
+          `Node ${target} gets the function libraries of ${source}: they are copied to it before ` +
+          'its first slot.',
+        evidence,
         remedy: '',
       },
     ];

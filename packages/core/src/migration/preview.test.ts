@@ -17,7 +17,6 @@ function nodeOf(key: string, change: Partial<PreviewNode> = {}): PreviewNode {
     usedMemoryBytes: 100e6,
     maxmemoryBytes: 1e9,
     openSlots: 0,
-    functionLibraries: [],
     ...change,
   };
 }
@@ -33,6 +32,7 @@ function surveyOf(change: Partial<SlotSurvey> = {}): SlotSurvey {
     keysSampled: 1507,
     largestKey: { slot: 1, name: 'cart:9', type: 'hash', bytes: 100_000 },
     complete: true,
+    functionLibraries: [],
     ...change,
   };
 }
@@ -149,9 +149,15 @@ describe('a preview', () => {
     expect(rulesOf(withNode(TARGET, { version: '7.0.2' }))).toEqual([]);
   });
 
-  it('names functions that a new master lacks', () => {
-    const input = withNode(SOURCE, { functionLibraries: ['carts'] });
-    expect(rulesOf(input)).toEqual(['info functions-missing']);
+  it('names the functions that a new master gets, and says nothing of one that is there', () => {
+    const surveys = [surveyOf({ functionLibraries: ['carts'] })];
+    const input = withNode(TARGET, { exists: false });
+    const { findings } = previewMoves({ ...input, surveys });
+    expect(findings.map(({ rule, evidence }) => [rule, evidence])).toContainEqual([
+      'functions-copied',
+      ['carts'],
+    ]);
+    expect(rulesOf(inputOf({ surveys }))).toEqual([]);
   });
 
   it('lets sources of one target share its time, and adds up what one source gives', () => {

@@ -108,15 +108,16 @@ describe('facts of a slot', () => {
 });
 
 describe('a key that both ends hold', () => {
-  const opening = { slot: 7, sourceId: S, bootId: 'boot-1' };
+  const life = { runId: 'run-1', replicationId: 'history-1' };
 
-  it('counts as the source has it, where that one has been MIGRATING all along', () => {
-    expect(judgeBusyKey(opening, { sourceId: S, bootId: 'boot-1' })).toBe('replace');
+  it('counts as the source has it, where that one is the very process that sent it', () => {
+    expect(judgeBusyKey(life, { ...life })).toBe('replace');
   });
 
-  it('is compared after a promotion, a power cut, or when nothing was written down', () => {
-    expect(judgeBusyKey(opening, { sourceId: S2, bootId: 'boot-1' })).toBe('compare');
-    expect(judgeBusyKey(opening, { sourceId: S, bootId: 'boot-2' })).toBe('compare');
-    expect(judgeBusyKey(undefined, { sourceId: S, bootId: 'boot-1' })).toBe('compare');
+  it('is compared after a restart, after a promotion, and when somebody else sent it', () => {
+    expect(judgeBusyKey(life, { ...life, runId: 'run-2' })).toBe('compare');
+    expect(judgeBusyKey(life, { ...life, replicationId: 'history-2' })).toBe('compare');
+    expect(judgeBusyKey(undefined, life)).toBe('compare');
+    expect(judgeBusyKey(life, undefined)).toBe('compare');
   });
 });

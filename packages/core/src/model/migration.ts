@@ -117,6 +117,8 @@ export interface SlotSurvey {
   readonly largestKey: LargestKey | undefined;
   /** Whether the size of every key was looked at. */
   readonly complete: boolean;
+  /** Names; none where the release has no functions. */
+  readonly functionLibraries: readonly string[];
 }
 
 export interface SlotStats {

@@ -89,6 +89,7 @@ export const slotSurvey = record<core.SlotSurvey>({
   keysSampled: uint64,
   largestKey: maybe(largestKey),
   complete: bool,
+  functionLibraries: list(word),
 });
 
 export const plannedMove = record<core.PlannedMove>({
