@@ -28,5 +28,8 @@ export async function stopMoves(
   { signal }: StepRun,
 ): Promise<StepEffect> {
   const stopped = await moves.stopAll(cluster, signal);
-  return { touched: [], message: stopped === 0 ? '' : `${stopped} movers stopped` };
+  return {
+    touched: [],
+    message: stopped === 0 ? '' : `${stopped} ${stopped === 1 ? 'mover' : 'movers'} stopped`,
+  };
 }
