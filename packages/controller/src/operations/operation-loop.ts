@@ -14,7 +14,6 @@ import {
   type LayoutNode,
   type MoveReport,
   type NextSteps,
-  type NodeKey,
   type Operation,
   type Release,
   type Step,
@@ -29,7 +28,9 @@ import type { OperationRecord, OperationRecords } from '../store/operation-recor
 import type { Journal } from './journal.ts';
 import { explainCancelled, judgeEnd, type OperationEnd } from './operation-end.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
+import { ObservationRequests } from './observation-requests.ts';
 import { ObservationTargets } from './observation-targets.ts';
+import { Patience } from './patience.ts';
 import { DELAY_BESIDE_MOVES_MS, PollSchedule } from './poll-schedule.ts';
 import { SilentFailures } from './silent-failures.ts';
 import { StepRunner } from './step-runner.ts';
@@ -81,8 +82,8 @@ export class OperationLoop {
   readonly #poll: PollSchedule;
   readonly #movePoll: PollSchedule;
   readonly #runner: StepRunner;
-  /** Hosts that were asked for an observation and have not answered. */
-  readonly #asked = new Set<string>();
+  readonly #requests: ObservationRequests;
+  readonly #patience: Patience;
   #record: OperationRecord;
   readonly #waits: WaitsBoard;
   readonly #silence: SilentFailures;
@@ -101,6 +102,8 @@ export class OperationLoop {
     this.#waits = new WaitsBoard(this.feed);
     this.#silence = new SilentFailures(context, subject.journal);
     this.#targets = new ObservationTargets(this.#nodes);
+    this.#requests = new ObservationRequests(context, () => this.#wakeup.ring());
+    this.#patience = new Patience(subject.layout.nodeTimeoutMs);
     this.#runner = new StepRunner({
       ...context,
       ...subject,
@@ -150,7 +153,7 @@ export class OperationLoop {
     hosts.on('change', ring);
     observations.on('change', ring);
     try {
-      this.#ask(this.#targets.all());
+      this.#requests.ask(this.#targets.all());
       while (!this.#isStopping && (await this.#turn()));
     } catch (error) {
       await this.#finishBroken(error);
@@ -189,6 +192,7 @@ export class OperationLoop {
       // However long it lasts: nodes must not be left with lowered timing meanwhile.
       this.#waits.show(this.#explainRest());
       this.#isBlocked = false;
+      this.#patience.forget();
       const { steps } = this.#plan(mode);
       // Nothing is stopped on the word of so few: what is on its way has a lease.
       const rest = mode === 'frozen' ? steps.filter(({ kind }) => kind !== 'stopMoves') : steps;
@@ -198,11 +202,13 @@ export class OperationLoop {
     }
     const startTick = performance.now();
     const next = this.#plan(mode);
-    this.#waits.show([...next.waits, ...this.#silence.waitsOf(next.steps)]);
+    const passing = this.#patience.judge(next.blockers, { tick: startTick, nowMs: Date.now() });
+    const silent = this.#silence.waitsOf(next.steps);
+    this.#waits.show([...next.waits, ...silent, ...(passing ?? [])]);
     this.#isBlocked = next.blockers.length > 0 && next.steps.length === 0;
     this.#launch(mode, next.steps);
     if (this.#runner.isIdle) {
-      const end = this.#endOf(next);
+      const end = this.#endOf(next, passing === undefined);
       if (end !== undefined) return !(await this.#finish(end));
     }
     await this.#rest(next, performance.now() - startTick);
@@ -230,14 +236,15 @@ export class OperationLoop {
     return reason === undefined ? [] : [{ subject: this.operation.cluster, reason }];
   }
 
-  #endOf(next: NextSteps): OperationEnd | undefined {
+  #endOf(next: NextSteps, needsPerson: boolean): OperationEnd | undefined {
     if (this.#record.cancelling) {
       this.#windDownSince ||= performance.now();
       const isLate = performance.now() - this.#windDownSince > WIND_DOWN_LIMIT_MS;
       if (!next.done && next.blockers.length === 0 && !isLate) return undefined;
       return { state: 'cancelled', message: this.#explainCancelled() };
     }
-    return judgeEnd(next, { isBlocked: this.#isBlocked, attempts: this.journal.history });
+    const isBlocked = this.#isBlocked && needsPerson;
+    return judgeEnd(next, { isBlocked, attempts: this.journal.history });
   }
 
   #explainCancelled(): string {
@@ -256,7 +263,7 @@ export class OperationLoop {
     this.#poll.restart(tick);
     this.#movePoll.restart(tick);
     // The slots have moved at nodes that the step's result does not speak of.
-    if (step?.kind === 'moveSlots') this.#ask(this.#targets.afterMove(step));
+    if (step?.kind === 'moveSlots') this.#requests.ask(this.#targets.afterMove(step));
     this.#wakeup.ring();
   }
 
@@ -267,7 +274,7 @@ export class OperationLoop {
     const tick = performance.now();
     if (poll?.remainingMs(tick) === 0) {
       poll.advance(tick);
-      this.#ask(this.#targets.of(next.waits));
+      this.#requests.ask(this.#targets.of(next.waits));
     }
     const restMs = poll?.remainingMs(tick) ?? LONGEST_REST_MS;
     await this.#wakeup.wait(Math.min(restMs, LONGEST_REST_MS));
@@ -275,19 +282,6 @@ export class OperationLoop {
     const earliestTick = tick + 2 * turnMs;
     const earlyMs = earliestTick - performance.now();
     if (earlyMs > 1) await new Promise((resolve) => setTimeout(resolve, earlyMs));
-  }
-
-  #ask(nodes: ReadonlyMap<string, readonly NodeKey[]>): void {
-    const { agents, hosts } = this.#context;
-    for (const [host, keys] of nodes) {
-      if (this.#asked.has(host) || hosts.find(host)?.status !== 'online') continue;
-      this.#asked.add(host);
-      // A host that does not answer is seen by its heartbeats; the answer is merged on arrival.
-      void agents.observe(new Map([[host, keys]])).finally(() => {
-        this.#asked.delete(host);
-        this.#wakeup.ring();
-      });
-    }
   }
 
   /** A defect of ours must not leave an operation that nobody runs and nobody can end. */
