@@ -264,6 +264,12 @@ test('serves health and metrics', async () => {
   });
   expect(text).toContain('redrover_hosts{status="online"} 1');
   expect(text).toContain('redrover_operations_under_way 0');
+  const named = [...text.matchAll(/^# TYPE (redrover_(?!controller_)\w+)/gm)].map(
+    ([, name]) => name,
+  );
+  const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+  const documented = [...page.matchAll(/^\| `(redrover_\w+)`/gm)].map(([, name]) => name);
+  expect(named.toSorted()).toEqual(documented.toSorted());
   expect((await fetch(`http://${http}/nothing`)).status).toBe(404);
   agent.drop();
   agents.close();
