@@ -125,6 +125,10 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   if (other?.shard.id === live.node.shard) return undefined;
   // Of a shard without slots there is nothing to keep.
   if (other === undefined || other.isEmpty) return undefined;
+  // Nor of a master that serves nothing any more, while another one serves its shard.
+  const isIdleMaster =
+    (master.self?.importing.length ?? 0) === 0 && !ownsByAnyView(fleet.settledViews, master);
+  if (other.owner !== master && isAgreed(other) && isIdleMaster) return undefined;
   if (other.owner !== master || !isAgreed(other)) {
     return waiting(live.node.key, `follows ${master.node.key}: ${other.doubt}`);
   }

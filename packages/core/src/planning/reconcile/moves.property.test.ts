@@ -91,6 +91,27 @@ const COPY_ELECTED_ELSEWHERE: [Shape, Reshape, Story, number] = [
   0,
 ];
 
+/** A replica follows a master that has no slots any more, and whose shard another one serves. */
+const FOLLOWS_NOBODY: [Shape, Reshape, Story, number] = [
+  { hosts: 3, shards: 4, replicas: 1 },
+  { shards: 4, replicas: 0, dropped: 0, runs: [{ weight: 1, shard: 1 }] },
+  {
+    strikes: [
+      { pick: 21, misfortune: 'stray' },
+      { pick: 4, misfortune: 'stop' },
+    ],
+    turns: [
+      {
+        fates: ['never-begun'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 0, misfortune: 'stop' },
+      },
+    ],
+  },
+  0,
+];
+
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 240_000;
 
@@ -108,7 +129,7 @@ describe('a change of shape', () => {
           expect([[], [TANGLED]]).toContainEqual(left);
           if (left.length === 0) assertPlaced(world);
         }),
-        { numRuns: 30, examples: [ELECTED_FOR_NOTHING, COPY_ELECTED_ELSEWHERE] },
+        { numRuns: 30, examples: [ELECTED_FOR_NOTHING, COPY_ELECTED_ELSEWHERE, FOLLOWS_NOBODY] },
       );
     },
     TIME,
