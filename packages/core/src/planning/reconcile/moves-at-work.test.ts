@@ -366,6 +366,17 @@ describe('a slot that is half way', () => {
     expect(slotsOf(ours, 'h1:6379')).toBe('4096-5460');
   });
 
+  it('is ours as well where replicas have it open beside their masters, as those of Valkey do', () => {
+    const [first] = movesOf(ready);
+    if (first === undefined) throw new Error('no move');
+    const migrating = [{ slot: 4096, nodeId: idOf(ready, ends.to) }];
+    const importing = [{ slot: 4096, nodeId: idOf(ready, ends.from) }];
+    const masters = withOpen(ready, 4096, ends);
+    const one = withViewEntry(masters, { holder: 'h2:6379', about: 'h2:6379' }, { migrating });
+    const both = withViewEntry(one, { holder: 'h3:6379', about: 'h3:6379' }, { importing });
+    expect(slotsOf({ ...both, history: [failed(first)] }, 'h1:6379')).toBe('4096-5460');
+  });
+
   it('is finished key by key before an atomic engine takes the rest', () => {
     const able = Object.keys(ready.observation.nodes).reduce(
       (input, key) => withRedis(input, key, { moveEngines: ['migrate', 'valkey-atomic'] }),

@@ -50,27 +50,30 @@ export function listOpenSlots(fleet: Fleet): OpenSlotMove[] {
     return known;
   };
   for (const live of fleet.live) {
-    const { nodeId } = live.redis;
     for (const open of live.self?.migrating ?? []) {
       const ends = endsOf(open.slot);
       ends.holders.push(live);
-      ends.from = nodeId;
+      ends.from = endOf(live);
       ends.to = open.nodeId;
     }
   }
   for (const live of fleet.live) {
-    const { nodeId } = live.redis;
     for (const open of live.self?.importing ?? []) {
       const ends = endsOf(open.slot);
       ends.holders.push(live);
       ends.from ??= open.nodeId;
-      ends.to ??= nodeId;
+      ends.to ??= endOf(live);
     }
   }
   const tried = new Set(listTriedPairs(fleet.attempts).map(nameOfPair));
   return [...bySlot]
     .sort(([a], [b]) => a - b)
     .map(([slot, ends]) => describe(fleet, { slot, ends, tried }));
+}
+
+/** A replica of Valkey 8 and later has open what its master has, and is no end of a move itself. */
+function endOf({ self, redis }: LiveNode): string {
+  return self?.masterId || redis.nodeId;
 }
 
 function describe(
