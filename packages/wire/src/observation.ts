@@ -17,6 +17,7 @@ import {
   timestampToProto,
 } from './fields.ts';
 import { moveEngineFromProto, moveEngineToProto } from './migration.ts';
+import { orphanKeysFromProto, orphanKeysToProto } from './orphan-keys.ts';
 import {
   clusterViewFromProto,
   clusterViewToProto,
@@ -180,6 +181,7 @@ export function redisObservationToProto(
     nofileSoft: number('nofileSoft'),
     moveEngines: redis.moveEngines.map(moveEngineToProto),
     openSlotsQuietMs: number('openSlotsQuietMs'),
+    orphanKeys: optional(redis.orphanKeys, orphanKeysToProto),
     ...viewFields(redis.view, form),
   });
 }
@@ -236,6 +238,9 @@ export function redisObservationFromProto(
     nofileSoft: number('nofileSoft'),
     moveEngines: listFromProto(message.moveEngines, `${path}.moveEngines`, moveEngineFromProto),
     openSlotsQuietMs: number('openSlotsQuietMs'),
+    orphanKeys: optional(message.orphanKeys, (orphans) =>
+      orphanKeysFromProto(orphans, `${path}.orphanKeys`),
+    ),
     view: viewOfMessage(message, viewOf, path),
   };
 }

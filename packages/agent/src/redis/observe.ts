@@ -15,6 +15,7 @@ import {
 import { ENGINES_QUESTION, readMoveEngines } from './move-engines.ts';
 import type { NodeConnection, RedisCommand } from './node-connection.ts';
 import { OpenSlotWatch, openSlotsOf } from './open-slots.ts';
+import { OrphanKeyCount } from './orphan-keys.ts';
 
 /** What is in force in the process and only CONFIG GET tells. */
 interface Timing {
@@ -60,6 +61,7 @@ export class NodeObserver {
   #timing: Timing | undefined;
   #moveEngines: readonly MoveEngine[] | undefined;
   readonly #openSlots = new OpenSlotWatch();
+  readonly #orphans = new OrphanKeyCount();
   #nofileSoft = 0;
   #takesSections = false;
   #sinceTiming = 0;
@@ -142,6 +144,14 @@ export class NodeObserver {
         this.#connection,
         timeoutOf(options),
       ),
+      orphanKeys: await this.#orphans.read({
+        myself: myselfOf(this.#reading),
+        isMaster: node.role === 'master',
+        keys: node.keys,
+        fresh: options.fresh,
+        connection: this.#connection,
+        options: timeoutOf(options),
+      }),
       nodeId: this.#reading.myselfId,
       view: this.#reading.view,
     };
@@ -188,6 +198,7 @@ export class NodeObserver {
       this.#takesSections = false;
       this.#moveEngines = undefined;
       this.#openSlots.forget();
+      this.#orphans.forget();
     }
     if (pid !== this.#pid || fresh) {
       this.#timing = undefined;
@@ -222,6 +233,7 @@ export class NodeObserver {
       nofileSoft: this.#nofileSoft,
       moveEngines: this.#moveEngines ?? ['migrate'],
       openSlotsQuietMs: 0,
+      orphanKeys: undefined,
     };
   }
 }

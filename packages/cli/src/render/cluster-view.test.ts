@@ -71,6 +71,7 @@ function observe(key: string, role: NodeRole): NodeObservation {
       nofileSoft: 65535,
       moveEngines: ['migrate'],
       openSlotsQuietMs: 0,
+      orphanKeys: undefined,
       view: { hash: 'a', nodes: [own] },
     },
   };

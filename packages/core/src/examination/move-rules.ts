@@ -2,6 +2,7 @@
 import type { Finding } from '../model/finding.ts';
 import type { MoverObservation } from '../model/migration.ts';
 import { countSlots, formatRanges } from '../model/slots.ts';
+import { explainOrphanKeys } from '../planning/explain-orphan-keys.ts';
 import { subtractSlots } from '../planning/shards.ts';
 import { limitLines, moverOf, nameOfId, type Picture, type Speaker } from './picture.ts';
 import { actualShards, ownSlots, servesSlots } from './roles.ts';
@@ -95,8 +96,35 @@ export function findMisplacedSlots(picture: Picture): Finding[] {
   );
 }
 
-/** Masters to which no view gives a slot, and that hold keys: no client is sent there. */
+/** Keys that no client is sent to: of masters with slots beside these, and of such without any. */
 export function findOrphanKeys(picture: Picture): Finding[] {
+  return [...findKeysBeside(picture), ...findKeysAlone(picture)];
+}
+
+/** Keys in slots of others; while slots move there, what it has is on its way. */
+function findKeysBeside(picture: Picture): Finding[] {
+  const all = [...picture.speakers, ...picture.formerSpeakers];
+  return all.flatMap((speaker) => {
+    const { node, redis } = speaker;
+    const { keys = 0, slotCount = 0, slots = [] } = redis.orphanKeys ?? {};
+    if (keys === 0 || !servesSlots(speaker) || moverOf(picture, node.key) !== undefined) return [];
+    const evidence = slots.map(({ slot, keys: count }) => {
+      const owners = picture.speakers.filter(({ self }) => containsSlot(self, slot));
+      const names = owners.map((owner) => owner.node.key).join(' and ') || 'nobody who answers';
+      return `slot ${slot}: ${count} keys; ${names} owns it`;
+    });
+    const { cluster } = picture.layout;
+    const said = explainOrphanKeys({ node, keys, slotCount, cluster });
+    return [{ ...said, evidence: limitLines(evidence) }];
+  });
+}
+
+function containsSlot(self: Speaker['self'], slot: number): boolean {
+  return self?.slots.some(({ start, end }) => start <= slot && slot <= end) === true;
+}
+
+/** Masters to which no view gives a slot, and that hold keys. */
+function findKeysAlone(picture: Picture): Finding[] {
   const all = [...picture.speakers, ...picture.formerSpeakers];
   return all
     .filter((speaker) => {

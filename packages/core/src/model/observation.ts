@@ -130,8 +130,25 @@ export interface RedisObservation {
    * as far as its agent has watched; 0 if none is open.
    */
   readonly openSlotsQuietMs: number;
+  /** Undefined while that is not known: of a replica, or since its slots have changed. */
+  readonly orphanKeys: OrphanKeys | undefined;
   readonly view: ClusterView;
 }
+
+/** Keys of a master in slots that it neither owns nor has open: no client can reach them. */
+export interface OrphanKeys {
+  readonly keys: number;
+  readonly slotCount: number;
+  /** The first of them, by number. */
+  readonly slots: readonly SlotKeys[];
+}
+
+export interface SlotKeys {
+  readonly slot: number;
+  readonly keys: number;
+}
+
+export const NO_ORPHAN_KEYS: OrphanKeys = { keys: 0, slotCount: 0, slots: [] };
 
 export interface NodeObservation {
   readonly key: NodeKey;

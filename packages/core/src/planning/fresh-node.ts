@@ -1,10 +1,11 @@
 /** How nodes look before anything was done to them: absent, or started and empty. */
 import type { LayoutNode, NodeKey } from '../model/layout.ts';
-import type {
-  NodeObservation,
-  ProcessObservation,
-  RedisObservation,
-  ViewNode,
+import {
+  NO_ORPHAN_KEYS,
+  type NodeObservation,
+  type ProcessObservation,
+  type RedisObservation,
+  type ViewNode,
 } from '../model/observation.ts';
 import { clusterViewOf } from '../topology/cluster-view.ts';
 import { fingerprintOf } from '../topology/fingerprint.ts';
@@ -73,6 +74,7 @@ export function freshRedis(node: LayoutNode, life = 1): RedisObservation {
     nofileSoft: 65_535,
     moveEngines: ['migrate'],
     openSlotsQuietMs: 0,
+    orphanKeys: NO_ORPHAN_KEYS,
     view: clusterViewOf([self]),
   };
 }

@@ -27,7 +27,7 @@ import {
   word,
 } from './field-arbitraries.ts';
 
-import { moveEnd, moveEngine, moveOptions, moveReport } from './move-arbitraries.ts';
+import { moveEnd, moveEngine, moveOptions, moveReport, orphanKeys } from './move-arbitraries.ts';
 
 export { slotRange } from './field-arbitraries.ts';
 
@@ -241,6 +241,7 @@ export const redisObservation = record<core.RedisObservation>({
   nofileSoft: uint64,
   moveEngines: list(moveEngine),
   openSlotsQuietMs: uint64,
+  orphanKeys: maybe(orphanKeys),
   view: clusterView,
 });
 

@@ -25,6 +25,12 @@ export const moveEngine = fc.constantFrom<core.MoveEngine[]>(
   'valkey-atomic',
 );
 
+export const orphanKeys = record<core.OrphanKeys>({
+  keys: uint64,
+  slotCount: uint32,
+  slots: list(record<core.SlotKeys>({ slot: uint32, keys: uint64 })),
+});
+
 export const moveOptions = record<core.MoveOptions>({
   engine: fc.oneof(fc.constant('auto' as const), moveEngine),
   pace: fc.constantFrom('gentle', 'fast'),

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file redrover/v1/observation.proto.
  */
 export const file_redrover_v1_observation: GenFile = /*@__PURE__*/
-  fileDesc("Ch1yZWRyb3Zlci92MS9vYnNlcnZhdGlvbi5wcm90bxILcmVkcm92ZXIudjEiSAoKTm9kZU1hcmtlchIPCgdjbHVzdGVyGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSFQoNbGF5b3V0X251bWJlchgDIAEoDSKhAgoSUHJvY2Vzc09ic2VydmF0aW9uEigKBXN0YXRlGAEgASgOMhkucmVkcm92ZXIudjEuUHJvY2Vzc1N0YXRlEhAKA3BpZBgCIAEoDUgAiAEBEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJlc3RhcnRzGAQgASgNEg4KBnJlYXNvbhgFIAEoCRInCgZtYXJrZXIYBiABKAsyFy5yZWRyb3Zlci52MS5Ob2RlTWFya2VyEhAKCGhhc19kYXRhGAcgASgIEhEKCXBsYW5faGFzaBgIIAEoCRIQCghidWlsZF9pZBgJIAEoCRIVCg1pZGVudGl0eV9sb3N0GAogASgIQgYKBF9waWQiKQoIT3BlblNsb3QSDAoEc2xvdBgBIAEoDRIPCgdub2RlX2lkGAIgASgJIpICCghWaWV3Tm9kZRIPCgdub2RlX2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghidXNfcG9ydBgEIAEoDRINCgVmbGFncxgFIAMoCRIRCgltYXN0ZXJfaWQYBiABKAkSFAoMY29uZmlnX2Vwb2NoGAcgASgEEhEKCWNvbm5lY3RlZBgIIAEoCBIlCgVzbG90cxgJIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZRIoCgltaWdyYXRpbmcYCiADKAsyFS5yZWRyb3Zlci52MS5PcGVuU2xvdBIoCglpbXBvcnRpbmcYCyADKAsyFS5yZWRyb3Zlci52MS5PcGVuU2xvdCJBCgtDbHVzdGVyVmlldxIMCgRoYXNoGAEgASgJEiQKBW5vZGVzGAIgAygLMhUucmVkcm92ZXIudjEuVmlld05vZGUimwYKEFJlZGlzT2JzZXJ2YXRpb24SDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiMKBHJvbGUYAyABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZRIYChBjbHVzdGVyX3N0YXRlX29rGAQgASgIEhYKDnNsb3RzX2Fzc2lnbmVkGAUgASgNEhMKC2tub3duX25vZGVzGAYgASgNEhUKDWN1cnJlbnRfZXBvY2gYByABKAQSFAoMY29uZmlnX2Vwb2NoGAggASgEEhoKEnJlcGxpY2F0aW9uX29mZnNldBgJIAEoBBIbCg5tYXN0ZXJfbGlua191cBgKIAEoCEgAiAEBEiMKFm1hc3Rlcl9sYXN0X2lvX3NlY29uZHMYCyABKAVIAYgBARIYChBzeW5jX2luX3Byb2dyZXNzGAwgASgIEg8KB2xvYWRpbmcYDSABKAgSGgoSY29ubmVjdGVkX3JlcGxpY2FzGA4gASgNEhkKEWNvbm5lY3RlZF9jbGllbnRzGA8gASgNEhkKEXVzZWRfbWVtb3J5X2J5dGVzGBAgASgEEhcKD21heG1lbW9yeV9ieXRlcxgRIAEoBBIMCgRrZXlzGBIgASgEEhYKDnVwdGltZV9zZWNvbmRzGBMgASgEEhcKD25vZGVfdGltZW91dF9tcxgUIAEoDRIbChNyZXBsaWNhX25vX2ZhaWxvdmVyGBUgASgIEhMKC2FvZl9lbmFibGVkGBYgASgIEhYKDnBlcnNpc3RlbmNlX29rGBcgASgIEhMKC25vZmlsZV9zb2Z0GBggASgEEiYKBHZpZXcYGSABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyVmlldxIYChBkaXNjb25uZWN0ZWRfaWRzGBogAygJEi0KDG1vdmVfZW5naW5lcxgbIAMoDjIXLnJlZHJvdmVyLnYxLk1vdmVFbmdpbmUSGwoTb3Blbl9zbG90c19xdWlldF9tcxgcIAEoBEIRCg9fbWFzdGVyX2xpbmtfdXBCGQoXX21hc3Rlcl9sYXN0X2lvX3NlY29uZHMiywEKD05vZGVPYnNlcnZhdGlvbhILCgNrZXkYASABKAkSDAoEaG9zdBgCIAEoCRIMCgRwb3J0GAMgASgNEi8KC29ic2VydmVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgdwcm9jZXNzGAUgASgLMh8ucmVkcm92ZXIudjEuUHJvY2Vzc09ic2VydmF0aW9uEiwKBXJlZGlzGAYgASgLMh0ucmVkcm92ZXIudjEuUmVkaXNPYnNlcnZhdGlvbiItCg5JbnN0YWxsZWRCdWlsZBIKCgJpZBgBIAEoCRIPCgdyZWxlYXNlGAIgASgJIjwKC1NoYXJlZEJ1aWxkEgoKAmlkGAEgASgJEg8KB3JlbGVhc2UYAiABKAkSEAoIcGxhdGZvcm0YAyABKAkqpgIKDFByb2Nlc3NTdGF0ZRIdChlQUk9DRVNTX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUUFJPQ0VTU19TVEFURV9BQlNFTlQQARIaChZQUk9DRVNTX1NUQVRFX1BSRVBBUkVEEAISGQoVUFJPQ0VTU19TVEFURV9TVE9QUEVEEAMSGgoWUFJPQ0VTU19TVEFURV9TVEFSVElORxAEEhkKFVBST0NFU1NfU1RBVEVfUlVOTklORxAFEh4KGlBST0NFU1NfU1RBVEVfVU5SRVNQT05TSVZFEAYSGQoVUFJPQ0VTU19TVEFURV9CQUNLT0ZGEAcSHAoYUFJPQ0VTU19TVEFURV9DUkFTSF9MT09QEAgSFgoSUFJPQ0VTU19TVEFURV9IRUxEEAliBnByb3RvMw", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_migration]);
+  fileDesc("Ch1yZWRyb3Zlci92MS9vYnNlcnZhdGlvbi5wcm90bxILcmVkcm92ZXIudjEiSAoKTm9kZU1hcmtlchIPCgdjbHVzdGVyGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSFQoNbGF5b3V0X251bWJlchgDIAEoDSKhAgoSUHJvY2Vzc09ic2VydmF0aW9uEigKBXN0YXRlGAEgASgOMhkucmVkcm92ZXIudjEuUHJvY2Vzc1N0YXRlEhAKA3BpZBgCIAEoDUgAiAEBEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJlc3RhcnRzGAQgASgNEg4KBnJlYXNvbhgFIAEoCRInCgZtYXJrZXIYBiABKAsyFy5yZWRyb3Zlci52MS5Ob2RlTWFya2VyEhAKCGhhc19kYXRhGAcgASgIEhEKCXBsYW5faGFzaBgIIAEoCRIQCghidWlsZF9pZBgJIAEoCRIVCg1pZGVudGl0eV9sb3N0GAogASgIQgYKBF9waWQiKQoIT3BlblNsb3QSDAoEc2xvdBgBIAEoDRIPCgdub2RlX2lkGAIgASgJIpICCghWaWV3Tm9kZRIPCgdub2RlX2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghidXNfcG9ydBgEIAEoDRINCgVmbGFncxgFIAMoCRIRCgltYXN0ZXJfaWQYBiABKAkSFAoMY29uZmlnX2Vwb2NoGAcgASgEEhEKCWNvbm5lY3RlZBgIIAEoCBIlCgVzbG90cxgJIAMoCzIWLnJlZHJvdmVyLnYxLlNsb3RSYW5nZRIoCgltaWdyYXRpbmcYCiADKAsyFS5yZWRyb3Zlci52MS5PcGVuU2xvdBIoCglpbXBvcnRpbmcYCyADKAsyFS5yZWRyb3Zlci52MS5PcGVuU2xvdCJBCgtDbHVzdGVyVmlldxIMCgRoYXNoGAEgASgJEiQKBW5vZGVzGAIgAygLMhUucmVkcm92ZXIudjEuVmlld05vZGUiyQYKEFJlZGlzT2JzZXJ2YXRpb24SDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiMKBHJvbGUYAyABKA4yFS5yZWRyb3Zlci52MS5Ob2RlUm9sZRIYChBjbHVzdGVyX3N0YXRlX29rGAQgASgIEhYKDnNsb3RzX2Fzc2lnbmVkGAUgASgNEhMKC2tub3duX25vZGVzGAYgASgNEhUKDWN1cnJlbnRfZXBvY2gYByABKAQSFAoMY29uZmlnX2Vwb2NoGAggASgEEhoKEnJlcGxpY2F0aW9uX29mZnNldBgJIAEoBBIbCg5tYXN0ZXJfbGlua191cBgKIAEoCEgAiAEBEiMKFm1hc3Rlcl9sYXN0X2lvX3NlY29uZHMYCyABKAVIAYgBARIYChBzeW5jX2luX3Byb2dyZXNzGAwgASgIEg8KB2xvYWRpbmcYDSABKAgSGgoSY29ubmVjdGVkX3JlcGxpY2FzGA4gASgNEhkKEWNvbm5lY3RlZF9jbGllbnRzGA8gASgNEhkKEXVzZWRfbWVtb3J5X2J5dGVzGBAgASgEEhcKD21heG1lbW9yeV9ieXRlcxgRIAEoBBIMCgRrZXlzGBIgASgEEhYKDnVwdGltZV9zZWNvbmRzGBMgASgEEhcKD25vZGVfdGltZW91dF9tcxgUIAEoDRIbChNyZXBsaWNhX25vX2ZhaWxvdmVyGBUgASgIEhMKC2FvZl9lbmFibGVkGBYgASgIEhYKDnBlcnNpc3RlbmNlX29rGBcgASgIEhMKC25vZmlsZV9zb2Z0GBggASgEEiYKBHZpZXcYGSABKAsyGC5yZWRyb3Zlci52MS5DbHVzdGVyVmlldxIYChBkaXNjb25uZWN0ZWRfaWRzGBogAygJEi0KDG1vdmVfZW5naW5lcxgbIAMoDjIXLnJlZHJvdmVyLnYxLk1vdmVFbmdpbmUSGwoTb3Blbl9zbG90c19xdWlldF9tcxgcIAEoBBIsCgtvcnBoYW5fa2V5cxgdIAEoCzIXLnJlZHJvdmVyLnYxLk9ycGhhbktleXNCEQoPX21hc3Rlcl9saW5rX3VwQhkKF19tYXN0ZXJfbGFzdF9pb19zZWNvbmRzIlQKCk9ycGhhbktleXMSDAoEa2V5cxgBIAEoBBISCgpzbG90X2NvdW50GAIgASgNEiQKBXNsb3RzGAMgAygLMhUucmVkcm92ZXIudjEuU2xvdEtleXMiJgoIU2xvdEtleXMSDAoEc2xvdBgBIAEoDRIMCgRrZXlzGAIgASgEIssBCg9Ob2RlT2JzZXJ2YXRpb24SCwoDa2V5GAEgASgJEgwKBGhvc3QYAiABKAkSDAoEcG9ydBgDIAEoDRIvCgtvYnNlcnZlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoHcHJvY2VzcxgFIAEoCzIfLnJlZHJvdmVyLnYxLlByb2Nlc3NPYnNlcnZhdGlvbhIsCgVyZWRpcxgGIAEoCzIdLnJlZHJvdmVyLnYxLlJlZGlzT2JzZXJ2YXRpb24iLQoOSW5zdGFsbGVkQnVpbGQSCgoCaWQYASABKAkSDwoHcmVsZWFzZRgCIAEoCSI8CgtTaGFyZWRCdWlsZBIKCgJpZBgBIAEoCRIPCgdyZWxlYXNlGAIgASgJEhAKCHBsYXRmb3JtGAMgASgJKqYCCgxQcm9jZXNzU3RhdGUSHQoZUFJPQ0VTU19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFBST0NFU1NfU1RBVEVfQUJTRU5UEAESGgoWUFJPQ0VTU19TVEFURV9QUkVQQVJFRBACEhkKFVBST0NFU1NfU1RBVEVfU1RPUFBFRBADEhoKFlBST0NFU1NfU1RBVEVfU1RBUlRJTkcQBBIZChVQUk9DRVNTX1NUQVRFX1JVTk5JTkcQBRIeChpQUk9DRVNTX1NUQVRFX1VOUkVTUE9OU0lWRRAGEhkKFVBST0NFU1NfU1RBVEVfQkFDS09GRhAHEhwKGFBST0NFU1NfU1RBVEVfQ1JBU0hfTE9PUBAIEhYKElBST0NFU1NfU1RBVEVfSEVMRBAJYgZwcm90bzM", [file_google_protobuf_timestamp, file_redrover_v1_cluster, file_redrover_v1_migration]);
 
 /**
  * @generated from message redrover.v1.NodeMarker
@@ -373,6 +373,13 @@ export type RedisObservation = Message<"redrover.v1.RedisObservation"> & {
    * @generated from field: uint64 open_slots_quiet_ms = 28;
    */
   openSlotsQuietMs: bigint;
+
+  /**
+   * Unset while that is not known.
+   *
+   * @generated from field: redrover.v1.OrphanKeys orphan_keys = 29;
+   */
+  orphanKeys?: OrphanKeys | undefined;
 };
 
 /**
@@ -381,6 +388,59 @@ export type RedisObservation = Message<"redrover.v1.RedisObservation"> & {
  */
 export const RedisObservationSchema: GenMessage<RedisObservation> = /*@__PURE__*/
   messageDesc(file_redrover_v1_observation, 5);
+
+/**
+ * Keys of a master in slots that it neither owns nor has open.
+ *
+ * @generated from message redrover.v1.OrphanKeys
+ */
+export type OrphanKeys = Message<"redrover.v1.OrphanKeys"> & {
+  /**
+   * @generated from field: uint64 keys = 1;
+   */
+  keys: bigint;
+
+  /**
+   * @generated from field: uint32 slot_count = 2;
+   */
+  slotCount: number;
+
+  /**
+   * The first of them.
+   *
+   * @generated from field: repeated redrover.v1.SlotKeys slots = 3;
+   */
+  slots: SlotKeys[];
+};
+
+/**
+ * Describes the message redrover.v1.OrphanKeys.
+ * Use `create(OrphanKeysSchema)` to create a new message.
+ */
+export const OrphanKeysSchema: GenMessage<OrphanKeys> = /*@__PURE__*/
+  messageDesc(file_redrover_v1_observation, 6);
+
+/**
+ * @generated from message redrover.v1.SlotKeys
+ */
+export type SlotKeys = Message<"redrover.v1.SlotKeys"> & {
+  /**
+   * @generated from field: uint32 slot = 1;
+   */
+  slot: number;
+
+  /**
+   * @generated from field: uint64 keys = 2;
+   */
+  keys: bigint;
+};
+
+/**
+ * Describes the message redrover.v1.SlotKeys.
+ * Use `create(SlotKeysSchema)` to create a new message.
+ */
+export const SlotKeysSchema: GenMessage<SlotKeys> = /*@__PURE__*/
+  messageDesc(file_redrover_v1_observation, 7);
 
 /**
  * @generated from message redrover.v1.NodeObservation
@@ -422,7 +482,7 @@ export type NodeObservation = Message<"redrover.v1.NodeObservation"> & {
  * Use `create(NodeObservationSchema)` to create a new message.
  */
 export const NodeObservationSchema: GenMessage<NodeObservation> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_observation, 6);
+  messageDesc(file_redrover_v1_observation, 8);
 
 /**
  * @generated from message redrover.v1.InstalledBuild
@@ -444,7 +504,7 @@ export type InstalledBuild = Message<"redrover.v1.InstalledBuild"> & {
  * Use `create(InstalledBuildSchema)` to create a new message.
  */
 export const InstalledBuildSchema: GenMessage<InstalledBuild> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_observation, 7);
+  messageDesc(file_redrover_v1_observation, 9);
 
 /**
  * @generated from message redrover.v1.SharedBuild
@@ -471,7 +531,7 @@ export type SharedBuild = Message<"redrover.v1.SharedBuild"> & {
  * Use `create(SharedBuildSchema)` to create a new message.
  */
 export const SharedBuildSchema: GenMessage<SharedBuild> = /*@__PURE__*/
-  messageDesc(file_redrover_v1_observation, 8);
+  messageDesc(file_redrover_v1_observation, 10);
 
 /**
  * @generated from enum redrover.v1.ProcessState

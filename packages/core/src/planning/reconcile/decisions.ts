@@ -6,11 +6,17 @@ import type { Finding } from '../../model/finding.ts';
 import type { LiveNode } from '../situation.ts';
 import { isOrphanage, type Fleet } from './fleet.ts';
 import { hasEnds, listOpenSlots } from './open-slots.ts';
+import { findOrphanKeys } from './orphan-keys.ts';
 import { listQuarantined } from './quarantine.ts';
 import { agreedOwner } from './slot-map.ts';
 
 export function findDecisions(fleet: Fleet): Finding[] {
-  return [...findQuarantined(fleet), ...findUnsettled(fleet), ...findOrphans(fleet)];
+  return [
+    ...findQuarantined(fleet),
+    ...findUnsettled(fleet),
+    ...findOrphans(fleet),
+    ...findOrphanKeys(fleet),
+  ];
 }
 
 function findQuarantined(fleet: Fleet): Finding[] {

@@ -7,6 +7,7 @@ import type { LiveNode } from '../situation.ts';
 import type { Fleet, OwnedShard } from './fleet.ts';
 import { isAgreed } from './fleet.ts';
 import { hasEnds, listOpenSlots, type OpenSlotMove } from './open-slots.ts';
+import { listStrayedSlots } from './orphan-keys.ts';
 import { groupSlots, NOBODY } from './slot-map.ts';
 
 /** All that goes from one master to another. */
@@ -54,9 +55,10 @@ export function listDueMoves(fleet: Fleet): DueMoves {
     pairOf(source, target).open.push({ start: slot, end: slot });
   }
   const openSlots = new Set(open.map(({ slot }) => slot));
+  const strayed = new Set(listStrayedSlots(fleet));
   const { wanted, targetless } = listMisplaced(
     fleet,
-    (slot) => aside.has(slot) || openSlots.has(slot),
+    (slot) => aside.has(slot) || openSlots.has(slot) || strayed.has(slot),
   );
   for (const { source, target, slots } of wanted) pairOf(source, target).slots.push(...slots);
   return {

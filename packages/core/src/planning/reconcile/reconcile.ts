@@ -29,6 +29,7 @@ import { planHandoffs } from './handoffs.ts';
 import { planJoining } from './joining.ts';
 import { planLastStarts } from './last-starts.ts';
 import { planMoves } from './moves.ts';
+import { awaitOrphanCounts } from './orphan-keys.ts';
 import { inOrder, isBusy, type Phase } from './phases.ts';
 import { planProcesses } from './processes.ts';
 import { planProspects } from './shard-prospects.ts';
@@ -66,6 +67,7 @@ function restOf(fleet: Fleet): Phase[] {
     () => planForgetting(fleet),
     () => planRemovals(fleet),
     () => ({ ...IDLE, waits: missingCalm(fleet) }),
+    () => awaitOrphanCounts(fleet),
     () =>
       planVerify(
         fleet,

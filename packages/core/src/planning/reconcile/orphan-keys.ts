@@ -1,0 +1,87 @@
+/**
+ * Keys of masters in slots of others, which no client can reach: a promotion in the middle of a move leaves them, as
+ * does a tool that closes a slot without looking.
+ *
+ * Which copy of a key is right cannot be known afterwards, so no key is deleted, and none is brought back. Only
+ * a move of this operation goes on with what it had sent itself before a node of it was replaced.
+ */
+import type { Finding } from '../../model/finding.ts';
+import type { SlotKeys } from '../../model/observation.ts';
+import type { LayoutNode } from '../../model/layout.ts';
+import { explainOrphanKeys } from '../explain-orphan-keys.ts';
+import type { LiveNode } from '../situation.ts';
+import { mergeTurns, waiting, type Turn } from '../turn.ts';
+import { isOrphanage, shardOwnedBy, type Fleet } from './fleet.ts';
+import { listTriedPairs, moveOn } from './movers.ts';
+import { agreedOwner } from './slot-map.ts';
+
+/** Slots that are not moved: where they are to go there are keys of them that this operation has not sent. */
+export function listStrayedSlots(fleet: Fleet): number[] {
+  return listHolders(fleet).flatMap((live) =>
+    slotsOf(live).flatMap(({ slot }) => {
+      const isDue = shardOwnedBy(fleet, live)?.shard.slots.some(
+        ({ start, end }) => start <= slot && slot <= end,
+      );
+      return isDue === true && !wasSentTo(fleet, slot, live) ? slot : [];
+    }),
+  );
+}
+
+/** After slots were moved, or where they are not moved because of it. */
+export function findOrphanKeys(fleet: Fleet): Finding[] {
+  const hasMoved = listTriedPairs(fleet.attempts).length > 0;
+  if (!hasMoved && listStrayedSlots(fleet).length === 0) return [];
+  return listHolders(fleet).map((live) => describe(fleet, live));
+}
+
+/** Whether there are any is known of every master before an operation that has moved slots ends. */
+export function awaitOrphanCounts(fleet: Fleet): Turn {
+  if (listTriedPairs(fleet.attempts).length === 0) return mergeTurns([]);
+  const unknown = fleet.live.filter(
+    ({ redis }) => redis.role === 'master' && redis.orphanKeys === undefined,
+  );
+  return mergeTurns(
+    unknown.map(({ node }) => waiting(node.key, 'keys in slots of others not counted yet')),
+  );
+}
+
+/** While a mover is at work there, what it has is on its way. */
+function listHolders(fleet: Fleet): LiveNode[] {
+  return fleet.live.filter(
+    (live) =>
+      live.redis.role === 'master' &&
+      slotsOf(live).length > 0 &&
+      !isOrphanage(fleet, live) &&
+      moveOn(fleet, [live.node]) === undefined,
+  );
+}
+
+function slotsOf({ redis }: LiveNode): readonly SlotKeys[] {
+  return redis.orphanKeys?.slots ?? [];
+}
+
+/** Whether this operation has moved slots between the owner's shard and this one, whoever was master then. */
+function wasSentTo(fleet: Fleet, slot: number, target: LiveNode): boolean {
+  const owner = fleet.liveById.get(agreedOwner(fleet.slotMap, slot) ?? '');
+  const shards = new Map<string, string>(
+    [...fleet.former, ...fleet.layout.nodes].map(({ key, shard }: LayoutNode) => [key, shard]),
+  );
+  return listTriedPairs(fleet.attempts).some(
+    (pair) =>
+      shards.get(pair.source) === owner?.node.shard &&
+      shards.get(pair.target) === target.node.shard,
+  );
+}
+
+function describe(fleet: Fleet, { node, redis }: LiveNode): Finding {
+  const { keys = 0, slotCount = 0, slots = [] } = redis.orphanKeys ?? {};
+  const evidence = slots.map(({ slot, keys: count }) => {
+    const owner = fleet.liveById.get(agreedOwner(fleet.slotMap, slot) ?? '');
+    const name = owner === undefined ? 'they do not agree who' : `all say that ${owner.node.key}`;
+    return `slot ${slot}: ${count} keys on ${node.key}; ${name} owns it`;
+  });
+  return {
+    ...explainOrphanKeys({ node, keys, slotCount, cluster: fleet.layout.cluster }),
+    evidence,
+  };
+}
