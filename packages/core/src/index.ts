@@ -57,7 +57,7 @@ export {
   type RateState,
   type RateTurn,
 } from './migration/batch-control.ts';
-export { judgeBusyKey, opensCleanly, type CleanOpening } from './migration/busy-key.ts';
+export { judgeBusyKey, type SourceLife } from './migration/busy-key.ts';
 export { predictBlockingMs, predictDurationMs, type MoveSize } from './migration/move-costs.ts';
 export type { LimitName, MoveLimits } from './migration/move-limits.ts';
 export type {
@@ -81,9 +81,11 @@ export {
   type NodeReading,
   type SlotCounts,
 } from './migration/read-slot-facts.ts';
+export { followUp } from './migration/follow-up.ts';
 export { resolveLimits } from './migration/resolve-limits.ts';
 export { freshnessMs } from './migration/rules/finalise-rules.ts';
 export * from './migration/slot-facts.ts';
+export { PRESENCE_RULES } from './migration/rules/end-rules.ts';
 export { decideSlot, nextSlotAction, SLOT_RULES } from './migration/slot-machine.ts';
 export { ownedSlots, type OwnershipQuestion } from './planning/owned-slots.ts';
 export { planHashOf } from './planning/plan-hash.ts';

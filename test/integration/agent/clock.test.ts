@@ -1,9 +1,13 @@
 /** Somebody sets the wall clock of a host while its agent runs. */
-import { globSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { until } from '../../support/until.ts';
 import { AgentHarness } from './agent-harness.ts';
+import { createCluster } from './cluster.ts';
+import { ended, MovingCluster } from './moving-cluster.ts';
 
 /** Of the distribution's package `libfaketime`. */
 const [faketime] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
@@ -18,6 +22,14 @@ describe.skipIf(faketime === undefined)(
       harness = await AgentHarness.start(faketime === undefined ? {} : { faketime });
     });
     afterEach(() => harness?.stop());
+
+    /** Of the one mover, on the clock that nobody can set. */
+    function leaseUntilMs(): number {
+      const movers = join(harness.root, 'agent', 'movers');
+      const [id = ''] = readdirSync(movers).filter((name) => name !== 'compile-cache');
+      const text = readFileSync(join(movers, id, 'orders.json'), 'utf8');
+      return (JSON.parse(text) as { lease: { untilMs: number } }).lease.untilMs;
+    }
 
     async function setClock(seconds: number): Promise<void> {
       harness.setClock(seconds);
@@ -63,6 +75,41 @@ describe.skipIf(faketime === undefined)(
         expect(await worstBeatMs()).toBeLessThan(1_000);
       },
     );
+
+    test.each([
+      ['forward', HOUR_SECONDS],
+      ['back', -HOUR_SECONDS],
+    ])('%s by an hour neither ends the lease of a mover nor prolongs it', async (_, seconds) => {
+      await createCluster(harness, { masters: [7001, 7002, 7003], replicas: {} });
+      const cluster = new MovingCluster(harness, [7001, 7002, 7003]);
+      try {
+        await cluster.fill(7001, 5_000, { tags: ['7g', '8f', 'bl', 'cv', '1bz'] });
+        const sent = await cluster.begin({
+          engine: 'migrate',
+          source: 7001,
+          target: 7002,
+          slots: [{ start: 0, end: 99 }],
+          options: { pace: 'gentle', rateBytesPerS: 100_000 },
+        });
+        await until('keys to be moved', async () => (await cluster.keys(7002)) > 0);
+        const before = leaseUntilMs();
+        await setClock(seconds);
+        // Some renewals by the new time.
+        const after = await until('the lease to be renewed twice', () => {
+          const untilMs = leaseUntilMs();
+          return untilMs > before + 5_000 && untilMs;
+        });
+        expect(after - uptime() * 1_000).toBeLessThanOrEqual(10 * 60_000);
+        expect(after - uptime() * 1_000).toBeGreaterThan(9 * 60_000);
+        expect(harness.controller.lastHeartbeat?.movers).toHaveLength(1);
+        expect(ended(await sent.result)).toMatchObject({
+          error: undefined,
+          report: { slotsMoved: 100, keysMoved: 5_000 },
+        });
+      } finally {
+        cluster.close();
+      }
+    });
 
     test('forward makes commands expire, which says what to compare', async () => {
       await harness.run(harness.plan(7001));

@@ -1,6 +1,7 @@
 /** Movers are stopped, killed, left alone and found again; the slots are whole at any time. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { until } from '../../support/until.ts';
@@ -54,6 +55,10 @@ async function underWay(former = ''): Promise<{ readonly id: string; readonly pi
 
 interface MoveStatus {
   readonly progress: { readonly keysDone: number };
+}
+
+interface Orders {
+  readonly lease: { readonly untilMs: number };
 }
 
 /** A file of a task; undefined if there is none yet. */
@@ -172,13 +177,50 @@ test('a mover whose lease lapses closes what it has open and ends', async () => 
   const { id } = await underWay();
   // While the agent is away, nobody renews.
   await harness.killAgent();
-  writeFileSync(join(tasks(), id, 'orders.json'), JSON.stringify({ leaseUntilMs: 1, stop: false }));
+  const orders = read<Orders>(id, 'orders');
+  const lease = { ...orders?.lease, untilMs: 1 };
+  writeFileSync(join(tasks(), id, 'orders.json'), JSON.stringify({ ...orders, lease }));
   const outcome = await until('the mover to end', () => read(id, 'outcome'));
   expect(outcome).toMatchObject({ ending: 'stopped', error: { code: 'unavailable' } });
   await harness.startAgent();
   await harness.controller.heartbeat('no mover', ({ movers }) => movers.length === 0);
   await expectClosed();
   await expectFinished();
+});
+
+test('a mover that nobody knows any more is told to stop, and is gone before it is given up', async () => {
+  // Many small windows: more than half a minute's work, and none of them long.
+  await cluster.fill(7001, 20_000, { tags: await ownTags() });
+  const slots = [{ start: 0, end: 5_460 }];
+  const options = { ...SLOWLY, rateBytesPerS: 80_000 };
+  const sent = await cluster.begin(request({ slots, options }));
+  const { id, pid } = await underWay();
+  rmSync(join(tasks(), id, 'process.json'));
+  const beat = await harness.controller.heartbeat('no mover', ({ movers }) => movers.length === 0);
+  expect(beat.movers).toEqual([]);
+  // Its own word, not the agent's: it had time to close what it had open.
+  expect(ended(await sent.result).error).toMatchObject({ code: 'cancelled' });
+  expect(read<Orders & { stop: boolean }>(id, 'orders')?.stop).toBe(true);
+  await until('the process to end', () => !existsSync(`/proc/${pid}`));
+  await expectClosed();
+  const rest = request({ slots, options: { pace: 'fast' } });
+  expect(await cluster.move(rest)).toMatchObject({ error: undefined });
+  expect((await cluster.keys(7001)) + (await cluster.keys(7002))).toBe(20_000);
+});
+
+test('no mover is started beside one that lives on after it was given up', async () => {
+  const { id } = await withTaskOf(request());
+  const database = new DatabaseSync(join(tasks(), id, 'lock'));
+  database.exec('BEGIN EXCLUSIVE');
+  const refused = await cluster.move(request());
+  expect(refused.error, refused.error?.message).toMatchObject({ code: 'unavailable' });
+  expect(refused.error?.message).toContain(`mover ${id}`);
+  // Others are not in its way.
+  expect(await cluster.move(request({ target: 7003 }))).toMatchObject({ error: undefined });
+  database.close();
+  expect(await cluster.move(request({ slots: [{ start: 200, end: 210 }] }))).toMatchObject({
+    error: undefined,
+  });
 });
 
 test('a node is not source and target at once, and not its own target', async () => {
@@ -209,6 +251,15 @@ test('files of ended tasks are kept for those who look, but not for ever', async
   expect(kept.length).toBeLessThanOrEqual(17);
   expect(kept.length).toBeGreaterThan(10);
 });
+
+/** The files of a task that the agent knows nothing of. */
+async function withTaskOf(change: MoveRequest): Promise<{ readonly id: string }> {
+  const id = 'given-up';
+  mkdirSync(join(tasks(), id), { recursive: true });
+  const task = { format: 1, id, step: await cluster.step(change) };
+  writeFileSync(join(tasks(), id, 'task.json'), JSON.stringify(task));
+  return { id };
+}
 
 /** Thousands of tags of the slots of 7001, as that node counts them. */
 async function ownTags(): Promise<string[]> {

@@ -4,6 +4,7 @@
  */
 import type { MoveReport, MoverObservation } from '@redrover/core';
 import type { Logger } from 'pino';
+import { leaseFor, remainingMs, type Lease } from './lease.ts';
 import type { MoveDriver } from './move-driver.ts';
 import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
 import { failedOutcome } from './outcomes.ts';
@@ -16,7 +17,7 @@ export interface LivingMoveOptions {
   readonly password: string;
   readonly isResumed: boolean;
   /** From the orders of a resumed task. */
-  readonly leaseUntilMs: number;
+  readonly lease: Lease | undefined;
   readonly isStopping: boolean;
   readonly memo: string;
   readonly isConnected: () => boolean;
@@ -36,7 +37,7 @@ export class LivingMove {
   readonly #detach = new AbortController();
   readonly #watchers = new Set<(status: MoveStatus) => void>();
   readonly #timer: NodeJS.Timeout;
-  #leaseUntilMs: number;
+  #lease: Lease;
   /** Before the driver hears of it: no renewal may take the order back meanwhile. */
   #isToldToStop: boolean;
   #memo: string;
@@ -45,7 +46,7 @@ export class LivingMove {
   constructor(options: LivingMoveOptions) {
     this.#options = options;
     this.task = options.task;
-    this.#leaseUntilMs = options.leaseUntilMs;
+    this.#lease = options.lease ?? leaseFor(0);
     this.#memo = options.memo;
     this.#isToldToStop = options.isStopping;
     if (options.isStopping) this.#stop.abort();
@@ -68,7 +69,7 @@ export class LivingMove {
       target: step.target.node,
       slots: step.slots,
       state: this.isStopping ? 'stopping' : 'running',
-      leaseUntilMs: this.#leaseUntilMs,
+      leaseUntilMs: this.#leaseUntilMs(),
     };
   }
 
@@ -95,20 +96,24 @@ export class LivingMove {
 
   #tick(): void {
     if (this.isStopping) return;
-    const now = this.#options.now();
     if (this.#watchers.size > 0 && this.#options.isConnected()) {
-      this.#leaseUntilMs = now + LEASE_MS;
+      this.#lease = leaseFor(LEASE_MS);
       this.#writeOrders().catch((thrown: unknown) => this.#warn(thrown));
-    } else if (now >= this.#leaseUntilMs) {
+    } else if (remainingMs(this.#lease) <= 0) {
       void this.stop();
     }
+  }
+
+  /** For the controller, which has only wall clocks to compare. */
+  #leaseUntilMs(): number {
+    return Math.round(this.#options.now() + Math.max(-LEASE_MS, remainingMs(this.#lease)));
   }
 
   /** One at a time, each of what is true by then. */
   #writeOrders(): Promise<void> {
     const write = this.#writing.then(() =>
       this.#options.files.writeOrders({
-        leaseUntilMs: this.#leaseUntilMs,
+        lease: this.#lease,
         stop: this.#isToldToStop,
       }),
     );
@@ -130,7 +135,7 @@ export class LivingMove {
         stop: this.#stop.signal,
         detach: this.#detach.signal,
         password,
-        leaseUntilMs: () => this.#leaseUntilMs,
+        orderStop: () => this.stop(),
         publish: (status) => {
           last = status.report;
           for (const watcher of this.#watchers) watcher(status);

@@ -17,6 +17,8 @@ import type { Logger } from 'pino';
 import { ensureDirectory } from '../files/durable-file.ts';
 import type { NodeRegistry } from '../supervise/node-registry.ts';
 import { SerialQueue } from '../supervise/serial-queue.ts';
+import { isInTheWay, isSamePair } from './in-the-way.ts';
+import { leaseFor } from './lease.ts';
 import { LEASE_MS, LivingMove } from './living-move.ts';
 import type { MoveDriver } from './move-driver.ts';
 import { reportOf } from './move-error.ts';
@@ -123,13 +125,12 @@ export class MoveDesk {
   }
 
   /** @throws RedroverError `unavailable` while another task is in the way. */
-  #find({ source, target, engine }: MoveSlotsStep): LivingMove | undefined {
+  #find(pair: MoveSlotsStep): LivingMove | undefined {
     for (const move of this.#living) {
       const { step, id } = move.task;
-      const isPair = step.source.node === source.node && step.target.node === target.node;
-      if (isPair && step.engine === engine) return move;
-      const crossed = step.target.node === source.node || step.source.node === target.node;
-      if (!isPair && !crossed) continue;
+      if (isSamePair(step, pair) && step.engine === pair.engine) return move;
+      if (!isInTheWay(step, pair)) continue;
+      const { source, target } = pair;
       throw new RedroverError(
         'unavailable',
         `cannot move slots from ${source.node} to ${target.node} while mover ${id} moves some from ` +
@@ -154,7 +155,7 @@ export class MoveDesk {
       step,
     };
     const files = new TaskFiles(join(directory, task.id));
-    const orders = { leaseUntilMs: now() + LEASE_MS, stop: false };
+    const orders = { lease: leaseFor(LEASE_MS), stop: false };
     await ensureDirectory(files.directory, { mode: 0o700 });
     await files.writeOrders(orders);
     // Last: a directory without a task is nothing.
@@ -171,7 +172,7 @@ export class MoveDesk {
       driver: this.#driverOf(task.step.engine),
       password: record.process?.reachedAt?.password ?? record.password,
       isResumed: known.isResumed,
-      leaseUntilMs: known.orders.leaseUntilMs,
+      lease: known.orders.lease,
       isStopping: known.orders.stop,
       memo: known.memo,
       isConnected,
@@ -223,7 +224,7 @@ export class MoveDesk {
   async #takeOver(files: TaskFiles): Promise<void> {
     const task = await files.readTask();
     if (task?.format !== 1 || (await files.readOutcome()) !== undefined) return;
-    const orders = (await files.readOrders()) ?? { leaseUntilMs: 0, stop: true };
+    const orders = (await files.readOrders()) ?? { lease: leaseFor(0), stop: true };
     this.#live(task, files, { orders, isResumed: true, memo: (await files.readMemo()) ?? '' });
   }
 

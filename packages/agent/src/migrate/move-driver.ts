@@ -33,8 +33,8 @@ export interface MoveControls {
   readonly detach: AbortSignal;
   /** Of the cluster, for connections to any node of the task. */
   readonly password: string;
-  /** Time of the host's clock at which the lease lapses; the desk aborts `stop` then. */
-  readonly leaseUntilMs: () => number;
+  /** Puts the order to stop on disk, for a driver that gives the task up; `stop` is aborted then. */
+  readonly orderStop: () => Promise<void>;
   /** For those who watch: as often as it is worth it, up to a few times a second. */
   readonly publish: (status: MoveStatus) => void;
   /**

@@ -4,13 +4,15 @@
  * is in `mover/`.
  */
 import { spawn } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RedroverError, type NodeKey } from '@redrover/core';
 import { fileError } from '../files/durable-file.ts';
 import { readTail } from '../supervise/exit-reason.ts';
 import { isAlive } from '../supervise/processes.ts';
+import { isInTheWay } from './in-the-way.ts';
+import { endMover, hasMover, signalMover, withoutMover } from './mover-process.ts';
 import type { MoveControls, MoveDriver } from './move-driver.ts';
 import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
 import { failedOutcome } from './outcomes.ts';
@@ -27,6 +29,15 @@ export interface ProcessDriverOptions {
 
 /** The status is written four times a second; an end should be known sooner. */
 const POLL_MS = 50;
+/** To close a window; whatever a killed one leaves open, the next one finishes. */
+const END_PATIENCE_MS = 20_000;
+
+interface Abandoned {
+  readonly files: TaskFiles;
+  readonly last: MoveStatus | undefined;
+  readonly controls: MoveControls;
+}
+
 /** Node and its bundle are up in 0.2 s; a machine that swaps takes a while. */
 const START_TIMEOUT_MS = 20_000;
 
@@ -48,8 +59,38 @@ export class ProcessDriver implements MoveDriver {
 
   async run(task: MoveTask, controls: MoveControls): Promise<MoveOutcome> {
     const files = new TaskFiles(join(this.#options.directory, task.id));
-    if (!controls.isResumed) await this.#start(task, files);
+    if (!controls.isResumed) {
+      await this.#requireAlone(task);
+      await this.#start(task, files);
+    }
     return this.#follow(task, files, controls);
+  }
+
+  /**
+   * One that was given up may live on.
+   *
+   * @throws RedroverError `unavailable` while it does; it is told to end once more.
+   */
+  async #requireAlone({ id, step }: MoveTask): Promise<void> {
+    const { directory } = this.#options;
+    for (const name of await readdir(directory)) {
+      if (name === id || name === COMPILE_CACHE) continue;
+      const files = new TaskFiles(join(directory, name));
+      // One that has written its outcome is done with the nodes.
+      if ((await files.readOutcome()) !== undefined) continue;
+      const other = (await files.readTask())?.step;
+      // Only then: asking for the lock could keep one from its start that is not in the way.
+      if (other === undefined || !isInTheWay(other, step) || !(await hasMover(files))) continue;
+      const identity = await files.readProcess();
+      signalMover(identity, 'SIGTERM');
+      throw new RedroverError(
+        'unavailable',
+        `mover ${name} (pid ${identity?.pid ?? 'unknown'}) was given up and is still alive, so none is ` +
+          `started from ${step.source.node} to ${step.target.node} beside it; it was told to end: ` +
+          'look at that process if it does not',
+        { context: { mover: name } },
+      );
+    }
   }
 
   async #start(task: MoveTask, files: TaskFiles): Promise<void> {
@@ -95,22 +136,41 @@ export class ProcessDriver implements MoveDriver {
       const outcome = await files.readOutcome();
       if (outcome !== undefined) return outcome;
       const mayStart = identity === undefined && performance.now() - since < START_TIMEOUT_MS;
-      if (!isUp && !mayStart) return this.#giveUp(task, files, last);
+      if (!isUp && !mayStart) return this.#giveUp(task, { files, last, controls });
       if (stop.aborted && isUp && !isTold) {
         isTold = true;
         // Sooner than it would look at its orders.
-        process.kill(identity.pid, 'SIGTERM');
+        signalMover(identity, 'SIGTERM');
       }
       await delay(POLL_MS, undefined, { signal: detach }).catch(() => {});
     }
   }
 
-  /** A mover that starts all the same, later than anybody would think, finds its outcome and ends. */
-  async #giveUp(
+  /**
+   * The outcome is written while no mover holds its lock: one that starts all the same, later than anybody
+   * would think, finds it and ends. One that is at work, and only hangs, is ended first.
+   */
+  async #giveUp(task: MoveTask, { files, last, controls }: Abandoned): Promise<MoveOutcome> {
+    const write = () => this.#writeGone(task, files, last);
+    const gone = await withoutMover(files, write);
+    if (gone !== undefined) return gone;
+    await controls.orderStop();
+    await endMover(files, END_PATIENCE_MS);
+    const ended = (await files.readOutcome()) ?? (await withoutMover(files, write));
+    if (ended !== undefined) return ended;
+    const { pid = 'unknown' } = (await files.readProcess()) ?? {};
+    const message = `the mover (pid ${pid}) says nothing and cannot be killed: it hangs in the kernel`;
+    return failedOutcome(task, new RedroverError('unavailable', message), last?.report);
+  }
+
+  async #writeGone(
     task: MoveTask,
     files: TaskFiles,
     last: MoveStatus | undefined,
   ): Promise<MoveOutcome> {
+    // What it wrote at last, it may have written just now.
+    const own = await files.readOutcome();
+    if (own !== undefined) return own;
     const outcome = failedOutcome(task, await this.#goneError(files), last?.report);
     await files.writeOutcome(outcome);
     return outcome;

@@ -8,12 +8,12 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfPresent, writeDurableFile } from '../files/durable-file.ts';
 import type { ProcessIdentity } from '../nodes/node-record.ts';
+import type { Lease } from './lease.ts';
 import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
 
 /** What a mover is told while it works. */
 export interface MoveOrders {
-  /** On the clock of the host. */
-  readonly leaseUntilMs: number;
+  readonly lease: Lease;
   readonly stop: boolean;
 }
 

@@ -13,8 +13,8 @@ export type SlotEffect =
   | { readonly kind: 'setMigrating' }
   /**
    * On the source: `CLUSTER GETKEYSINSLOT` and `MIGRATE`, batch by batch, `facts.task.maxReplicaLagBytes` at the most.
-   * Keys in doubt go first, with REPLACE; of those that the source has no more, the target's copy is deleted if it still
-   * is what was sent.
+   * Keys in doubt go first, with REPLACE as long as `judgeBusyKey` says so. Those that the source has no more are left as
+   * they are: the target's copy may be the only one, and one that is equal to what was sent may have been written since.
    */
   | { readonly kind: 'moveKeys' }
   /** On the target: `CLUSTER SETSLOT s NODE <target>`. */

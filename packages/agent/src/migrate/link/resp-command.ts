@@ -36,3 +36,18 @@ export function encodeList(parts: readonly Buffer[]): RawList {
   const bytes = parts.flatMap((part) => [Buffer.from(`$${part.length}\r\n`), part, LINE_END]);
   return new RawList(parts.length, Buffer.concat(bytes));
 }
+
+/** The arguments of such a list one by one. */
+export function decodeList({ count, bytes }: RawList): Buffer[] {
+  const parts: Buffer[] = [];
+  let at = 0;
+  while (parts.length < count) {
+    const lineEnd = bytes.indexOf(LINE_END, at);
+    const start = lineEnd + LINE_END.length;
+    // `$LENGTH`, then so many bytes.
+    const length = Number(bytes.toString('latin1', at + 1, lineEnd));
+    parts.push(bytes.subarray(start, start + length));
+    at = start + length + LINE_END.length;
+  }
+  return parts;
+}

@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   adaptBatch,
+  judgeBusyKey,
   RedroverError,
   restAfter,
   startBatch,
@@ -15,17 +16,19 @@ import {
   type MoveLimits,
   type MoveSlotsStep,
   type RateState,
+  type SourceLife,
 } from '@redrover/core';
 import { errorOfReply } from '../../redis/reply-codes.ts';
 import type { Link } from '../link/link.ts';
 import { encodeWithKeys } from '../link/resp-command.ts';
-import { ReplyFault, type RawList, replyText } from '../link/resp-parser.ts';
+import { ReplyFault, replyText } from '../link/resp-parser.ts';
 import { KeyLister, type KeyBatch } from './list-keys.ts';
 import type { Meter } from './meter.ts';
 import type { MoveNodes } from './move-nodes.ts';
 import type { ReplicaWatch } from './replica-watch.ts';
 import { settleBusyKeys } from './settle-busy-keys.ts';
-import type { SlotMemory } from './slot-memory.ts';
+import type { DoubtfulKeys, SlotMemory } from './slot-memory.ts';
+import { readSourceLife } from './source-life.ts';
 
 export interface KeyMoverOptions {
   readonly step: MoveSlotsStep;
@@ -38,6 +41,13 @@ export interface KeyMoverOptions {
   readonly stop: AbortSignal;
 }
 
+interface SentBatch extends KeyBatch {
+  /** Keys that were sent before. */
+  readonly doubt?: DoubtfulKeys;
+  /** Whether the source's copy counts, whatever the target has. */
+  readonly mayReplace?: boolean;
+}
+
 /** Looking at so many names for a too large key blocks the source for a millisecond or two. */
 const LOOK_AHEAD_KEYS = 1_000;
 
@@ -45,6 +55,8 @@ export class KeyMover {
   readonly #options: KeyMoverOptions;
   readonly #lister = new KeyLister();
   #links: Link[] = [];
+  /** Of the source, when each link was made: not younger than what is sent over it. */
+  readonly #lives = new WeakMap<Link, SourceLife | undefined>();
   #batch: BatchState;
   #rate: RateState;
   /** When the source answered a MIGRATE last: what is answered later waited for it before. */
@@ -94,16 +106,21 @@ export class KeyMover {
     this.#links = this.#links.filter((link) => link.isOpen);
     const missing = Math.max(0, count - this.#links.length);
     const more = Array.from({ length: missing }, () => this.#options.nodes.source.openLink());
-    this.#links.push(...(await Promise.all(more)));
+    const opened = await Promise.all(more);
+    this.#links.push(...opened);
+    await Promise.all(
+      opened.map(async (link) => this.#lives.set(link, await readSourceLife(link))),
+    );
     return this.#links.slice(0, count);
   }
 
   /** Until the slot is empty as far as it was listed, or something is in the way. */
   async #moveSlot(link: Link, memory: SlotMemory): Promise<void> {
     const { limits } = this.#options;
-    for (let keys = memory.doubt[0]; keys !== undefined; keys = memory.doubt[0]) {
-      // The source is still the one to ask (MIGRATING): whatever the target got is replaced.
-      const isSent = await this.#send(link, memory, { keys, bytes: 0 }, true);
+    for (let doubt = memory.doubt[0]; doubt !== undefined; doubt = memory.doubt[0]) {
+      const { keys, life } = doubt;
+      const mayReplace = judgeBusyKey(life, await readSourceLife(link)) === 'replace';
+      const isSent = await this.#send(link, memory, { keys, bytes: 0, doubt, mayReplace });
       if (!isSent) return;
       // Not before it was answered: keys in doubt hold back the end of their slot.
       memory.doubt.shift();
@@ -120,7 +137,7 @@ export class KeyMover {
         return;
       }
       for (const batch of batches) {
-        if (this.#isHalted || !(await this.#send(link, memory, batch, false))) return;
+        if (this.#isHalted || !(await this.#send(link, memory, batch))) return;
       }
       const listed = batches.reduce((sum, { keys }) => sum + keys.count, 0);
       if (listed < LOOK_AHEAD_KEYS) return;
@@ -128,21 +145,13 @@ export class KeyMover {
   }
 
   /** False: the slot has to be looked at again before it goes on. */
-  async #send(
-    link: Link,
-    memory: SlotMemory,
-    batch: KeyBatch,
-    isRepeat: boolean,
-  ): Promise<boolean> {
+  async #send(link: Link, memory: SlotMemory, batch: SentBatch): Promise<boolean> {
     const { limits, meter, watch } = this.#options;
     await this.#awaitTurn(batch);
-    const { reply, blockedMs } = await this.#migrate(link, batch.keys, isRepeat).catch(
-      (thrown: unknown) => {
-        // Nobody knows what the target got.
-        if (!isRepeat) memory.doubt.push(batch.keys);
-        throw thrown;
-      },
-    );
+    const { reply, blockedMs } = await this.#migrate(link, batch).catch((thrown: unknown) => {
+      this.#doubt(link, memory, batch);
+      throw thrown;
+    });
     watch.noteSent(batch.bytes);
     meter.blocked(Math.max(blockedMs, watch.targetBlockedMs));
     if (!(reply instanceof ReplyFault)) {
@@ -154,13 +163,18 @@ export class KeyMover {
       if (restMs >= 1) await delay(restMs);
       return true;
     }
-    return this.#understand(link, memory, { ...batch, isRepeat }, reply);
+    return this.#understand(link, memory, batch, reply);
   }
 
-  async #migrate(link: Link, keys: RawList, isRepeat: boolean) {
+  /** Nobody knows what the target got. */
+  #doubt(link: Link, memory: SlotMemory, { keys, doubt }: SentBatch): void {
+    if (doubt === undefined) memory.doubt.push({ keys, life: this.#lives.get(link) });
+  }
+
+  async #migrate(link: Link, { keys, mayReplace = false }: SentBatch) {
     const { step, password, limits } = this.#options;
     const { address, port } = step.target;
-    const replace = isRepeat ? ['REPLACE'] : [];
+    const replace = mayReplace ? ['REPLACE'] : [];
     const auth = password === '' ? [] : ['AUTH', password];
     // A target that hangs lets each of those in flight wait for so long, one after another.
     const timeoutMs = Math.max(
@@ -184,20 +198,22 @@ export class KeyMover {
   async #understand(
     link: Link,
     memory: SlotMemory,
-    { keys, isRepeat }: KeyBatch & { readonly isRepeat: boolean },
+    batch: SentBatch,
     fault: ReplyFault,
   ): Promise<boolean> {
     const { nodes, meter } = this.#options;
     const inner = codeOfTarget(fault);
     switch (inner ?? fault.code) {
       case 'IOERR':
-        // The target may have got some of them; until it says so, they are in doubt.
-        if (!isRepeat) memory.doubt.push(keys);
+        this.#doubt(link, memory, batch);
         this.#isHalted = true;
         return false;
       case 'BUSYKEY': {
-        const conflict = await settleBusyKeys({ source: link, target: nodes.target, keys, memory });
-        if (conflict !== undefined) memory.conflict = conflict;
+        const { keys, doubt } = batch;
+        const settled = await settleBusyKeys({ source: link, target: nodes.target, keys });
+        if (doubt !== undefined) memory.doubt.splice(memory.doubt.indexOf(doubt), 1);
+        if (settled.equal !== undefined) memory.doubt.push(settled.equal);
+        memory.conflict ??= settled.conflict;
         return false;
       }
       case 'MOVED':

@@ -142,8 +142,7 @@ async function listByCommands(
   return { batches, oversized: undefined };
 }
 
-/** Names as values, for the few cases that need them one by one. */
-export async function namesOf(link: Link, slot: number, count: number): Promise<Buffer[]> {
+async function namesOf(link: Link, slot: number, count: number): Promise<Buffer[]> {
   const command = encode('CLUSTER', 'GETKEYSINSLOT', slot, count);
   const reply = await link.call('CLUSTER GETKEYSINSLOT', command, LISTING_TIMEOUT_MS);
   return Array.isArray(reply) ? reply.filter((name) => Buffer.isBuffer(name)) : [];

@@ -18,7 +18,7 @@ import { Meter } from './meter.ts';
 import { MoveNodes } from './move-nodes.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 import { SlotMemory, type Decide } from './slot-memory.ts';
-import { SlotWindow, type WindowLeft } from './slot-window.ts';
+import { SlotWindows, type WindowLeft } from './slot-windows.ts';
 
 export interface MoveEngineOptions {
   readonly step: MoveSlotsStep;
@@ -80,21 +80,11 @@ export class MoveEngine {
   }
 
   async #moveAll(): Promise<WindowLeft | undefined> {
-    const { stop } = this.#options;
     const counts = await this.#survey();
     const { source, target } = this.#nodes;
     const notes = await copyFunctions(await source.link(), await target.link());
     for (const note of notes) this.#meter.note(note);
-    let kept: WindowLeft | undefined;
-    for (const slots of this.#windows(counts)) {
-      if (stop.aborted) break;
-      const left = await this.#moveWindow(slots);
-      if (left === undefined) continue;
-      // Whatever holds these slots up would hold up the next ones as well.
-      kept = left;
-      break;
-    }
-    return kept;
+    return this.#moveWindows(this.#windows(counts));
   }
 
   /** Key counts of all slots, those with open ones first as they are half way already. */
@@ -133,22 +123,19 @@ export class MoveEngine {
     return windows;
   }
 
-  async #moveWindow(slots: readonly number[]): Promise<WindowLeft | undefined> {
+  #moveWindows(windows: readonly (readonly number[])[]): Promise<WindowLeft | undefined> {
     const { step, stop, decide = nextSlotAction } = this.#options;
-    const window = new SlotWindow(
-      slots.map((slot) => new SlotMemory(slot)),
-      {
-        nodes: this.#nodes,
-        keyMover: this.#keyMover,
-        meter: this.#meter,
-        limits: this.#limits,
-        nodeTimeoutMs: step.nodeTimeoutMs,
-        stop,
-        decide,
-        onSlot: (memory, end) => this.#noteEnd(memory, end),
-      },
-    );
-    return window.run();
+    const memories = windows.map((slots) => slots.map((slot) => new SlotMemory(slot)));
+    return new SlotWindows(memories, {
+      nodes: this.#nodes,
+      keyMover: this.#keyMover,
+      meter: this.#meter,
+      limits: this.#limits,
+      nodeTimeoutMs: step.nodeTimeoutMs,
+      stop,
+      decide,
+      onSlot: (memory, end) => this.#noteEnd(memory, end),
+    }).run();
   }
 
   #noteEnd(memory: SlotMemory, end: SlotAction): void {

@@ -1,5 +1,6 @@
 /** When a mover stops: told so by its orders or a signal, or because its lease has lapsed. */
 import { RedroverError } from '@redrover/core';
+import { hostUptimeMs, remainingMs } from '../lease.ts';
 import type { TaskFiles } from '../task-files.ts';
 
 /** A pause shall take effect within a second; reading a small file costs next to nothing. */
@@ -11,14 +12,18 @@ const GRACE_MS = 60_000;
 /** Aborts `stop`: without a reason of ours when it was asked for, else with one. Answers how to end looking. */
 export function obeyOrders(files: TaskFiles, stop: AbortController): { end: () => void } {
   const onSignal = (): void => stop.abort();
-  let leaseUntilMs = Infinity;
+  let untilMs = Infinity;
   const look = (): void => {
     const orders = files.peekOrders();
     if (stop.signal.aborted) return;
     if (orders?.stop === true) stop.abort();
+    const nowMs = hostUptimeMs();
     // Orders that cannot be read prolong nothing.
-    leaseUntilMs = orders?.leaseUntilMs ?? Math.min(leaseUntilMs, Date.now() + GRACE_MS);
-    if (Date.now() >= leaseUntilMs) stop.abort(lapsed());
+    untilMs =
+      orders === undefined
+        ? Math.min(untilMs, nowMs + GRACE_MS)
+        : nowMs + remainingMs(orders.lease);
+    if (nowMs >= untilMs) stop.abort(lapsed());
   };
   const timer = setInterval(() => look(), LOOK_EVERY_MS);
   process.on('SIGTERM', onSignal);

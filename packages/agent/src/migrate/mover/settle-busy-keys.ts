@@ -6,17 +6,23 @@
 import type { KeyConflict } from '@redrover/core';
 import { showKeyName } from '../../survey/key-name.ts';
 import type { Link } from '../link/link.ts';
-import { encode, encodeList } from '../link/resp-command.ts';
+import { decodeList, encode, encodeList } from '../link/resp-command.ts';
 import { replyText, type RawList, type Reply } from '../link/resp-parser.ts';
-import { namesOf } from './list-keys.ts';
 import type { MoveNode } from './move-nodes.ts';
-import type { SlotMemory } from './slot-memory.ts';
+import type { DoubtfulKeys } from './slot-memory.ts';
+import { readSourceLife } from './source-life.ts';
 
 export interface BusyKeys {
   readonly source: Link;
   readonly target: MoveNode;
+  /** Those that were sent together. */
   readonly keys: RawList;
-  readonly memory: SlotMemory;
+}
+
+export interface SettledKeys {
+  /** They may be sent with REPLACE. */
+  readonly equal: DoubtfulKeys | undefined;
+  readonly conflict: KeyConflict | undefined;
 }
 
 /** A value at a time: a batch holds large ones too, and both copies are held here. */
@@ -24,22 +30,23 @@ const TIMEOUT_MS = 30_000;
 
 const ASKING = encode('ASKING');
 
-/** The keys that may be replaced are noted as doubtful: the next turn sends them with REPLACE. */
-export async function settleBusyKeys(busy: BusyKeys): Promise<KeyConflict | undefined> {
-  const { source, target, keys, memory } = busy;
+export async function settleBusyKeys(busy: BusyKeys): Promise<SettledKeys> {
+  const { source, target, keys } = busy;
   const link = await target.link();
   const equal: Buffer[] = [];
-  for (const name of await namesOf(source, memory.slot, keys.count)) {
+  // Before they are compared: if it is another one when they are sent, they are compared anew.
+  const life = await readSourceLife(source);
+  for (const name of decodeList(keys)) {
     const [there, here] = await Promise.all([
       dump(link, [ASKING, encode('DUMP', name)]),
       dump(source, [encode('DUMP', name)]),
     ]);
     if (!Buffer.isBuffer(there) || !Buffer.isBuffer(here)) continue;
     if (here.equals(there) || (await holdsTheSame(source, link, name))) equal.push(name);
-    else return describeConflict(busy, link, name);
+    else return { equal: undefined, conflict: await describeConflict(busy, link, name) };
   }
-  if (equal.length > 0) memory.doubt.push(encodeList(equal));
-  return undefined;
+  const doubtful = equal.length === 0 ? undefined : { keys: encodeList(equal), life };
+  return { equal: doubtful, conflict: undefined };
 }
 
 async function dump(link: Link, commands: readonly Buffer[]): Promise<Reply | undefined> {

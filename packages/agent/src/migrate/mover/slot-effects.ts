@@ -3,7 +3,7 @@
  * their node in one write. It adds nothing and leaves nothing out; a refused command is a fact for the
  * next turn.
  */
-import type { SlotAction, SlotEffect } from '@redrover/core';
+import type { SlotAction, SlotEffect, SlotFacts } from '@redrover/core';
 import type { Link } from '../link/link.ts';
 import { encode, type Argument } from '../link/resp-command.ts';
 import { ReplyFault } from '../link/resp-parser.ts';
@@ -12,7 +12,16 @@ import type { SlotMemory } from './slot-memory.ts';
 
 export interface PlannedEffect {
   readonly memory: SlotMemory;
-  readonly action: SlotAction;
+  readonly action: Extract<SlotAction, { readonly kind: SetSlot }>;
+  /** What it was decided on. */
+  readonly facts: SlotFacts;
+}
+
+export interface Executed {
+  /** The last one, for people. */
+  readonly refusal: string | undefined;
+  /** Those that their nodes have answered with OK. */
+  readonly done: readonly PlannedEffect[];
 }
 
 /** What is sent by `CLUSTER SETSLOT`, in the order in which a turn sends it: what ages first, first. */
@@ -34,40 +43,55 @@ const TIMEOUT_MS = 8_000;
 /** A target that is busy for less than this is not given up. */
 const FINALISE_TIMEOUT_MIN_MS = 200;
 
-/** Answers the last refusal, for people. */
+/** @throws RedroverError when a node cannot be reached, or does not answer. */
 export async function executeEffects(
   planned: readonly PlannedEffect[],
   nodes: MoveNodes,
   nodeTimeoutMs: number,
-): Promise<string | undefined> {
+): Promise<Executed> {
   let refusal: string | undefined;
+  const done: PlannedEffect[] = [];
   for (const kind of ORDER) {
     const wanted = planned.filter(({ action }) => action.kind === kind);
-    if (wanted.length > 0)
-      refusal = (await executeOne(kind, wanted, { nodes, nodeTimeoutMs })) ?? refusal;
+    if (wanted.length === 0) continue;
+    const answered = new Set<SlotMemory>();
+    const sent = { nodes, nodeTimeoutMs, onDone: (memory: SlotMemory) => answered.add(memory) };
+    refusal = (await executeOne(kind, wanted, sent)) ?? refusal;
+    done.push(...wanted.filter(({ memory }) => answered.has(memory)));
   }
-  return refusal;
+  return { refusal, done };
+}
+
+interface Sent {
+  readonly nodes: MoveNodes;
+  readonly nodeTimeoutMs: number;
+  readonly onDone: (memory: SlotMemory) => void;
 }
 
 async function executeOne(
   kind: SetSlot,
   planned: readonly PlannedEffect[],
-  { nodes, nodeTimeoutMs }: { readonly nodes: MoveNodes; readonly nodeTimeoutMs: number },
+  { nodes, nodeTimeoutMs, onDone }: Sent,
 ): Promise<string | undefined> {
   const { source, target } = nodes;
   const memories = planned.map(({ memory }) => memory);
+  const touch = (memory: SlotMemory): void => {
+    memory.touched = true;
+    onDone(memory);
+  };
   switch (kind) {
     case 'setImporting':
       return setSlots(target, memories, ['IMPORTING', source.end.nodeId], touch);
     case 'setMigrating':
       return setSlots(source, memories, ['MIGRATING', target.end.nodeId], touch);
     case 'finaliseTarget':
-      return finaliseTarget(target, memories, nodeTimeoutMs);
+      return finaliseTarget(target, memories, { nodeTimeoutMs, onDone: touch });
     case 'saveTargetConfig':
-      return saveConfig(target, memories);
+      return saveConfig(target, memories, onDone);
     case 'finaliseSource':
       return setSlots(source, memories, ['NODE', target.end.nodeId], (memory) => {
         memory.givenUpTick ??= performance.now();
+        onDone(memory);
       });
     case 'closeTarget':
       return setSlots(target, memories, ['STABLE'], touch);
@@ -78,10 +102,6 @@ async function executeOne(
   }
 }
 
-function touch(memory: SlotMemory): void {
-  memory.touched = true;
-}
-
 /**
  * The facts that allow it are of this moment: over a link that is made anew, or one that waits for
  * long, it would reach the target after a failover of the source, and take the slot from whoever
@@ -90,16 +110,12 @@ function touch(memory: SlotMemory): void {
 async function finaliseTarget(
   target: MoveNode,
   memories: readonly SlotMemory[],
-  nodeTimeoutMs: number,
+  { nodeTimeoutMs, onDone }: Pick<Sent, 'nodeTimeoutMs' | 'onDone'>,
 ): Promise<string | undefined> {
   const link = target.openLinkNow;
   if (link === undefined) return `the link to ${target.end.node} broke`;
   const timeoutMs = Math.max(FINALISE_TIMEOUT_MIN_MS, nodeTimeoutMs / 2);
-  return setSlotsOver(link, memories, {
-    args: ['NODE', target.end.nodeId],
-    onDone: touch,
-    timeoutMs,
-  });
+  return setSlotsOver(link, memories, { args: ['NODE', target.end.nodeId], onDone, timeoutMs });
 }
 
 async function setSlots(
@@ -140,13 +156,17 @@ async function setSlotsOver(
 async function saveConfig(
   target: MoveNode,
   memories: readonly SlotMemory[],
+  onDone: (memory: SlotMemory) => void,
 ): Promise<string | undefined> {
   const link = await target.link();
   const what = 'CLUSTER SAVECONFIG';
   const commands = [encode('CLUSTER', 'SAVECONFIG')];
   const [reply] = await link.exchange({ commands, what, timeoutMs: TIMEOUT_MS });
   if (reply instanceof ReplyFault) return `${what} on ${link.key}: ${reply.message}`;
-  for (const memory of memories) memory.targetConfigSaved = true;
+  for (const memory of memories) {
+    memory.targetConfigSaved = true;
+    onDone(memory);
+  }
   return undefined;
 }
 

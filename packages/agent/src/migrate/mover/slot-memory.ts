@@ -6,6 +6,7 @@ import {
   type SlotAction,
   type SlotActionKind,
   type SlotFacts,
+  type SourceLife,
 } from '@redrover/core';
 import type { RawList } from '../link/resp-parser.ts';
 import type { WindowReading } from './move-nodes.ts';
@@ -19,6 +20,12 @@ export interface SlotQuestion {
   readonly decide: Decide;
 }
 
+export interface DoubtfulKeys {
+  readonly keys: RawList;
+  /** Of the source, when they were sent, or found to be equal on both ends. */
+  readonly life: SourceLife | undefined;
+}
+
 export class SlotMemory {
   readonly slot: number;
   touched = false;
@@ -26,8 +33,8 @@ export class SlotMemory {
   givenUpTick: number | undefined;
   conflict: KeyConflict | undefined;
   oversized: OversizedKey | undefined;
-  /** Keys that were sent to the target without an answer. */
-  doubt: RawList[] = [];
+  /** What was sent to the target without an answer. */
+  doubt: DoubtfulKeys[] = [];
   /** How often in a row the same action was the answer, beyond the first time. */
   repeats = 0;
   #lastKind: SlotActionKind | undefined;
@@ -53,7 +60,7 @@ export class SlotMemory {
         touched: this.touched,
         targetConfigSaved: this.targetConfigSaved,
         givenUpForMs: since(this.givenUpTick, now),
-        keysInDoubt: this.doubt.reduce((sum, { count }) => sum + count, 0),
+        keysInDoubt: this.doubt.reduce((sum, { keys }) => sum + keys.count, 0),
         conflict: this.conflict,
         oversized: this.oversized,
         maxReplicaLagBytes,

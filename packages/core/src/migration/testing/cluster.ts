@@ -151,6 +151,7 @@ export class Cluster {
     if (node.up) return;
     this.#note(`${node.id} restarted`);
     node.up = true;
+    node.life += 1;
     if (!node.cutOff) node.silentSince = undefined;
     node.serveAfter = this.now + REJOIN_TICKS;
   }

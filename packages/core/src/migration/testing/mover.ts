@@ -2,7 +2,7 @@
  * The mover of the model: reads one node after another, asks the machine, executes its answer and nothing else. It can
  * die between any two steps; what it knew is gone then.
  */
-import { judgeBusyKey, opensCleanly, type CleanOpening } from '../busy-key.ts';
+import { judgeBusyKey, type SourceLife } from '../busy-key.ts';
 import { slotFactsOf, type Asked, type NodeReading } from '../read-slot-facts.ts';
 import type { SlotAction } from '../slot-action.ts';
 import type { SlotFacts, TaskFacts } from '../slot-facts.ts';
@@ -25,13 +25,12 @@ interface Task {
   closedAt: number | undefined;
   givenUpAt: number | undefined;
   conflict: TaskFacts['conflict'];
-  readonly doubts: Map<string, number>;
+  readonly doubts: Map<string, SourceLife>;
 }
 
 interface Due {
   readonly action: SlotAction;
   readonly decidedAt: number;
-  readonly opensCleanly: boolean;
 }
 
 interface Look {
@@ -45,17 +44,14 @@ export class Mover {
   intent: SlotFacts['intent'] = 'move';
   /** Set: the next MIGRATE is carried out on the target, and its answer is lost. */
   answerLost = false;
-  /** Keys of which an answer was lost, ever; and those of them that a dying mover had not sent again. */
+  /** Keys of which an answer was lost, ever. */
   readonly doubted = new Set<string>();
-  readonly forgottenDoubts = new Set<string>();
   /** Why the wave says that the source may raise its epoch. */
   sourceOtherRole: string | undefined = undefined;
   /** How it ended; undefined: under way. */
   end: SlotAction | undefined = undefined;
   /** Every action that it was given, for messages. */
   readonly actions: string[] = [];
-  /** In its task file, which outlives it. */
-  #opening: CleanOpening | undefined;
   readonly #cluster: Cluster;
   readonly #decide: (facts: SlotFacts) => SlotAction;
   #task: Task | undefined;
@@ -78,7 +74,6 @@ export class Mover {
   }
 
   #forget(): void {
-    for (const key of this.#task?.doubts.keys() ?? []) this.forgottenDoubts.add(key);
     this.#task = undefined;
     this.#lookAgain();
     this.#state = { print: '', since: this.#cluster.now };
@@ -125,8 +120,7 @@ export class Mover {
     if (action.kind === 'done' || action.kind === 'quarantine') this.end = action;
     else if (action.kind === 'wait' && action.replan) this.#task = undefined;
     else if (!isPause(action)) {
-      const decidedAt = this.#cluster.now;
-      this.#due = { action, decidedAt, opensCleanly: opensCleanly(facts) };
+      this.#due = { action, decidedAt: this.#cluster.now };
     }
   }
 
@@ -197,11 +191,6 @@ export class Mover {
         if (target.up && target.setImporting(source.id) === undefined) task.touched = true;
         break;
       case 'setMigrating':
-        if (source.migratingTo === undefined) {
-          this.#opening = due.opensCleanly
-            ? { slot: SLOT, sourceId: source.id, bootId: '' }
-            : undefined;
-        }
         if (source.up && source.setMigrating(target.id) === undefined) {
           task.touched = true;
           task.closedAt = undefined;
@@ -261,18 +250,15 @@ export class Mover {
       return;
     }
     const version = source.keys.get(key);
-    const doubt = task.doubts.get(key);
     const there = target.keys.get(key);
     if (version === undefined) {
-      if (doubt !== undefined && there === doubt) {
-        target.apply({ key, version: undefined, by: 'migrate' });
-      }
+      // NOKEY. A copy on the target may be the only one there is.
       task.doubts.delete(key);
       return;
     }
-    const isBusy = there !== undefined && doubt === undefined;
-    const here = { sourceId: source.id, bootId: '' };
-    if (isBusy && there !== version && judgeBusyKey(this.#opening, here) === 'compare') {
+    const life = { runId: `${source.id} ${source.life}`, replicationId: source.id };
+    const parted = there !== undefined && there !== version;
+    if (parted && judgeBusyKey(task.doubts.get(key), life) === 'compare') {
       task.conflict = { key, evidence: [`${source.id}: ${version}`, `${target.id}: ${there}`] };
       this.#batch = [];
       return;
@@ -280,7 +266,7 @@ export class Mover {
     target.apply({ key, version, by: 'migrate' });
     if (this.answerLost) {
       this.answerLost = false;
-      task.doubts.set(key, version);
+      task.doubts.set(key, life);
       this.doubted.add(key);
       this.#batch = [];
       return;

@@ -63,6 +63,8 @@ export class RedisNode {
   epoch: number;
   currentEpoch = 0;
   up = true;
+  /** Of its dataset: another one after each start and each change of its role. */
+  life = 0;
   /** Its bus is cut; clients and the mover reach it all the same. */
   cutOff = false;
   /** Since its bus says nothing (down or cut off); undefined: it is heard. */
