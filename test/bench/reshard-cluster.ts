@@ -11,8 +11,7 @@ import {
   type MoveOptions,
 } from '@redrover/core';
 import { LocalStack, findPrograms, type Api } from '@redrover/cli';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { AttemptOutcome, OperationState, type PlanReshardRequestSchema } from '@redrover/proto';
+import { AttemptOutcome, OperationState } from '@redrover/proto';
 import { execa } from 'execa';
 import { Cluster, Redis } from 'ioredis';
 
@@ -219,14 +218,18 @@ export class ReshardCluster {
   ): Promise<Timing> {
     const change = reshardToProto({ kind: 'rebalance', by: 'slots', weights });
     const move = moveOptionsToProto({ ...DEFAULT_MOVE_OPTIONS, ...options });
-    const { id, startTick } = await this.#begin({ cluster: CLUSTER, change, move });
+    const { id, startTick } = await this.#begin(change, move);
     await this.#watch(id);
     const totalMs = performance.now() - startTick;
     return { totalMs, movingMs: await this.#movingMs(id) };
   }
 
   /** A plan that news of the move before has overtaken is made anew, as a person would. */
-  async #begin(request: MessageInitShape<typeof PlanReshardRequestSchema>): Promise<Begun> {
+  async #begin(
+    change: ReturnType<typeof reshardToProto>,
+    move: ReturnType<typeof moveOptionsToProto>,
+  ): Promise<Begun> {
+    const request = { cluster: CLUSTER, change, move };
     for (let tries = 1; ; tries += 1) {
       const { result } = await this.#api.clusters.planReshard(request);
       if (result.case !== 'plan') throw new Error(`refused: ${JSON.stringify(result.value)}`);
