@@ -91,6 +91,7 @@ export { ownedSlots, type OwnershipQuestion } from './planning/owned-slots.ts';
 export { planHashOf } from './planning/plan-hash.ts';
 export { planCancel, planSteps } from './planning/plan-steps.ts';
 export { findLeftForLater } from './planning/reconcile/left-for-later.ts';
+export { ORPHAN_KEYS_AT_TARGET } from './planning/reconcile/orphan-keys.ts';
 export { findLeftAlone } from './planning/remove.ts';
 export { settle } from './planning/settle.ts';
 export { absentNode } from './planning/fresh-node.ts';

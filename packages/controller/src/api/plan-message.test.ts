@@ -45,7 +45,7 @@ function planOf(count: number): ClusterPlan {
     layout: { ...layout, nodeTimeoutMs: 5000, config: {}, drainedHosts: [] } as unknown as Layout,
     spec: {} as ClusterSpec,
     release: {} as Release,
-    forecast: { rounds: [probes, meets], waits: [], blockers: [], complete: true },
+    forecast: { rounds: [probes, meets], waits: [], blockers: [], decisions: [], complete: true },
     findings: [],
     fingerprint: 'f',
     empty: false,

@@ -4,8 +4,10 @@
  */
 import {
   forecastSteps,
+  ORPHAN_KEYS_AT_TARGET,
   type ClusterSpec,
   type Finding,
+  type Forecast,
   type Layout,
   type MoveOptions,
 } from '@redrover/core';
@@ -56,6 +58,7 @@ export async function planChange(
   const fingerprint = fingerprintPlan({ ...facts, spec, move, currentLayoutNumber });
   if (approved?.fingerprint === fingerprint) return approved;
   const forecast = forecastSteps({ ...facts, move, now: Date.now() });
+  const staying = findStaying(forecast);
   return {
     kind: 'change',
     layout,
@@ -63,12 +66,20 @@ export async function planChange(
     release,
     former,
     forecast,
-    findings: [...change.findings, ...forecast.blockers],
+    findings: [...change.findings, ...forecast.blockers, ...staying],
     fingerprint,
-    empty: forecast.complete && forecast.rounds.length === 0,
+    empty: forecast.complete && forecast.rounds.length === 0 && staying.length === 0,
     currentLayoutNumber,
     reason,
     move,
     moves: [],
   };
+}
+
+/** Slots that are asked for and stay where they are; where nothing else is asked for, that is a refusal. */
+function findStaying({ rounds, decisions }: Forecast): Finding[] {
+  const staying = decisions.filter(({ rule }) => rule === ORPHAN_KEYS_AT_TARGET);
+  return rounds.length > 0
+    ? staying
+    : staying.map((finding) => ({ ...finding, severity: 'critical' as const }));
 }

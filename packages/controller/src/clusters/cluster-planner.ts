@@ -218,7 +218,13 @@ export class ClusterPlanner {
   }
 }
 
-const NOTHING_TO_DO: Forecast = { rounds: [], waits: [], blockers: [], complete: true };
+const NOTHING_TO_DO: Forecast = {
+  rounds: [],
+  waits: [],
+  blockers: [],
+  decisions: [],
+  complete: true,
+};
 
 function keepApproved(layout: Layout, hosts: readonly Host[]) {
   const findings = lintLayout(layout, hosts);

@@ -18,6 +18,8 @@ export interface Forecast {
   /** What the forecast could not go past, if it did not get to the end. */
   readonly waits: readonly Waiting[];
   readonly blockers: readonly Finding[];
+  /** What is left to a person in the end. */
+  readonly decisions: readonly Finding[];
   /** Whether the operation gets to its end by these rounds. */
   readonly complete: boolean;
 }
@@ -34,17 +36,16 @@ export function forecastSteps(input: Omit<PlanInput, 'history'>): Forecast {
   let { observation, now } = input;
   for (let round = 0; round < ROUND_LIMIT; round += 1) {
     const next = planSteps({ ...input, observation, history, now });
-    const { waits, blockers } = next;
-    if (next.done) return { rounds: withoutIdleProof(rounds), waits, blockers, complete: true };
-    if (next.steps.length === 0 || blockers.length > 0) {
-      return { rounds, waits, blockers, complete: false };
-    }
+    const { waits, blockers, decisions } = next;
+    const end = { waits, blockers, decisions };
+    if (next.done) return { rounds: withoutIdleProof(rounds), ...end, complete: true };
+    if (next.steps.length === 0 || blockers.length > 0) return { rounds, ...end, complete: false };
     rounds.push([...next.steps]);
     for (const step of next.steps) history.push(succeededAt(step, now));
     observation = settle(applyRound(observation, next.steps, layout));
     now += ROUND_MS;
   }
-  return { rounds, waits: [], blockers: [], complete: false };
+  return { rounds, waits: [], blockers: [], decisions: [], complete: false };
 }
 
 function withoutIdleProof(rounds: Step[][]): Step[][] {

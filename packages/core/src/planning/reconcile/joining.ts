@@ -12,6 +12,7 @@ import { blocking, IDLE, isIdle, mergeTurns, waiting, type Turn } from '../turn.
 import {
   everyShard,
   isAgreed,
+  isFormer,
   isInSync,
   isOrphanage,
   isTroubled,
@@ -139,6 +140,11 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
   const living = own.flatMap((node) => fleet.liveByKey.get(node.key) ?? []);
   const isCopied = living.some((copy) => isInSync(copy, master) && !needsReaddress(fleet, copy));
   if (own.length === 0 || isCopied) return undefined;
+  const serves = (copy: LiveNode) => shardOwnedBy(fleet, copy) !== undefined;
+  // Those that shall copy it give their own slots away first.
+  if (living.length > 0 && living.every((copy) => serves(copy) && !isStray(fleet, copy))) {
+    return keptForExtra(fleet, live, master);
+  }
   const { key } = live.node;
   const shard = other.shard.id;
   if (living.some((copy) => !isStray(fleet, copy))) {
@@ -154,12 +160,15 @@ function keptElsewhere(fleet: Fleet, live: LiveNode): Turn | undefined {
 }
 
 /**
- * Nobody is laid out to copy a master beside its shard's own: its slots are moved away, and its only copy
- * stays until then. Unless the shard of that copy gets no slots without it.
+ * Nobody can copy the master before slots were moved: its only copy stays until then. Unless the shard of
+ * that copy gets no slots without it.
  */
 function keptForExtra(fleet: Fleet, live: LiveNode, master: LiveNode): Turn | undefined {
+  const before = fleet.live.slice(0, fleet.live.indexOf(live));
+  // Of several the first one stays: they are looked at in one turn.
+  const stays = (copy: LiveNode) => isFormer(fleet, copy.node) || before.includes(copy);
   const isCopied = (owner: LiveNode) =>
-    fleet.live.some((copy) => copy !== live && isInSync(copy, owner));
+    fleet.live.some((copy) => copy !== live && stays(copy) && isInSync(copy, owner));
   const owner = shardOf(fleet, live.node)?.owner;
   if (isCopied(master) || (owner !== undefined && !isCopied(owner))) return undefined;
   return blocking({

@@ -112,6 +112,32 @@ const FOLLOWS_NOBODY: [Shape, Reshape, Story, number] = [
   0,
 ];
 
+/** Who was elected has more of what a third shard shall have than that shard's own master. */
+const OWNS_MORE: [Shape, Reshape, Story, number] = [
+  { hosts: 4, shards: 4, replicas: 1 },
+  {
+    shards: 5,
+    replicas: 0,
+    dropped: 0,
+    runs: [
+      { weight: 2, shard: 0 },
+      { weight: 1, shard: 2 },
+    ],
+  },
+  {
+    strikes: [{ pick: 25, misfortune: 'stray' }],
+    turns: [
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 21, misfortune: 'stop' },
+      },
+    ],
+  },
+  0,
+];
+
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 240_000;
 
@@ -129,7 +155,10 @@ describe('a change of shape', () => {
           expect([[], [TANGLED]]).toContainEqual(left);
           if (left.length === 0) assertPlaced(world);
         }),
-        { numRuns: 30, examples: [ELECTED_FOR_NOTHING, COPY_ELECTED_ELSEWHERE, FOLLOWS_NOBODY] },
+        {
+          numRuns: 30,
+          examples: [ELECTED_FOR_NOTHING, COPY_ELECTED_ELSEWHERE, FOLLOWS_NOBODY, OWNS_MORE],
+        },
       );
     },
     TIME,

@@ -15,23 +15,46 @@ import { isOrphanage, shardOwnedBy, type Fleet } from './fleet.ts';
 import { listTriedPairs, moveOn } from './movers.ts';
 import { agreedOwner } from './slot-map.ts';
 
+export const ORPHAN_KEYS_AT_TARGET = 'orphan-keys-at-target';
+
 /** Slots that are not moved: where they are to go there are keys of them that this operation has not sent. */
 export function listStrayedSlots(fleet: Fleet): number[] {
+  return listStrayed(fleet).map(({ slot }) => slot);
+}
+
+interface Strayed extends SlotKeys {
+  readonly live: LiveNode;
+}
+
+function listStrayed(fleet: Fleet): Strayed[] {
   return listHolders(fleet).flatMap((live) =>
-    slotsOf(live).flatMap(({ slot }) => {
+    slotsOf(live).flatMap(({ slot, keys }) => {
       const isDue = shardOwnedBy(fleet, live)?.shard.slots.some(
         ({ start, end }) => start <= slot && slot <= end,
       );
-      return isDue === true && !wasSentTo(fleet, slot, live) ? slot : [];
+      return isDue === true && !wasSentTo(fleet, slot, live) ? { live, slot, keys } : [];
     }),
   );
 }
 
-/** After slots were moved, or where they are not moved because of it. */
+/** Slots that stay where they are because of such keys; and all of such keys, after slots were moved. */
 export function findOrphanKeys(fleet: Fleet): Finding[] {
-  const hasMoved = listTriedPairs(fleet.attempts).length > 0;
-  if (!hasMoved && listStrayedSlots(fleet).length === 0) return [];
-  return listHolders(fleet).map((live) => describe(fleet, live));
+  const stays = listStrayed(fleet).map((strayed) => describeStay(fleet, strayed));
+  if (listTriedPairs(fleet.attempts).length === 0) return stays;
+  return [...stays, ...listHolders(fleet).map((live) => describe(fleet, live))];
+}
+
+function describeStay(fleet: Fleet, { live, slot, keys }: Strayed): Finding {
+  const { node } = live;
+  const { evidence, remedy } = describe(fleet, live);
+  return {
+    rule: ORPHAN_KEYS_AT_TARGET,
+    severity: 'warning',
+    subject: `slot ${slot}`,
+    message: `Slot ${slot} is not moved to ${node.key}, which holds ${keys} keys of it that nobody is known to have sent.`,
+    evidence,
+    remedy,
+  };
 }
 
 /** Whether there are any is known of every master before an operation that has moved slots ends. */
