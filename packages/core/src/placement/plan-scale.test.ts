@@ -131,6 +131,15 @@ describe('more shards', () => {
     `);
   });
 
+  test('one or two of many go, without a look at every set of some of them', () => {
+    const hosts = exampleHosts(30);
+    const current = created(exampleSpec({ shards: 60 }), hosts);
+    for (const shards of [59, 58]) {
+      const plan = accepted(scale(current, { shards }, { hosts }));
+      expect(plan.layout.shards).toHaveLength(shards);
+    }
+  });
+
   test('back to three', () => {
     const five = accepted(scale(three, { shards: 5 })).layout;
     const plan = accepted(scale(five, { shards: 3 }));

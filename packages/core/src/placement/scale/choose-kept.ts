@@ -140,7 +140,10 @@ function countChoices(of: number, chosen: number): number {
 /** All choices of `size` items, in their order. */
 function combinations<T>(items: readonly T[], size: number): T[][] {
   if (size === 0) return [[]];
-  return items.flatMap((item, index) =>
-    combinations(items.slice(index + 1), size - 1).map((rest) => [item, ...rest]),
-  );
+  // After a later one there are too few left: looking at those would take 2 ** items.length steps.
+  return items
+    .slice(0, items.length - size + 1)
+    .flatMap((item, index) =>
+      combinations(items.slice(index + 1), size - 1).map((rest) => [item, ...rest]),
+    );
 }
