@@ -24,6 +24,10 @@ const program = new Command('npm run bench --')
   .option('--node-timeout <ms>', 'cluster-node-timeout in failure', Number, 5_000)
   .option('--keys <count>', 'keys of 100 bytes in reshard', Number, 1_000_000)
   .option('--replicas <count>', 'of each shard in reshard', Number, 1)
+  .option(
+    '--engines <names>',
+    'in reshard: migrate, valkey-atomic, redis-atomic; none: all of them',
+  )
   .parse();
 
 const options = program.opts<{
@@ -33,6 +37,7 @@ const options = program.opts<{
   nodeTimeout: number;
   keys: number;
   replicas: number;
+  engines?: string;
 }>();
 const sizes = options.nodes.split(',').map(Number);
 
@@ -52,6 +57,7 @@ const benches: Record<string, () => Report | Promise<Report>> = {
       runs: options.runs ?? 3,
       keys: options.keys,
       replicas: options.replicas,
+      engines: options.engines?.split(',') ?? [],
     }),
   agent: async () => benchAgent({ ...options, release: await obtainBuiltRelease() }),
 };

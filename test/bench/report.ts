@@ -23,6 +23,14 @@ export interface Report {
   readonly figures: readonly Figure[];
   readonly aims: readonly Aim[];
   readonly remarks: readonly string[];
+  /** For people, in place of the figures one by one. */
+  readonly tables?: readonly Table[];
+}
+
+export interface Table {
+  readonly head: readonly string[];
+  /** A row of one cell is a heading. */
+  readonly rows: readonly (readonly string[])[];
 }
 
 export function figure(name: string, unit: string, values: readonly number[]): Figure {
@@ -44,19 +52,38 @@ export async function writeReport(directory: string, report: Report): Promise<st
     node: process.version,
   };
   const takenAt = new Date().toISOString();
-  await writeFile(path, `${JSON.stringify({ takenAt, machine, ...report }, undefined, 2)}\n`);
+  const { tables: _, ...kept } = report;
+  await writeFile(path, `${JSON.stringify({ takenAt, machine, ...kept }, undefined, 2)}\n`);
   return path;
 }
 
 export function formatReport(report: Report): string {
-  const rows = report.figures.map((item) => {
-    const [median, min, max] = [item.median, item.min, item.max].map(round);
-    return `  ${item.name.padEnd(48)} ${median} ${item.unit}  (${min} to ${max}, ${item.values.length} runs)`;
-  });
+  const rows = report.tables?.flatMap(formatTable) ?? formatFigures(report.figures);
   const aims = report.aims.map(
     (aim) => `  ${aim.met ? 'met   ' : 'MISSED'} ${aim.text}: ${round(aim.seen)}`,
   );
   return [report.bench, ...rows, ...aims, ...report.remarks.map((text) => `  ${text}`)].join('\n');
+}
+
+function formatFigures(figures: readonly Figure[]): string[] {
+  return figures.map(({ name, unit, values, ...item }) => {
+    const [median, min, max] = [item.median, item.min, item.max].map(round);
+    return `  ${name.padEnd(48)} ${median} ${unit}  (${min} to ${max}, ${values.length} runs)`;
+  });
+}
+
+function formatTable({ head, rows }: Table): string[] {
+  const full = [head, ...rows].filter((row) => row.length > 1);
+  const widths = head.map((_, column) => Math.max(...full.map((row) => row[column]?.length ?? 0)));
+  const lines = [head, ...rows].map((row) =>
+    row
+      .map((cell, column) => {
+        const width = row.length === 1 ? 0 : (widths[column] ?? 0);
+        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join('  '),
+  );
+  return ['', ...lines.map((line) => `  ${line}`), ''];
 }
 
 function round(value: number): string {

@@ -2,14 +2,14 @@
  * Moving a quarter of the slots to a fourth shard: Redrover beside the server's own command line client (and beside
  * bare `CLUSTER MIGRATION IMPORT`), same cluster, same data, turn by turn; what clients notice of it; and what it costs.
  */
-import { execa } from 'execa';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { BuiltRelease, ObtainedReleases } from '../support/built-release.ts';
 import type { LatencyReport } from './latency-client.ts';
-import { figure, type Aim, type Figure, type Report } from './report.ts';
+import { figure, type Aim, type Figure, type Report, type Table } from './report.ts';
 import { ReshardCluster, type Timing } from './reshard-cluster.ts';
+import { CLIENT_RATE_PER_S, withClient, withCost, type Cost } from './reshard-load.ts';
+import { MIGRATE, REDIS_8, VALKEY, type Comparison, type Side } from './reshard-sides.ts';
 
 export interface ReshardOptions {
   readonly releases: ObtainedReleases;
@@ -18,149 +18,98 @@ export interface ReshardOptions {
   readonly keys: number;
   /** Of each shard. */
   readonly replicas: number;
+  /** Engines to take figures of; none: all. */
+  readonly engines: readonly string[];
 }
 
-interface Side {
+interface Data {
+  readonly release: string;
+  readonly keys: number;
+  /** As rows are called. */
   readonly name: string;
-  readonly move: (cluster: ReshardCluster) => Promise<Timing>;
 }
 
-interface Comparison {
-  readonly ours: readonly Side[];
-  readonly theirs: readonly Side[];
-  readonly aims: readonly {
-    readonly text: string;
-    readonly ours: string;
-    readonly theirs: string;
-    /** Of the ratio theirs / ours, at least; or of ours / theirs, at most. */
-    readonly atLeast?: number;
-    readonly atMost?: number;
-    readonly clock: keyof Timing;
-  }[];
+interface Row {
+  readonly data: Data;
+  readonly side: string;
+  readonly isLoaded: boolean;
+  readonly timings: readonly Timing[];
+  readonly costs: readonly Cost[];
+  readonly latency: LatencyReport | undefined;
 }
-
-const GENTLE: Side = { name: 'redrover', move: (cluster) => cluster.giveShare({}) };
-const FAST: Side = {
-  name: 'redrover --fast',
-  move: (cluster) => cluster.giveShare({ pace: 'fast' }),
-};
-
-const MIGRATE: Comparison = {
-  ours: [FAST, GENTLE],
-  theirs: [
-    { name: 'redis-cli rebalance', move: (cluster) => cluster.giveByClient([]) },
-    {
-      name: 'redis-cli rebalance, pipeline 100',
-      move: (cluster) => cluster.giveByClient(['--cluster-pipeline', '100']),
-    },
-  ],
-  aims: [
-    {
-      text: '--fast: times redis-cli in keys/s, moving alone',
-      ours: FAST.name,
-      theirs: 'redis-cli rebalance',
-      atLeast: 6,
-      clock: 'movingMs',
-    },
-    {
-      text: 'default: times redis-cli in keys/s, moving alone',
-      ours: GENTLE.name,
-      theirs: 'redis-cli rebalance',
-      atLeast: 3,
-      clock: 'movingMs',
-    },
-  ],
-};
-
-const VALKEY: Comparison = {
-  ours: [GENTLE],
-  theirs: [
-    {
-      name: 'valkey-cli rebalance, atomic',
-      move: (cluster) => cluster.giveByClient(['--cluster-use-atomic-slot-migration']),
-    },
-    { name: 'valkey-cli rebalance', move: (cluster) => cluster.giveByClient([]) },
-  ],
-  aims: [
-    {
-      text: 'whole time against atomic valkey-cli',
-      ours: GENTLE.name,
-      theirs: 'valkey-cli rebalance, atomic',
-      atMost: 1.25,
-      clock: 'totalMs',
-    },
-  ],
-};
-
-const REDIS_8: Comparison = {
-  ours: [GENTLE],
-  theirs: [{ name: 'three bare imports', move: (cluster) => cluster.giveByImport() }],
-  aims: [
-    {
-      text: 'whole time against three bare imports',
-      ours: GENTLE.name,
-      theirs: 'three bare imports',
-      atMost: 1.25,
-      clock: 'totalMs',
-    },
-  ],
-};
 
 const SMALL_BYTES = 100;
 const LARGE_BYTES = 10 * 1024;
-const LATENCY_RATE_PER_S = 500;
 const LATENCY_IDLE_MS = 10_000;
 const AIM_P99 = 1.5;
 const AIM_EMPTY_MS = 1_000;
+/** Of the four shards one gets its part. */
+const PART = 1 / 4;
 
 export async function benchReshard(options: ReshardOptions): Promise<Report> {
-  const { releases } = options;
-  const figures: Figure[] = [];
+  const rows: Row[] = [];
   const aims: Aim[] = [];
-  for (const [release, comparison] of [
-    [releases.migrate, MIGRATE],
-    [releases['valkey-atomic'], VALKEY],
-    [releases['redis-atomic'], REDIS_8],
+  for (const [engine, comparison] of [
+    ['migrate', MIGRATE],
+    ['valkey-atomic', VALKEY],
+    ['redis-atomic', REDIS_8],
   ] as const) {
-    if ('missing' in release) continue;
-    const taken = await benchRelease(options, release, comparison);
-    figures.push(...taken.figures);
-    aims.push(...taken.aims);
+    const release = options.releases[engine];
+    if ('missing' in release) process.stdout.write(`  left out: ${release.missing}\n`);
+    else if (options.engines.length === 0 || options.engines.includes(engine)) {
+      const taken = await benchRelease(options, release, comparison);
+      rows.push(...taken.rows);
+      aims.push(...taken.aims);
+    }
   }
   const remarks = [
-    `Four shards with ${options.replicas} replicas each on this machine; the fourth has no slots and gets 4096.`,
+    `Four shards with ${options.replicas} replicas each, appendonly, on this machine; the fourth gets a quarter.`,
     'total: from the approved plan to the verified end (ours), or from start to return (theirs).',
     'moving: from the first to the last moment at which a mover was at work.',
-    `Latency: another process, ${LATENCY_RATE_PER_S} reads and writes a second.`,
+    `client: another process, ${CLIENT_RATE_PER_S} reads and writes a second.`,
   ];
-  return { bench: 'reshard', figures, aims, remarks };
+  return {
+    bench: 'reshard',
+    figures: rows.flatMap(figuresOf),
+    aims,
+    remarks,
+    tables: tablesOf(rows),
+  };
+}
+
+interface Taken {
+  readonly rows: readonly Row[];
+  readonly aims: readonly Aim[];
 }
 
 async function benchRelease(
   options: ReshardOptions,
   release: BuiltRelease,
   comparison: Comparison,
-): Promise<Pick<Report, 'figures' | 'aims'>> {
+): Promise<Taken> {
   const cluster = await ReshardCluster.start({ release, replicas: options.replicas });
+  const rows: Row[] = [];
+  const aims: Aim[] = [];
+  const add = (taken: Taken): void => {
+    rows.push(...taken.rows);
+    aims.push(...taken.aims);
+  };
   try {
     await cluster.drain();
-    const figures: Figure[] = [];
-    const empty = await benchEmpty(cluster, options, comparison);
-    figures.push(...empty.figures);
-    const aims: Aim[] = [...empty.aims];
-    for (const [count, bytes] of [
+    add(await benchEmpty(cluster, options, comparison));
+    for (const [keys, bytes] of [
       [options.keys, SMALL_BYTES],
       [options.keys / 10, LARGE_BYTES],
     ] as const) {
-      await cluster.load(count, bytes);
-      const data = `${release.name}, ${count} × ${bytes} B`;
-      const taken = await benchData(cluster, { options, comparison, data });
-      figures.push(...taken.figures);
-      aims.push(...taken.aims);
-      if ((await cluster.countKeys()) < count) throw new Error(`${data}: keys are missing`);
+      await cluster.load(keys, bytes);
+      const name = `${release.name}, ${keys} × ${bytes} B`;
+      const data = { release: release.name, keys, name };
+      const idle = await benchIdle(cluster, { options, comparison, data });
+      add(idle);
+      add(await benchLoaded(cluster, { options, comparison, data }));
+      if ((await cluster.countKeys()) < keys) throw new Error(`${name}: keys are missing`);
     }
-    const latency = await benchLatency(cluster, comparison);
-    return { figures: [...figures, ...latency.figures], aims: [...aims, ...latency.aims] };
+    return { rows, aims };
   } finally {
     await cluster.stop();
   }
@@ -169,143 +118,180 @@ async function benchRelease(
 async function benchEmpty(
   cluster: ReshardCluster,
   { runs }: ReshardOptions,
-  { ours, theirs }: Comparison,
-): Promise<Pick<Report, 'figures' | 'aims'>> {
-  const { name } = cluster.release;
-  const [own, peer] = [ours[0], theirs[0]] as [Side, Side];
-  const times = new Map<Side, number[]>([own, peer].map((side) => [side, []]));
-  for (let run = 0; run < runs; run += 1) {
-    for (const [side, list] of times) {
-      list.push((await side.move(cluster)).totalMs);
-      await cluster.drain();
-    }
-  }
-  const figures = [...times].map(([side, list]) =>
-    figure(`${name}, 4096 empty slots: ${side.name}, total`, 'ms', list),
-  );
-  const seen = figures[0]?.median ?? Number.NaN;
-  const text = `${name}, 4096 empty slots: at most ${AIM_EMPTY_MS} ms`;
-  return { figures, aims: [{ text, seen, met: seen <= AIM_EMPTY_MS }] };
+  { empty }: Comparison,
+): Promise<Taken> {
+  const { name: release } = cluster.release;
+  const data = { release, keys: 0, name: `${release}, 4096 empty slots` };
+  const rows = await takeTurns(cluster, empty, { runs, data });
+  const seen = medianOf(rows[0], 'totalMs');
+  const text = `${data.name}: at most ${AIM_EMPTY_MS} ms`;
+  return { rows, aims: [{ text, seen, met: seen <= AIM_EMPTY_MS }] };
 }
 
-async function benchData(
-  cluster: ReshardCluster,
-  given: {
-    readonly options: ReshardOptions;
-    readonly comparison: Comparison;
-    readonly data: string;
-  },
-): Promise<Pick<Report, 'figures' | 'aims'>> {
+interface Given {
+  readonly options: ReshardOptions;
+  readonly comparison: Comparison;
+  readonly data: Data;
+}
+
+async function benchIdle(cluster: ReshardCluster, given: Given): Promise<Taken> {
   const { options, comparison, data } = given;
-  const sides = [...comparison.ours, ...comparison.theirs];
-  const times = new Map<string, Timing[]>(sides.map(({ name }) => [name, []]));
-  for (let run = 0; run < options.runs; run += 1) {
-    for (const side of sides) {
-      times.get(side.name)?.push(await side.move(cluster));
+  const rows = await takeTurns(cluster, comparison.sides, { runs: options.runs, data });
+  const rowOf = ({ name }: Side): Row | undefined => rows.find(({ side }) => side === name);
+  const aims = comparison.aims.map(({ text, ours, theirs, atLeast, atMost = 0, clock }): Aim => {
+    const ratio = medianOf(rowOf(ours), clock) / medianOf(rowOf(theirs), clock);
+    const [seen, bound] =
+      atLeast === undefined ? [ratio, `at most ${atMost}`] : [1 / ratio, `at least ${atLeast}`];
+    const met = atLeast === undefined ? seen <= atMost : seen >= atLeast;
+    return { text: `${data.name}: ${text}, ${bound}`, seen, met };
+  });
+  return { rows, aims };
+}
+
+/** Turn by turn, so that whatever else the machine does falls on all of them. */
+async function takeTurns(
+  cluster: ReshardCluster,
+  sides: readonly Side[],
+  { runs, data }: { readonly runs: number; readonly data: Data },
+): Promise<Row[]> {
+  const rows = sides.map(({ name }) => ({
+    data,
+    side: name,
+    isLoaded: false,
+    timings: [] as Timing[],
+    costs: [] as Cost[],
+    latency: undefined,
+  }));
+  for (let run = 0; run < runs; run += 1) {
+    for (const [index, side] of sides.entries()) {
+      if (side.isOnce === true && run > 0) continue;
+      const { value, cost } = await withCost(cluster, () => side.move(cluster));
+      rows[index]?.timings.push(value);
+      rows[index]?.costs.push(cost);
+      report(data.name, side.name, value);
       await cluster.drain();
     }
   }
-  const median = (name: string, clock: keyof Timing): number =>
-    figure(
-      '',
-      '',
-      (times.get(name) ?? []).map((timing) => timing[clock]),
-    ).median;
-  const figures = sides.flatMap(({ name }) => [
-    figure(
-      `${data}: ${name}, total`,
-      'ms',
-      (times.get(name) ?? []).map((t) => t.totalMs),
-    ),
-    figure(
-      `${data}: ${name}, moving`,
-      'ms',
-      (times.get(name) ?? []).map((t) => t.movingMs),
-    ),
-  ]);
-  const aims = comparison.aims.map(({ text, ours, theirs, atLeast, atMost = 0, clock }): Aim => {
-    const ratio = median(ours, clock) / median(theirs, clock);
-    if (atLeast === undefined) {
-      return { text: `${data}: ${text}, at most ${atMost}`, seen: ratio, met: ratio <= atMost };
-    }
-    const times_ = 1 / ratio;
-    return { text: `${data}: ${text}, at least ${atLeast}`, seen: times_, met: times_ >= atLeast };
-  });
-  return { figures, aims };
+  return rows;
 }
 
-/** What a client notices: idle, during ours, during theirs; on the data that was loaded last. */
-async function benchLatency(
-  cluster: ReshardCluster,
-  { ours, theirs }: Comparison,
-): Promise<Pick<Report, 'figures' | 'aims'>> {
-  const { name } = cluster.release;
-  const gentle = ours.at(-1) as Side;
-  const peer = theirs[0] as Side;
+/** What a client notices: of nothing, of ours, of theirs. */
+async function benchLoaded(cluster: ReshardCluster, { comparison, data }: Given): Promise<Taken> {
+  const { loaded, gentle } = comparison;
   const idle = await withClient(cluster, () => delay(LATENCY_IDLE_MS));
-  const cpuBefore = agentCpuMs(cluster);
-  const during = await withClient(cluster, async () => void (await gentle.move(cluster)));
-  const cpuMs = agentCpuMs(cluster) - cpuBefore;
-  await cluster.drain();
-  const peerDuring = await withClient(cluster, async () => void (await peer.move(cluster)));
-  await cluster.drain();
-  const figures = [
-    ...latencyFigures(`${name}, idle`, idle),
-    ...latencyFigures(`${name}, during ${gentle.name}`, during),
-    ...latencyFigures(`${name}, during ${peer.name}`, peerDuring),
-    figure(`${name}: CPU of agents and movers during ${gentle.name}`, 'ms', [cpuMs]),
-  ];
-  const ratio = during.p99Ms / idle.p99Ms;
-  const aims = [
-    { text: `${name}: p99 during ours, times idle`, seen: ratio, met: ratio <= AIM_P99 },
-    { text: `${name}: errors of the client`, seen: during.errors, met: during.errors === 0 },
-  ];
-  return { figures, aims };
-}
-
-function latencyFigures(name: string, report: LatencyReport): Figure[] {
-  return [
-    figure(`${name}: p50`, 'ms', [report.p50Ms]),
-    figure(`${name}: p99`, 'ms', [report.p99Ms]),
-    figure(`${name}: p99.9`, 'ms', [report.p999Ms]),
-    figure(`${name}: max`, 'ms', [report.maxMs]),
-    figure(`${name}: errors`, '', [report.errors]),
-  ];
-}
-
-async function withClient(
-  cluster: ReshardCluster,
-  action: () => Promise<void>,
-): Promise<LatencyReport> {
-  const { nodes, password } = cluster.access;
-  const script = fileURLToPath(new URL('latency-client.ts', import.meta.url));
-  const [first] = nodes;
-  const args = [script, `${first?.host}:${first?.port}`, String(LATENCY_RATE_PER_S)];
-  const client = execa(process.execPath, args, { env: { REDISCLI_AUTH: password } });
-  try {
-    await action();
-    client.stdin.end();
-    return JSON.parse((await client).stdout) as LatencyReport;
-  } finally {
-    client.kill();
-    await client.catch(() => undefined);
+  const row = { data, isLoaded: true };
+  const rows: Row[] = [{ ...row, side: 'nobody', timings: [], costs: [], latency: idle.latency }];
+  const aims: Aim[] = [];
+  for (const side of loaded) {
+    const taken = await withCost(cluster, () => withClient(cluster, () => side.move(cluster)));
+    const { value, latency } = taken.value;
+    rows.push({ ...row, side: side.name, timings: [value], costs: [taken.cost], latency });
+    report(`${data.name}, beside a client`, side.name, value);
+    await cluster.drain();
+    if (!side.name.startsWith('redrover')) continue;
+    const { errors } = latency;
+    const subject = `${data.name}, ${side.name}`;
+    aims.push({ text: `${subject}: no error of the client`, seen: errors, met: errors === 0 });
+    if (side !== gentle) continue;
+    const seen = latency.p99Ms / idle.latency.p99Ms;
+    const text = `${subject}: p99 of the client, at most ${AIM_P99} of idle`;
+    aims.push({ text, seen, met: seen <= AIM_P99 });
   }
+  return { rows, aims };
 }
 
-/** Of the agents and of the children that they have waited for; movers are among these. */
-function agentCpuMs(cluster: ReshardCluster): number {
-  return cluster.agentPids().reduce((sum, pid) => sum + cpuMsOf(pid), 0);
+/** Whoever waits for a quarter of an hour sees how far it is. */
+function report(data: string, side: string, { totalMs }: Timing): void {
+  process.stdout.write(`  ${data}: ${side} ${(totalMs / 1000).toFixed(2)} s\n`);
 }
 
-/** utime, stime, cutime and cstime of /proc/PID/stat (proc(5)), in ticks of 10 ms. */
-function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
+function medianOf(row: Row | undefined, clock: keyof Timing): number {
+  return figure('', '', row?.timings.map((timing) => timing[clock]) ?? []).median;
 }
 
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+function figuresOf({ data, side, isLoaded, timings, costs, latency }: Row): Figure[] {
+  const name = `${data.name}${isLoaded ? ', beside a client' : ''}: ${side}`;
+  const figures: Figure[] = [];
+  const add = (what: string, unit: string, values: readonly number[]): void => {
+    if (values.length > 0) figures.push(figure(`${name}, ${what}`, unit, values));
+  };
+  add(
+    'total',
+    'ms',
+    timings.map(({ totalMs }) => totalMs),
+  );
+  add(
+    'moving',
+    'ms',
+    timings.map(({ movingMs }) => movingMs),
+  );
+  const ours = side.startsWith('redrover') ? costs : [];
+  add(
+    'CPU of movers',
+    'ms',
+    ours.map(({ moverCpuMs }) => moverCpuMs),
+  );
+  add(
+    'CPU of agents',
+    'ms',
+    ours.map(({ agentCpuMs }) => agentCpuMs),
+  );
+  add(
+    'memory of a mover',
+    'MiB',
+    ours.map(({ moverRssMib }) => moverRssMib),
+  );
+  if (latency !== undefined) {
+    add('p50', 'ms', [latency.p50Ms]);
+    add('p99', 'ms', [latency.p99Ms]);
+    add('p99.9', 'ms', [latency.p999Ms]);
+    add('max', 'ms', [latency.maxMs]);
+    add('errors', '', [latency.errors]);
+  }
+  return figures;
+}
+
+function tablesOf(rows: readonly Row[]): Table[] {
+  const speed = rows.filter(({ timings }) => timings.length > 0);
+  const felt = rows.filter(({ latency }) => latency !== undefined);
+  return [
+    {
+      head: ['moved by', 'total s', 'moving s', 'keys/s', 'movers CPU s', 'mover MiB'],
+      rows: grouped(speed, (row) => {
+        const movingMs = medianOf(row, 'movingMs');
+        const ours = row.side.startsWith('redrover');
+        const cost = (of: (cost: Cost) => number): number =>
+          figure('', '', row.costs.map(of)).median;
+        return [
+          `${row.side}${row.isLoaded ? ', beside a client' : ''}`,
+          (medianOf(row, 'totalMs') / 1000).toFixed(2),
+          (movingMs / 1000).toFixed(2),
+          row.data.keys === 0 ? '' : ((row.data.keys * PART) / (movingMs / 1000)).toFixed(0),
+          ours ? (cost(({ moverCpuMs }) => moverCpuMs) / 1000).toFixed(2) : '',
+          ours ? cost(({ moverRssMib }) => moverRssMib).toFixed(0) : '',
+        ];
+      }),
+    },
+    {
+      head: ['client, while moved by', 'p50 ms', 'p99 ms', 'p99.9 ms', 'max ms', 'errors'],
+      rows: grouped(felt, ({ side, latency }) => [
+        side,
+        ...[latency?.p50Ms, latency?.p99Ms, latency?.p999Ms, latency?.maxMs].map(
+          (ms) => ms?.toFixed(2) ?? '',
+        ),
+        String(latency?.errors ?? ''),
+      ]),
+    },
+  ];
+}
+
+/** A line for each data set, above its rows. */
+function grouped(rows: readonly Row[], cellsOf: (row: Row) => string[]): string[][] {
+  return [...Map.groupBy(rows, ({ data }) => data.name)].flatMap(([name, own]) => [
+    [name],
+    ...own.map((row) => {
+      const [first = '', ...rest] = cellsOf(row);
+      return [`  ${first}`, ...rest];
+    }),
+  ]);
 }
