@@ -121,6 +121,17 @@ describe('each check before NODE on the target holds it back', () => {
   it.each(held)('%s', (expected, facts) => {
     expect(answer(facts)).toBe(expected);
   });
+
+  it('but not what the target gives away, where both were left half way', () => {
+    const facts = exampleFacts({
+      ...bothOpen,
+      target: { importingFrom: fromSource, otherRole: 'is giving away slot 150' },
+    });
+    const touched = { ...facts, task: { ...facts.task, touched: true } };
+    expect(answer(touched)).toBe('wait (finalise-with-one-role)');
+    expect(answer({ ...facts, task: { ...facts.task, touched: false } })).toMatch(/finaliseTarget/);
+    expect(answer({ ...touched, unchangedForMs: 60_000 })).toMatch(/finaliseTarget/);
+  });
 });
 
 describe('the table of crash states', () => {

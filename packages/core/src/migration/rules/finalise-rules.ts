@@ -19,10 +19,10 @@ export const FINALISE_RULES: readonly SlotRule[] = [
     reason:
       'A source that may raise its own epoch claims the slot with a higher one; the target yields and deletes it ' +
       '(invariant 4).',
-    decide: ({ source, target, sourceName, targetName }) => {
+    decide: ({ facts, source, target, sourceName, targetName }) => {
       if (source.otherRole !== undefined)
         return waitFor(`source ${sourceName} ${source.otherRole}`);
-      if (target.otherRole !== undefined)
+      if (target.otherRole !== undefined && !wasLeftOpen(facts))
         return waitFor(`target ${targetName} ${target.otherRole}`);
       return undefined;
     },
@@ -107,6 +107,17 @@ export const FINALISE_RULES: readonly SlotRule[] = [
     decide: () => ({ kind: 'finaliseTarget' }),
   },
 ];
+
+/** As long as `redis-cli` may spend on one MIGRATE. */
+const ABANDONED_MS = 60_000;
+
+/**
+ * A slot that was half way before this task, or has not got on since: what the target gives away was left half way as
+ * well, and waits until this one is closed.
+ */
+function wasLeftOpen({ task, unchangedForMs }: SlotFacts): boolean {
+  return !task.touched || unchangedForMs >= ABANDONED_MS;
+}
 
 /** What the protocol notes ask for; see `witnessesNeeded` for more. */
 const MIN_WITNESSES = 2;

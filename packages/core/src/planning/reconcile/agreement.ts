@@ -20,6 +20,7 @@ import {
   type OwnedShard,
 } from './fleet.ts';
 import { meshOf } from './joining.ts';
+import { listCircularSlots } from './open-chains.ts';
 import { hasEnds, listOpenSlots } from './open-slots.ts';
 
 /**
@@ -68,7 +69,7 @@ function closedBut(fleet: Fleet, state: 'still' | 'moving'): (slot: number) => b
       (isQuiet && !hasEnds(open)) || containsSlots(fleet.setAside, [{ start: slot, end: slot }])
     );
   });
-  const slots = new Set(left.map(({ slot }) => slot));
+  const slots = new Set([...left, ...listCircularSlots(fleet)].map(({ slot }) => slot));
   return (slot) => slots.has(slot);
 }
 

@@ -5,6 +5,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { LiveNode } from '../situation.ts';
 import { isOrphanage, type Fleet } from './fleet.ts';
+import { findCircles } from './open-chains.ts';
 import { hasEnds, listOpenSlots } from './open-slots.ts';
 import { findOrphanKeys } from './orphan-keys.ts';
 import { listQuarantined } from './quarantine.ts';
@@ -14,6 +15,7 @@ export function findDecisions(fleet: Fleet): Finding[] {
   return [
     ...findQuarantined(fleet),
     ...findUnsettled(fleet),
+    ...findCircles(fleet),
     ...findOrphans(fleet),
     ...findOrphanKeys(fleet),
   ];

@@ -6,6 +6,7 @@ import { countSlots, normalizeRanges, SLOT_COUNT, type SlotRange } from '../../m
 import type { LiveNode } from '../situation.ts';
 import type { Fleet, OwnedShard } from './fleet.ts';
 import { isAgreed } from './fleet.ts';
+import { listCircularSlots } from './open-chains.ts';
 import { hasEnds, listOpenSlots, type OpenSlotMove } from './open-slots.ts';
 import { listStrayedSlots } from './orphan-keys.ts';
 import { groupSlots, NOBODY } from './slot-map.ts';
@@ -33,7 +34,10 @@ export function listDueMoves(fleet: Fleet): DueMoves {
   const aside = toSlotSet(fleet.setAside);
   const moving = movingSlots(fleet);
   const open = listOpenSlots(fleet).filter(({ slot }) => !aside.has(slot));
-  const unsettled = open.filter((entry) => !hasEnds(entry) && !moving.has(entry.slot));
+  const circular = new Set(listCircularSlots(fleet).map(({ slot }) => slot));
+  const unsettled = open.filter(
+    (entry) => (!hasEnds(entry) || circular.has(entry.slot)) && !moving.has(entry.slot),
+  );
   const plain = open.filter(hasEnds);
   const foreign = plain.filter(
     ({ slot, isOurs, isQuiet }) => !isOurs && !isQuiet && !moving.has(slot),

@@ -408,6 +408,72 @@ describe('a slot that is half way', () => {
   });
 });
 
+describe('slots that are half way through the same master', () => {
+  const quietMs = 60_000;
+  const open = (input: PlanInput, slot: number, from: string, to: string) =>
+    withOpen(input, slot, { from, to, quietMs });
+
+  it('are finished in order: first what goes to it, however much leaves it', () => {
+    const first = open(ready, 4096, 'h1:6379', 'h2:6380');
+    const chain = open(open(first, 8000, 'h2:6380', 'h3:6380'), 8001, 'h2:6380', 'h3:6380');
+    expect(pairsOf(chain)).toEqual(['h1:6379>h2:6380']);
+    expect(forecastSteps(chain)).toMatchObject({ complete: true, decisions: [] });
+  });
+
+  it('are a person’s to decide in a circle, and all else goes on', () => {
+    const there = open(ready, 4096, 'h1:6379', 'h2:6380');
+    const circle = open(there, 8000, 'h2:6380', 'h1:6379');
+    expect(pairsOf(circle)).toContain('h3:6380>h4:6380');
+    const { done, decisions } = planSteps(playOut(circle));
+    expect(done).toBe(true);
+    expect(decisions.map(({ rule, subject }) => `${rule} ${subject}`)).toEqual([
+      'open-slots-in-a-circle slot 4096',
+      'open-slots-in-a-circle slot 8000',
+    ]);
+  });
+});
+
+describe('keys of slots that others own', () => {
+  const orphans = (slot: number) => ({
+    orphanKeys: { keys: 3, slotCount: 1, slots: [{ slot, keys: 3 }] },
+  });
+  const [first] = movesOf(ready);
+  if (first === undefined) throw new Error('no move');
+  const decided = (input: PlanInput) =>
+    planSteps(playOut(input)).decisions.map(({ rule, subject }) => `${rule} ${subject}`);
+
+  it('keep their slot from being moved to them, and the others go', () => {
+    const input = withRedis(ready, 'h2:6380', orphans(5000));
+    const [step] = movesOf(input).filter(({ source }) => source.node === 'h1:6379');
+    expect(formatRanges(step?.slots ?? [])).toBe('4096-4999 5001-5460');
+    const { complete, decisions } = forecastSteps(input);
+    expect(complete).toBe(true);
+    expect(decisions).toMatchObject([
+      { rule: 'orphan-keys-at-target', subject: 'slot 5000' },
+      { rule: 'orphan-keys', subject: 'h2:6380' },
+    ]);
+  });
+
+  it('are gone on with where this operation has sent them', () => {
+    const input = withRedis({ ...ready, history: [failed(first)] }, 'h2:6380', orphans(5000));
+    const [step] = movesOf(input).filter(({ source }) => source.node === 'h1:6379');
+    expect(formatRanges(step?.slots ?? [])).toBe('4096-5460');
+  });
+
+  it('leave the end of an operation that moved slots to a person, and of no other', () => {
+    const moved = withRedis(playOut(ready), 'h1:6379', orphans(16_000));
+    expect(decided(moved)).toEqual(['orphan-keys h1:6379']);
+    expect(decided({ ...moved, history: [] })).toEqual([]);
+  });
+
+  it('are waited for while they are not counted', () => {
+    const moved = withRedis(playOut(ready), 'h1:6379', { orphanKeys: undefined });
+    const { done, waits } = planSteps(moved);
+    expect(done).toBe(false);
+    expect(waits).toMatchObject([{ subject: 'h1:6379' }]);
+  });
+});
+
 describe('the target of the first slots of a new shard', () => {
   // Keys are there, and no slot yet: nobody would be elected in its place.
   const filling = withRedis(

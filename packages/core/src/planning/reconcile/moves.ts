@@ -15,6 +15,7 @@ import { isInSync, shallRun, shardOwnedBy, type Fleet } from './fleet.ts';
 import { engineFor, moveStep, tryMove } from './move-step.ts';
 import { awaitMove, listTriedPairs, type ActiveMove } from './movers.ts';
 import type { OpenSlotMove } from './open-slots.ts';
+import { headsOf } from './open-chains.ts';
 import { chooseWave, type Candidate, type Hold } from './waves.ts';
 
 export function planMoves(fleet: Fleet): Turn {
@@ -66,13 +67,20 @@ interface Ready extends Candidate {
   readonly step: MoveSlotsStep;
 }
 
+function isReady(pair: Ready | Hold): pair is Ready {
+  return 'step' in pair;
+}
+
 /** Of what is due and not at work, as much as may run at once. */
 function begin(fleet: Fleet, { pairs, foreign }: DueMoves): Turn {
   const idle = pairs.filter((due) => findActive(fleet, due) === undefined);
   const judged = idle.map((due) => judge(fleet, due));
   const ready = judged.flatMap(({ ready: each }) => each ?? []);
   const halfOpen = ready.filter(({ isOpen }) => isOpen);
-  const first = chooseWave(halfOpen, fleet.moves);
+  const first = chooseWave(
+    headsOf([...halfOpen, ...foreign.flatMap(holdOf)]).filter(isReady),
+    fleet.moves,
+  );
   // Slots that are open hold their ends, whoever opened them.
   const open = [...halfOpen, ...foreign.flatMap(holdOf)];
   const others = ready.filter(({ isOpen }) => !isOpen);
