@@ -37,7 +37,7 @@ export {
   type AutoRepairInput,
 } from './planning/auto-repair/decide-auto-repair.ts';
 export { topologyMark } from './planning/auto-repair/topology-mark.ts';
-export { forecastSteps, type Forecast } from './planning/forecast.ts';
+export { forecastRounds, type Forecast, type ForecastInput } from './planning/forecast.ts';
 export {
   ATOMIC_TRIES,
   chooseEngine,

@@ -3,7 +3,6 @@
  * what it was computed from. The layout itself is placement's answer.
  */
 import {
-  forecastSteps,
   ORPHAN_KEYS_AT_TARGET,
   type ClusterSpec,
   type Finding,
@@ -21,6 +20,7 @@ import {
   type PlannerContext,
 } from './cluster-plan.ts';
 import { fingerprintPlan } from './fingerprint.ts';
+import { forecastSteps } from './forecast.ts';
 
 export interface Change {
   readonly record: ClusterRecord;
@@ -57,7 +57,7 @@ export async function planChange(
   const currentLayoutNumber = record.layout.number;
   const fingerprint = fingerprintPlan({ ...facts, spec, move, currentLayoutNumber });
   if (approved?.fingerprint === fingerprint) return approved;
-  const forecast = forecastSteps({ ...facts, move, now: Date.now() });
+  const forecast = await forecastSteps({ ...facts, move, now: Date.now() });
   const staying = findStaying(forecast);
   return {
     kind: 'change',

@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import {
   DEFAULT_MOVE_OPTIONS,
   findLeftAlone,
-  forecastSteps,
   isAcceptable,
   lintLayout,
   planLayout,
@@ -31,6 +30,7 @@ import {
   type PlannerContext,
 } from './cluster-plan.ts';
 import { fingerprintPlan } from './fingerprint.ts';
+import { forecastSteps } from './forecast.ts';
 import { listPlanningHosts } from './planning-hosts.ts';
 import { forecastRepair, observeCluster } from './repair-planner.ts';
 import { mayNeedRepair } from './repair-signs.ts';
@@ -94,8 +94,7 @@ export class ClusterPlanner {
         : keepApproved(approved, hosts);
     if (!placed.ok) return placed;
     const { layout, findings } = placed;
-    const forecast = await this.#forecast(layout, release);
-    const plan = this.#toPlan({ spec, layout, release, forecast, currentLayoutNumber: 0 });
+    const plan = await this.#planCreation({ spec, layout, release, currentLayoutNumber: 0 });
     return { ok: true, plan: { ...plan, findings: [...findings, ...plan.findings] } };
   }
 
@@ -109,9 +108,8 @@ export class ClusterPlanner {
     const { operations } = this.#context.store;
     refuseUnderWay(this.#context, spec.name);
     const isCreated = await operations.hasDone(clusterId, 'create');
-    const forecast = isCreated ? NOTHING_TO_DO : await this.#forecast(layout, release);
-    const currentLayoutNumber = layout.number;
-    const plan = this.#toPlan({ spec, layout, release, forecast, currentLayoutNumber });
+    const made = { spec, layout, release, currentLayoutNumber: layout.number };
+    const plan = await this.#planCreation(made, isCreated);
     const findings = isCreated ? await this.#findNotDone(record, changed) : [];
     const all = [...plan.findings, ...findings];
     return { ok: true, plan: { ...plan, findings: all, empty: isCreated } };
@@ -151,39 +149,37 @@ export class ClusterPlanner {
     const sight = await observeCluster(this.#context, record);
     // Cheap, where a forecast for a thousand nodes takes seconds.
     if (!mayNeedRepair({ layout: record.layout, ...sight })) return findings;
-    const { forecast } = forecastRepair(record, sight);
+    const { forecast } = await forecastRepair(record, sight);
     const steps = forecast.rounds.flat().length;
     return steps === 0 ? findings : [...findings, repairNeeded(record.name, forecast)];
   }
 
-  async #forecast(layout: Layout, release: Release): Promise<Forecast> {
-    await observeNodes(this.#context, layout.nodes);
+  async #planCreation(
+    made: {
+      readonly spec: ClusterSpec;
+      readonly layout: Layout;
+      readonly release: Release;
+      readonly currentLayoutNumber: number;
+    },
+    isCreated = false,
+  ): Promise<ClusterPlan> {
+    const { layout, release } = made;
+    if (!isCreated) await observeNodes(this.#context, layout.nodes);
     const observation = takeSnapshot(this.#context, layout.nodes);
-    const now = Date.now();
-    const kind = 'create';
-    const seen = { observation, now };
     const move = DEFAULT_MOVE_OPTIONS;
-    return forecastSteps({ layout, release, kind, former: [], purge: false, move, ...seen });
-  }
-
-  #toPlan(made: {
-    readonly spec: ClusterSpec;
-    readonly layout: Layout;
-    readonly release: Release;
-    readonly forecast: Forecast;
-    readonly currentLayoutNumber: number;
-  }): ClusterPlan {
-    const observation = takeSnapshot(this.#context, made.layout.nodes);
-    const move = DEFAULT_MOVE_OPTIONS;
-    const facts = { ...made, former: [], kind: 'create', purge: false, move, observation } as const;
+    const seen = { kind: 'create', former: [], purge: false, move, observation } as const;
+    const forecast = isCreated
+      ? NOTHING_TO_DO
+      : await forecastSteps({ layout, release, ...seen, now: Date.now() });
     return {
       ...made,
       kind: 'create',
       former: [],
+      forecast,
       move,
       moves: [],
-      findings: made.forecast.blockers,
-      fingerprint: fingerprintPlan(facts),
+      findings: forecast.blockers,
+      fingerprint: fingerprintPlan({ ...made, ...seen }),
       empty: false,
       reason: '',
     };
@@ -198,7 +194,7 @@ export class ClusterPlanner {
     const observation = takeSnapshot(this.#context, nodes);
     const move = DEFAULT_MOVE_OPTIONS;
     const input = { layout, release, kind: 'remove', former, purge, move, observation } as const;
-    const forecast = forecastSteps({ ...input, now: Date.now() });
+    const forecast = await forecastSteps({ ...input, now: Date.now() });
     const currentLayoutNumber = layout.number;
     return {
       kind: 'remove',

@@ -2,7 +2,6 @@
 import {
   DEFAULT_MOVE_OPTIONS,
   findLeftForLater,
-  forecastSteps,
   type Finding,
   type Forecast,
   type LayoutNode,
@@ -21,6 +20,7 @@ import {
   type PlannerContext,
 } from './cluster-plan.ts';
 import { fingerprintPlan } from './fingerprint.ts';
+import { forecastSteps } from './forecast.ts';
 
 /**
  * What can be repaired now; what cannot is told in the plan's findings.
@@ -41,7 +41,7 @@ export async function planRepair(
   const facts = { kind: 'repair', purge: false, spec, layout, release, move, ...sight } as const;
   const fingerprint = fingerprintPlan({ ...facts, currentLayoutNumber: layout.number });
   if (approved?.fingerprint === fingerprint) return approved;
-  const { forecast, leftForLater } = forecastRepair(record, sight, move);
+  const { forecast, leftForLater } = await forecastRepair(record, sight, move);
   const { rounds, complete } = forecast;
   return {
     kind: 'repair',
@@ -83,12 +83,12 @@ export interface RepairForecast {
   readonly leftForLater: readonly Finding[];
 }
 
-export function forecastRepair(
+export async function forecastRepair(
   { layout, release }: ClusterRecord,
   sight: ClusterSight,
   move: MoveOptions = DEFAULT_MOVE_OPTIONS,
-): RepairForecast {
+): Promise<RepairForecast> {
   const facts = { layout, release, kind: 'repair', purge: false, ...sight } as const;
   const input = { ...facts, move, now: Date.now() };
-  return { forecast: forecastSteps(input), leftForLater: findLeftForLater(input) };
+  return { forecast: await forecastSteps(input), leftForLater: findLeftForLater(input) };
 }

@@ -29,7 +29,18 @@ const ROUND_LIMIT = 200;
 /** Longer than the delay before a step that succeeded is due again; a real round is quicker. */
 const ROUND_MS = 1500;
 
-export function forecastSteps(input: Omit<PlanInput, 'history'>): Forecast {
+export type ForecastInput = Omit<PlanInput, 'history'>;
+
+export function forecastSteps(input: ForecastInput): Forecast {
+  const rounds = forecastRounds(input);
+  for (;;) {
+    const { done, value } = rounds.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same with a stop after each round: one of a thousand nodes takes some 100 ms. */
+export function* forecastRounds(input: ForecastInput): Generator<void, Forecast, void> {
   const { layout } = input;
   const rounds: Step[][] = [];
   const history: Attempt[] = [];
@@ -44,6 +55,7 @@ export function forecastSteps(input: Omit<PlanInput, 'history'>): Forecast {
     for (const step of next.steps) history.push(succeededAt(step, now));
     observation = settle(applyRound(observation, next.steps, layout));
     now += ROUND_MS;
+    yield;
   }
   return { rounds, waits: [], blockers: [], decisions: [], complete: false };
 }
