@@ -11,6 +11,8 @@ export type SlotEffect =
   | { readonly kind: 'setImporting' }
   /** On the source: `CLUSTER SETSLOT s MIGRATING <target>`. */
   | { readonly kind: 'setMigrating' }
+  /** On the target, which goes on importing: `CLUSTER SETSLOT s NODE <source>`. */
+  | { readonly kind: 'nameSource' }
   /**
    * On the source: `CLUSTER GETKEYSINSLOT` and `MIGRATE`, batch by batch, `facts.task.maxReplicaLagBytes` at the most.
    * Keys in doubt go first, with REPLACE as long as `judgeBusyKey` says so. Those that the source has no more are left as

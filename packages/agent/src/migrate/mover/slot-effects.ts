@@ -36,6 +36,7 @@ const ORDER: readonly SetSlot[] = [
   'closeTarget',
   'setMigrating',
   'setImporting',
+  'nameSource',
 ];
 
 /** Valkey 8 answers when its replicas have it, or after 2 s. */
@@ -84,6 +85,8 @@ async function executeOne(
       return setSlots(target, memories, ['IMPORTING', source.end.nodeId], touch);
     case 'setMigrating':
       return setSlots(source, memories, ['MIGRATING', target.end.nodeId], touch);
+    case 'nameSource':
+      return setSlots(target, memories, ['NODE', source.end.nodeId], touch);
     case 'finaliseTarget':
       return finaliseTarget(target, memories, { nodeTimeoutMs, onDone: touch });
     case 'saveTargetConfig':

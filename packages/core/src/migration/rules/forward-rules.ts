@@ -68,6 +68,14 @@ export const FORWARD_RULES: readonly SlotRule[] = [
         : undefined,
   },
   {
+    name: 'target-names-an-owner',
+    reason:
+      'When a former source comes back as a replica, the target forgets who owned its slots, and takes the word of nobody ' +
+      'for one that it imports: it answers CLUSTERDOWN to RESTORE, and to clients whose keys it holds.',
+    decide: ({ sourceClaims, target }) =>
+      sourceClaims && target.owner === undefined ? { kind: 'nameSource' } : undefined,
+  },
+  {
     name: 'bounded-replica-lag',
     reason: 'Keys that the target has and its replicas have not are lost with the target.',
     decide: ({ facts, source, sourceClaims, targetName }) => {

@@ -8,7 +8,7 @@ import type { SlotAction } from '../slot-action.ts';
 import type { SlotFacts, TaskFacts } from '../slot-facts.ts';
 import { NODE_TIMEOUT_MS, TICK_MS, type Cluster } from './cluster.ts';
 import { endOf, readingOf, SLOT } from './node-reading.ts';
-import type { RedisNode } from './redis-node.ts';
+import { MOVED_SLOT, type RedisNode } from './redis-node.ts';
 
 /** What is decided is sent at once: after this many ticks it is thought over again. */
 const ACT_TICKS = 2;
@@ -196,6 +196,9 @@ export class Mover {
           task.closedAt = undefined;
         }
         break;
+      case 'nameSource':
+        if (target.up) target.setNode(source.id);
+        break;
       case 'moveKeys':
         this.#batch = [...new Set([...task.doubts.keys(), ...source.keys.keys()])];
         this.#batch.length = Math.min(this.#batch.length, BATCH_KEYS);
@@ -244,6 +247,8 @@ export class Mover {
     const canTake =
       this.#cluster.serves(target) &&
       target.role === 'master' &&
+      // CLUSTERDOWN, if it names no owner.
+      target.table.has(MOVED_SLOT) &&
       (target.importingFrom !== undefined || target.owns());
     if (key === undefined || !canGive || !canTake) {
       this.#batch = [];
