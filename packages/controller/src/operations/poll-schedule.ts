@@ -5,8 +5,8 @@
 
 /** Gossip of a small cluster settles in about a tenth of a second. */
 const SHORTEST_DELAY_MS = 40;
-/** Beside slots that are on their way: looking must not take what moving them needs. */
-export const DELAY_BESIDE_MOVES_MS = 250;
+/** Beside slots that are on their way: looking must not take what moving them needs, and heartbeats come anyway. */
+export const DELAY_BESIDE_MOVES_MS = 1_000;
 /**
  * Asking a node takes some 4 ms of a core, at the agent, the node and here together: asking all of them
  * must not take what they need to find each other.

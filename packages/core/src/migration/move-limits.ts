@@ -9,8 +9,9 @@ export interface MoveLimits {
   readonly batchKeysMax: number;
   /** Slots whose keys are moved at the same time, each over a connection of its own. */
   readonly slotsInFlight: number;
-  /** Slots that are opened, moved and finalised together. */
+  /** Slots with keys that are opened, moved and finalised together, at least; more while they have fewer keys than that. */
   readonly windowSlots: number;
+  readonly windowKeys: number;
   /** A slot with a larger key (`MEMORY USAGE`) is left to a person. */
   readonly maxKeyBytes: number;
   /** Given to MIGRATE; per read or write on the wire, not in total. Below half of the node timeout. */

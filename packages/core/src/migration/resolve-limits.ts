@@ -20,8 +20,10 @@ const BATCH_BYTES_MAX = { gentle: MIB, fast: 8 * MIB };
 const BATCH_KEYS_MAX = { gentle: 500, fast: 1000 };
 /** One slot at a time moved 26 k keys/s, 4 at once 54 k, 8 at once 57 k (2 cores, 7.0.15). */
 const SLOTS_IN_FLIGHT = { gentle: 4, fast: 8 };
-/** 4096 empty slots: 2.24 s in windows of 1, 0.82 of 16, 0.57 of 64, 0.50 of 256; a pause waits for one window. */
+/** Several times what is in flight. A pause waits for slots in flight alone: the others of the window are closed again. */
 const WINDOW_SLOTS = { gentle: 16, fast: 64 };
+/** Each window makes the target sync its nodes.conf, which holds it up for some milliseconds: not many times a second. */
+const WINDOW_KEYS = { gentle: 5_000, fast: 20_000 };
 /** Two thirds of the time for clients, where they matter. */
 const BUSY_SHARE = { gentle: 0.35, fast: 1 };
 /** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
@@ -56,6 +58,7 @@ export function resolveLimits(options: MoveOptions, nodeTimeoutMs: number): Move
     batchKeysMax: BATCH_KEYS_MAX[pace],
     slotsInFlight: SLOTS_IN_FLIGHT[pace],
     windowSlots: WINDOW_SLOTS[pace],
+    windowKeys: WINDOW_KEYS[pace],
     maxKeyBytes,
     migrateTimeoutMs,
     commandTimeoutMs: Math.max(COMMAND_TIMEOUT_MIN_MS, migrateTimeoutMs * COMMAND_TIMEOUT_FACTOR),
@@ -95,7 +98,8 @@ function reasonsOf(options: MoveOptions, nodeTimeoutMs: number): Record<LimitNam
     batchBytesMax: `${ofPace}, and no more than a tenth of a second of --rate`,
     batchKeysMax: 'more keys in one command make nothing faster',
     slotsInFlight: `hides round trips, ${ofPace}`,
-    windowSlots: `how many slots a pause has to wait for, ${ofPace}`,
+    windowSlots: `several times what is in flight, ${ofPace}`,
+    windowKeys: `each window makes the target sync a file, ${ofPace}`,
     maxKeyBytes:
       options.maxKeyBytes === 0
         ? `blocks a node for about a quarter of cluster-node-timeout ${nodeTimeoutMs} ms`

@@ -4,6 +4,7 @@
  */
 import {
   nextSlotAction,
+  planWindows,
   RedroverError,
   resolveLimits,
   type MoveLimits,
@@ -28,12 +29,6 @@ export interface MoveEngineOptions {
   /** Default: the slot machine with all its rules. */
   readonly decide?: Decide;
 }
-
-/**
- * Slots without keys take a moment, and each window makes every node of the cluster sync its nodes.conf:
- * so many still end well within a second.
- */
-const EMPTY_SLOTS_PER_WINDOW = 512;
 
 export class MoveEngine {
   readonly #options: MoveEngineOptions;
@@ -84,7 +79,8 @@ export class MoveEngine {
     const { source, target } = this.#nodes;
     const notes = await copyFunctions(await source.link(), await target.link());
     for (const note of notes) this.#meter.note(note);
-    return this.#moveWindows(this.#windows(counts));
+    const keysOf = (slot: number): number => counts.get(slot) ?? 0;
+    return this.#moveWindows(planWindows(this.#slots, keysOf, this.#limits));
   }
 
   /** Key counts of all slots, those with open ones first as they are half way already. */
@@ -101,26 +97,6 @@ export class MoveEngine {
     const keys = new Map(this.#slots.map((slot) => [slot, counts.get(slot)?.source ?? 0]));
     this.#meter.keysTotal = [...keys.values()].reduce((sum, count) => sum + count, 0);
     return keys;
-  }
-
-  /** In the order of the slots, so that views stay short. */
-  #windows(counts: ReadonlyMap<number, number>): number[][] {
-    const windows: number[][] = [];
-    let window: number[] = [];
-    let full = 0;
-    for (const slot of this.#slots) {
-      const hasKeys = (counts.get(slot) ?? 0) > 0;
-      const isFull = hasKeys && full >= this.#limits.windowSlots;
-      if (isFull || window.length >= Math.max(EMPTY_SLOTS_PER_WINDOW, this.#limits.windowSlots)) {
-        windows.push(window);
-        window = [];
-        full = 0;
-      }
-      window.push(slot);
-      if (hasKeys) full += 1;
-    }
-    if (window.length > 0) windows.push(window);
-    return windows;
   }
 
   #moveWindows(windows: readonly (readonly number[])[]): Promise<WindowLeft | undefined> {
