@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planWindows } from './plan-windows.ts';
 
@@ -28,8 +28,8 @@ describe('windows of slots', () => {
   });
 
   it('hold every slot once, in order', () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(5_000), { maxLength: 2_000 }), (keys) => {
+    assert(
+      property(array(nat(5_000), { maxLength: 2_000 }), (keys) => {
         const slots = range(keys.length);
         const windows = planWindows(slots, (slot) => keys[slot] ?? 0, limits);
         expect(windows.flat()).toEqual(slots);

@@ -3,8 +3,9 @@
  * die between any two steps; what it knew is gone then.
  */
 import { judgeBusyKey, type SourceLife } from '../busy-key.ts';
+import { followUp } from '../follow-up.ts';
 import { slotFactsOf, type Asked, type NodeReading } from '../read-slot-facts.ts';
-import type { SlotAction } from '../slot-action.ts';
+import type { SlotAction, SlotEffect } from '../slot-action.ts';
 import type { SlotFacts, TaskFacts } from '../slot-facts.ts';
 import { NODE_TIMEOUT_MS, TICK_MS, type Cluster } from './cluster.ts';
 import { endOf, readingOf, SLOT } from './node-reading.ts';
@@ -30,6 +31,7 @@ interface Task {
 
 interface Due {
   readonly action: SlotAction;
+  readonly facts: SlotFacts;
   readonly decidedAt: number;
 }
 
@@ -120,7 +122,7 @@ export class Mover {
     if (action.kind === 'done' || action.kind === 'quarantine') this.end = action;
     else if (action.kind === 'wait' && action.replan) this.#task = undefined;
     else if (!isPause(action)) {
-      this.#due = { action, decidedAt: this.#cluster.now };
+      this.#due = { action, facts, decidedAt: this.#cluster.now };
     }
   }
 
@@ -179,6 +181,22 @@ export class Mover {
     return (this.#cluster.now - this.#state.since) * TICK_MS;
   }
 
+  #finaliseTarget(due: Due, target: RedisNode): void {
+    if (!target.up) return;
+    const answer = target.setNode(target.id);
+    if (answer === 'broadcast') this.#cluster.broadcast(target);
+    if (answer !== 'refused') this.#follow(due);
+  }
+
+  /** What the node has answered may be followed by another effect, whatever happens in between. */
+  #follow({ action, facts }: Due): void {
+    if (action.kind === 'wait' || action.kind === 'moveKeys') return;
+    const next = followUp(facts, action.kind as SlotEffect['kind'], this.#decide);
+    if (next === undefined) return;
+    this.actions.push(`${this.#cluster.now} ${next.action.kind} (${next.action.rule}), at once`);
+    this.#due = { ...next, decidedAt: this.#cluster.now };
+  }
+
   #act(task: Task): void {
     const due = this.#due;
     this.#due = undefined;
@@ -188,7 +206,10 @@ export class Mover {
     const target = this.#cluster.node(task.target);
     switch (action.kind) {
       case 'setImporting':
-        if (target.up && target.setImporting(source.id) === undefined) task.touched = true;
+        if (target.up && target.setImporting(source.id) === undefined) {
+          task.touched = true;
+          this.#follow(due);
+        }
         break;
       case 'setMigrating':
         if (source.up && source.setMigrating(target.id) === undefined) {
@@ -204,13 +225,14 @@ export class Mover {
         this.#batch.length = Math.min(this.#batch.length, BATCH_KEYS);
         break;
       case 'finaliseTarget':
-        if (target.up && target.setNode(target.id) === 'broadcast') this.#cluster.broadcast(target);
         task.saved = false;
+        this.#finaliseTarget(due, target);
         break;
       case 'saveTargetConfig':
         if (target.up) {
           target.saveConfig();
           task.saved = true;
+          this.#follow(due);
         }
         break;
       case 'finaliseSource':
