@@ -108,10 +108,11 @@ describe('invariant 4: a source does not raise its epoch while a slot of it is f
     await cluster.queued('t', ports);
     await finishOther();
     cluster.signal('t', 'SIGCONT');
-    await until('the target to have given the slot back, without its keys', async () => {
-      const [here, there] = await Promise.all([cluster.count('s', SLOT), cluster.count('t', SLOT)]);
-      return here + there === 0;
+    const held = await until('the target to have given the slot back', async () => {
+      const counts = await Promise.all([cluster.count('s', SLOT), cluster.count('t', SLOT)]);
+      return counts[1] === 0 && counts;
     });
+    expect(held).toEqual([0, 0]);
     await staged.stop();
   });
 
