@@ -108,7 +108,8 @@ export function renderRefusal(
 ): string {
   const { style } = view;
   const lines = [style.bad(headline), renderFindings(reasons, view)];
-  if (alternatives.length > 0) {
+  const isSaid = (each: string) => reasons.some(({ remedy }) => remedy.includes(each));
+  if (!alternatives.every(isSaid)) {
     lines.push('', 'What would work:', ...alternatives.map((each) => `  - ${each}`));
   }
   return lines.join('\n');

@@ -168,4 +168,11 @@ describe('a change of a host', () => {
       '  - undrain h2 first',
     ]);
   });
+
+  test('what would work is not said twice', () => {
+    const remedy = 'What would work: 5 shards.';
+    const reasons = [finding({ rule: 'quorum-per-host', severity: 'critical', remedy })];
+    const text = renderRefusal({ reasons, alternatives: ['5 shards'] }, view);
+    expect(text.match(/5 shards/g)).toHaveLength(1);
+  });
 });
