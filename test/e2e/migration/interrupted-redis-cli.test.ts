@@ -7,9 +7,10 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { engineCases } from '../../support/engines.ts';
-import { areCampaignsWanted, chooseSeed } from '../../support/migration/campaign-size.ts';
+import { chooseSeed } from '../../support/migration/campaign-size.ts';
 import { MixedData } from '../../support/migration/mixed-data.ts';
 import { MoveCluster } from '../../support/migration/move-cluster.ts';
+import { withNode, type RawNode } from '../../support/migration/raw-nodes.ts';
 import { createRandom } from '../../support/migration/random.ts';
 import { until } from '../../support/until.ts';
 
@@ -111,18 +112,75 @@ async function interrupt(afterMs: () => number): Promise<void> {
   throw new Error(`${MAX_TRIES} interrupted reshards left no slot open`);
 }
 
-test.skipIf(!areCampaignsWanted())('a living reshard is left alone', async () => {
-  const client = cluster.connect();
+/** The first slot of `s1`, which `redis-cli` takes first. */
+const FIRST_SLOT = 0;
+const TAG = '1bz';
+/** Some seconds of its work. */
+const KEYS_OF_SLOT = 50_000;
+const FILL_AT_ONCE = 5_000;
+/** Of the minute after which nobody would take it for living any more. */
+const WATCHED_MS = 8_000;
+
+test('a living reshard is left alone, and what it did put right when it has ended', async () => {
+  const source = await masterOf('s1');
+  await fillSlot(source);
+  const { child, exitCode } = await reshardByClient('s1', 's2', 1);
   try {
-    const data = await MixedData.write(client, { keys: 4_000 });
-    const { exitCode } = await reshardByClient('s1', 's2', 500);
-    await until('its first open slot', async () => (await openSlots()).length > 0);
-    const repair = ['cluster', 'repair', cluster.name, '--yes', '--detach'];
-    await cluster.stack.redrover(repair);
+    await until('the slot to be half way', async () => {
+      const count = await countKeys(source);
+      return count > 0 && count < KEYS_OF_SLOT;
+    });
+    // It lives, and takes its time.
+    child.kill('SIGSTOP');
+    const open = await openSlots();
+    expect(open).toHaveLength(2);
+    const left = await countKeys(source);
+    const id = (await cluster.begin('repair')) ?? '';
+    await until(
+      'the repair to run',
+      async () => (await cluster.details(id)).operation.state === 'running',
+    );
+    const sinceTick = performance.now();
+    while (performance.now() - sinceTick < WATCHED_MS) {
+      const { attempts } = await cluster.details(id);
+      expect(attempts.map(({ stepKey }) => stepKey).filter((key) => /moves/i.test(key))).toEqual(
+        [],
+      );
+      expect(await openSlots()).toEqual(open);
+      expect(await countKeys(source)).toBe(left);
+    }
+    child.kill('SIGCONT');
     expect(await exitCode).toBe(0);
-    expect(await openSlots()).toEqual([]);
-    expect(await data.findLost(client)).toEqual([]);
+    const { operation } = await cluster.endOf(id);
+    expect(operation.state, operation.message).toBe('done');
+    await cluster.untilWhole();
+    expect(await countKeys(source)).toBe(KEYS_OF_SLOT);
   } finally {
-    client.disconnect();
+    child.kill('SIGKILL');
   }
 });
+
+async function masterOf(shard: string): Promise<RawNode> {
+  const { nodes } = await cluster.truth();
+  const masters = nodes.filter(({ role }) => role === 'master').map(({ address }) => address);
+  const found = cluster.nodes.find(
+    (node) => node.shard === shard && masters.includes(`${node.host}:${node.port}`),
+  );
+  if (found === undefined) throw new Error(`${shard} has no master`);
+  return found;
+}
+
+async function countKeys(node: RawNode): Promise<number> {
+  return withNode(node, cluster.password, async (client) =>
+    Number(await client.call('CLUSTER', 'COUNTKEYSINSLOT', FIRST_SLOT)),
+  );
+}
+
+async function fillSlot(node: RawNode): Promise<void> {
+  await withNode(node, cluster.password, async (client) => {
+    for (let start = 0; start < KEYS_OF_SLOT; start += FILL_AT_ONCE) {
+      const names = Array.from({ length: FILL_AT_ONCE }, (_, n) => `{${TAG}}${start + n}`);
+      await client.mset(names.flatMap((name) => [name, 'value']));
+    }
+  });
+}
