@@ -27,7 +27,9 @@ export function planHung(fleet: Fleet, node: LayoutNode, seen: NodeObservation):
     return waiting(key, 'does not answer its agent; the other nodes do not call it failed');
   }
   if (!isOwnedElsewhere(fleet, node) || !hasMajority(fleet)) return explainOwner(fleet, node);
-  const moving = clearOfMoves(fleet, [node]);
+  // A mover that is stopping may wait for this very node.
+  const moves = fleet.moves.filter(({ isStopping }) => !isStopping);
+  const moving = clearOfMoves({ ...fleet, moves }, [node]);
   if (!isIdle(moving)) return moving;
   const plan = nodePlanOf(fleet.layout, node, fleet.release);
   const isRendered = seen.process.planHash === planHashOf(plan);

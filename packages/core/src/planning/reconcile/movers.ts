@@ -17,6 +17,8 @@ export interface ActiveMove {
   /** Where its agent is; empty: not reported yet. */
   readonly host: string;
   readonly slots: readonly SlotRange[];
+  /** It was told to, and an end may be in its way that hangs. */
+  readonly isStopping: boolean;
 }
 
 /**
@@ -35,12 +37,15 @@ export function listActiveMoves(
   attempts: AttemptIndex,
 ): ActiveMove[] {
   const reported = Object.values(observation.hosts).flatMap(({ name, status, movers }) =>
-    movers.flatMap(({ cluster, source, target, engine, slots, leaseUntilMs }): ActiveMove[] => {
-      if (cluster !== layout.cluster) return [];
-      // Its agent is away, so whether it goes on is not known until its lease is over.
-      if (status !== 'online' && now > leaseUntilMs + LAPSE_LIMIT_MS) return [];
-      return [{ source, target, engine, host: name, slots }];
-    }),
+    movers.flatMap(
+      ({ cluster, source, target, engine, slots, leaseUntilMs, state }): ActiveMove[] => {
+        if (cluster !== layout.cluster) return [];
+        // Its agent is away, so whether it goes on is not known until its lease is over.
+        if (status !== 'online' && now > leaseUntilMs + LAPSE_LIMIT_MS) return [];
+        const isStopping = state === 'stopping';
+        return [{ source, target, engine, host: name, slots, isStopping }];
+      },
+    ),
   );
   const known = new Set(reported.map(({ source, target }) => `${source} > ${target}`));
   const begun = listBegun(attempts, now).filter(
@@ -68,7 +73,7 @@ function listBegun(attempts: AttemptIndex, now: number): ActiveMove[] {
     const sinceMs = now - last.startedAtMs;
     if (sinceMs < 0 || sinceMs >= REPORT_LIMIT_MS) return [];
     const parsed = parseKey(key);
-    return parsed === undefined ? [] : [{ ...parsed, host: '', slots: [] }];
+    return parsed === undefined ? [] : [{ ...parsed, host: '', slots: [], isStopping: false }];
   });
 }
 

@@ -345,6 +345,20 @@ describe('a mover at work', () => {
   });
 });
 
+describe('a target that hangs', () => {
+  const hung = { ...ready, observation: settle(strike(ready.observation, 'h4:6380', 'hang')) };
+  const stepsBeside = (state: MoverObservation['state']) => {
+    const mover = moverFrom('h3:6380', 'h4:6380', { engine: 'redis-atomic', state });
+    return stepsOf(withMover(hung, mover, 'h4'));
+  };
+
+  it('is restarted beside a mover that waits for it to say that all has stopped', () => {
+    expect(stepsBeside('running')).toContain('stopMoves h4');
+    expect(stepsBeside('running')).not.toContain('stopNode h4:6380');
+    expect(stepsBeside('stopping')).toContain('stopNode h4:6380');
+  });
+});
+
 describe('a slot that is half way', () => {
   const ends = { from: 'h1:6379', to: 'h2:6380' };
   const slotsOf = (input: PlanInput, source: string) =>
