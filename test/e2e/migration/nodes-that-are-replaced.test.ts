@@ -46,6 +46,7 @@ for (const { title, engine, isMissing, release, flags } of CASES) {
         const report = await runCampaign({
           cluster,
           random,
+          seed,
           kills: KILLS,
           counts: 'replicated',
           move: flags,
@@ -59,6 +60,7 @@ for (const { title, engine, isMissing, release, flags } of CASES) {
         const notes = report.notes.length === 0 ? '' : `; it says: ${report.notes.join('; ')}`;
         console.log(`${title}, seed ${seed}: ${summarizeCampaign(report)}${notes}`);
         try {
+          expect(report.troubles).toEqual([]);
           expect(report.writer.unread).toBe(0);
           const allowed = engine === 'migrate' ? atRisk(report.notes) : 0;
           expect(lost.length, lost.join(' ')).toBeLessThanOrEqual(allowed);

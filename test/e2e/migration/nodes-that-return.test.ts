@@ -51,6 +51,7 @@ for (const { title, isMissing, release, flags } of CASES) {
         const report = await runCampaign({
           cluster,
           random,
+          seed,
           kills: KILLS,
           counts: 'acknowledged',
           move: flags,
@@ -59,6 +60,7 @@ for (const { title, isMissing, release, flags } of CASES) {
         });
         console.log(`${title}, seed ${seed}: ${summarizeCampaign(report)}`);
         try {
+          expect(report.troubles).toEqual([]);
           expect(report.writer).toMatchObject({ lost: [], misses: [], unread: 0 });
           expect(report.lostData).toEqual([]);
           expect(report.strangeErrors).toEqual([]);

@@ -25,6 +25,8 @@ export interface Kill {
 export interface CampaignOptions {
   readonly cluster: MoveCluster;
   readonly random: Random;
+  /** That `random` was made from. */
+  readonly seed: number;
   readonly kills: number;
   readonly counts: 'acknowledged' | 'replicated';
   /** Of the operations: how slots are moved. */
@@ -49,22 +51,35 @@ export interface CampaignReport {
   readonly strangeErrors: readonly string[];
   /** What the product itself says of keys that may be lost. */
   readonly notes: readonly string[];
+  /** What kept an operation from its end, or the cluster from being whole; what was written is read back all the same. */
+  readonly troubles: readonly string[];
 }
 
+/** After the last kill, with what was to move on a slow disk that forces each write. */
+const END_TIMEOUT_MS = 420_000;
+const WHOLE_TIMEOUT_MS = 120_000;
 /** Clients need a moment to find a node again that has come back. */
 const RECOVERY_MS = 4_000;
 const SHARDS = ['s1', 's2', 's3'];
 const MAX_PAUSE_MS = 1_200;
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  const { cluster } = options;
+  const { cluster, seed } = options;
+  // At once, and not with the result: there may be none.
+  process.stderr.write(
+    `${cluster.release.name}: a campaign of ${options.kills} kills, seed ${seed}\n`,
+  );
+  note(cluster, `seed ${seed}`);
   const client = cluster.connect();
   try {
     const data = await MixedData.write(client, { keys: options.mixedKeys });
     const writer = await cluster.write({ prefix: 'live', counts: options.counts });
     try {
-      const { kills, operations } = await killAndMove(options);
-      await cluster.untilWhole(120_000);
+      const { kills, operations, troubles } = await killAndMove(options);
+      await cluster.untilWhole(WHOLE_TIMEOUT_MS).catch((error: unknown) => {
+        troubles.push(explain(error));
+      });
+      for (const trouble of troubles) note(cluster, trouble);
       const report = await writer.stop();
       const lostData = await data.findLost(client);
       return {
@@ -74,6 +89,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
         lostData,
         strangeErrors: findStrangeErrors(report, kills),
         notes: notesOf(operations),
+        troubles,
       };
     } finally {
       writer.kill();
@@ -91,12 +107,14 @@ async function killAndMove(options: CampaignOptions) {
   const { cluster, random } = options;
   const kills: Kill[] = [];
   const operations: OperationDetails[] = [];
+  const troubles: string[] = [];
+  let killTick = 0;
   while (kills.length < options.kills) {
     const change = nextMove(random);
     const id = await cluster.begin(...change, ...options.move);
     note(cluster, `${id} begins: ${change.join(' ')}`);
     if (id === undefined) continue;
-    const end = cluster.endOf(id);
+    const end = cluster.endOf(id, { timeoutMs: END_TIMEOUT_MS, sinceTick: () => killTick });
     // Whoever waits for it is told below.
     end.catch(() => {});
     const ended = new AbortController();
@@ -106,13 +124,24 @@ async function killAndMove(options: CampaignOptions) {
       await delay(random.integer(0, MAX_PAUSE_MS));
       if (ended.signal.aborted) break;
       const kill = await options.kill(await movingPairs(cluster, id));
+      killTick = performance.now();
       kills.push(kill);
       note(cluster, `${kills.length}: ${kill.name}, back after ${kill.untilMs - kill.fromMs} ms`);
     }
-    operations.push(await end);
+    try {
+      operations.push(await end);
+    } catch (error) {
+      troubles.push(explain(error));
+      break;
+    }
     note(cluster, `${id} is ${(await end).operation.state}`);
   }
-  return { kills, operations };
+  return { kills, operations, troubles };
+}
+
+function explain(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
 /** Sometimes to one shard, sometimes by weights, so that every node is a source and a target in turn. */
@@ -178,6 +207,7 @@ export function summarizeCampaign(report: CampaignReport): string {
     `${report.kills.length} kills (${kills}) in ${report.operations.length} operations: ` +
     `${acknowledged} writes acknowledged, ${lost.length} lost, ${unread} unread, ` +
     `${misses.length} missed meanwhile, ${report.lostData.length} of the data at rest lost, ` +
-    `${errorCount} errors at clients (${report.strangeErrors.length} while no node was away)`
+    `${errorCount} errors at clients (${report.strangeErrors.length} while no node was away)` +
+    report.troubles.map((trouble) => `; ${trouble}`).join('')
   );
 }

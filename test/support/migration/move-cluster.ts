@@ -6,6 +6,7 @@ import type { MoveEngine } from '@redrover/core';
 import { attemptFromProto, operationFromProto } from '@redrover/wire';
 import type { Attempt, Operation } from '@redrover/core';
 import type { Cluster } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { BuiltRelease } from '../built-release.ts';
 import { connectCluster } from '../cluster-client.ts';
@@ -34,10 +35,20 @@ export interface MoveNode extends RawNode {
 export interface OperationDetails {
   readonly operation: Operation;
   readonly attempts: readonly Attempt[];
+  /** What it waits for, for people. */
+  readonly waits: readonly string[];
+}
+
+export interface EndLimit {
+  /** Default: four minutes. */
+  readonly timeoutMs?: number;
+  /** Tick that the time counts from, if it is later than the call: of the last kill. */
+  readonly sinceTick?: () => number;
 }
 
 const NAME = 'moves';
 const END_TIMEOUT_MS = 240_000;
+const LOOK_EVERY_MS = 100;
 const ENDED = ['done', 'failed', 'cancelled', 'needs-decision'];
 /** Of the command line: the controller cannot be reached, as it may be while a test has killed it. */
 const UNREACHABLE = 3;
@@ -159,19 +170,26 @@ export class MoveCluster {
     return {
       operation: operationFromProto(answer.operation),
       attempts: answer.attempts.map((each) => attemptFromProto(each)),
+      waits: answer.waits.map(({ subject, reason }) => `${subject}: ${reason}`),
     };
   }
 
   /** Until it has ended, however; a controller that is away is waited for. */
-  async endOf(id: string, timeoutMs = END_TIMEOUT_MS): Promise<OperationDetails> {
-    return until(
-      `the end of ${id}`,
-      async () => {
-        const details = await this.details(id);
-        return ENDED.includes(details.operation.state) && details;
-      },
-      timeoutMs,
-    );
+  async endOf(
+    id: string,
+    { timeoutMs = END_TIMEOUT_MS, sinceTick = () => 0 }: EndLimit = {},
+  ): Promise<OperationDetails> {
+    const startTick = performance.now();
+    let seen: OperationDetails | undefined;
+    for (;;) {
+      seen = await this.details(id).catch(() => seen);
+      if (seen !== undefined && ENDED.includes(seen.operation.state)) return seen;
+      if (performance.now() - Math.max(startTick, sinceTick()) > timeoutMs) {
+        const waits = (seen?.waits ?? []).join('; ');
+        throw new Error(`${id} has not ended in ${timeoutMs} ms; it waits for: ${waits}`);
+      }
+      await delay(LOOK_EVERY_MS);
+    }
   }
 
   /** Until a `moveSlots` of the operation is under way; false if it ended before one was seen. */
