@@ -149,6 +149,7 @@ export class NodeObserver {
         isMaster: node.role === 'master',
         keys: node.keys,
         fresh: options.fresh,
+        hidesOthers: this.#moveEngines?.includes('redis-atomic') === true,
         connection: this.#connection,
         options: timeoutOf(options),
       }),

@@ -57,6 +57,46 @@ const opened = withViewEntry(
   { migrating: [{ slot: 4096, nodeId: idOf('h2:6380') }] },
 );
 
+describe('the health of a cluster', () => {
+  /** One node has heard of a new owner, and nobody else yet. */
+  const split = (input: PlanInput) => {
+    const holder = { holder: 'h3:6380', about: 'h2:6380' };
+    const slots = [{ start: 4095, end: 8191 }];
+    return withViewEntry(input, holder, { slots });
+  };
+  const healthOf = ({ layout, observation }: PlanInput) =>
+    summarizeCluster(layout, observation).health;
+
+  it('is not impaired by nodes that hear of new owners one after another while slots move', () => {
+    expect(healthOf(ready)).toBe('ok');
+    expect(healthOf(split(ready))).toBe('degraded');
+    expect(healthOf(withHost(split(ready), 'h1', { movers: [mover] }))).toBe('ok');
+  });
+
+  it('is, while slots move, by a node that takes another one for failed', () => {
+    const doubt = withViewEntry(
+      withHost(ready, 'h1', { movers: [mover] }),
+      { holder: 'h3:6380', about: 'h2:6380' },
+      { flags: ['master', 'fail?'] },
+    );
+    expect(healthOf(doubt)).toBe('degraded');
+  });
+});
+
+describe('keys of a master beside its own slots', () => {
+  const orphanKeys = { keys: 7, slotCount: 1, slots: [{ slot: 16_000, keys: 7 }] };
+  const held = withRedis(ready, 'h1:6379', { orphanKeys });
+
+  it('are a finding that names the slot and its owner, unless slots move there', () => {
+    const { layout, former, observation } = held;
+    const found = examineCluster({ layout, former, observation, hosts: [], now: NOW });
+    expect(found.filter(({ rule }) => rule === 'orphan-keys')).toMatchObject([
+      { subject: 'h1:6379', evidence: ['slot 16000: 7 keys; h3:6380 owns it'] },
+    ]);
+    expect(rulesOf(withHost(held, 'h1', { movers: [mover] })).join()).not.toContain('orphan-keys');
+  });
+});
+
 describe('while slots are on their way', () => {
   it('nothing is wrong with a new shard that waits for its slots, as long as somebody works on it', () => {
     expect(rulesOf(ready, true)).toEqual([]);

@@ -78,17 +78,29 @@ export function summarizeCluster(
 }
 
 function judgeHealth(picture: Picture, shards: readonly ShardSummary[]): ClusterHealth {
-  const { speakers, formerSpeakers, opinions, layout } = picture;
+  const { speakers, formerSpeakers, layout } = picture;
   if (speakers.length === 0) return 'unknown';
   const refuses = speakers.some(({ redis }) => redis.clusterState !== 'ok');
   if (refuses || countServed(picture) < SLOT_COUNT) return 'down';
   const complete =
     speakers.length === layout.nodes.length &&
     formerSpeakers.length === 0 &&
-    opinions.length === 1 &&
+    isOneOpinion(picture) &&
     shards.every((shard) => shard.master !== '' && shard.replicas.length >= shard.wantedReplicas) &&
     speakers.every(({ redis }) => redis.role === 'master' || redis.masterLinkUp === true);
   return complete ? 'ok' : 'degraded';
+}
+
+/** While slots move, nodes hear of each new owner one after another: that is no disagreement. */
+function isOneOpinion({ opinions, movers }: Picture): boolean {
+  if (opinions.length === 1 || movers.length === 0) return opinions.length === 1;
+  const withoutSlots = opinions.map(({ nodes }) =>
+    nodes
+      .map(({ nodeId, flags, masterId }) => `${nodeId} ${flags.join(',')} ${masterId}`)
+      .toSorted()
+      .join('\n'),
+  );
+  return new Set(withoutSlots).size === 1;
 }
 
 /**

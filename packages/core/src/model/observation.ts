@@ -138,6 +138,7 @@ export interface RedisObservation {
 /** Keys of a master in slots that it neither owns nor has open: no client can reach them. */
 export interface OrphanKeys {
   readonly keys: number;
+  /** 0 where the server does not tell in which slots they are. */
   readonly slotCount: number;
   /** The first of them, by number. */
   readonly slots: readonly SlotKeys[];

@@ -14,7 +14,7 @@ export function explainOrphanKeys({ node, keys, slotCount, cluster }: OrphanCase
     rule: 'orphan-keys',
     severity: 'warning' as const,
     subject: key,
-    message: `Node ${key} holds ${keys} keys in ${slotCount} slots that others own, which no client can reach.`,
+    message: `Node ${key} holds ${keys} keys in ${slotCount || 'some'} slots that others own, which no client can reach.`,
     remedy:
       `Compare them with the owner's (redis-cli -h ${address} -p ${port} CLUSTER GETKEYSINSLOT SLOT 100). ` +
       `To bring them back, send ${key} CLUSTER SETSLOT SLOT IMPORTING <id of the owner>; to drop them, DEL each ` +

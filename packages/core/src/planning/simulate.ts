@@ -145,6 +145,10 @@ function applyMeets(
   layout: Layout,
 ): Observation {
   const handshakes = new Map(layout.nodes.map((node) => [node.key, handshakeWith(node)]));
+  // Those of earlier layouts are met as well.
+  for (const peer of steps.flatMap(({ peers }) => peers)) {
+    if (!handshakes.has(peer.node)) handshakes.set(peer.node, handshakeWith(peer));
+  }
   const peers = new Map<NodeKey, ViewNode[]>();
   const add = (key: NodeKey, peer: NodeKey) => {
     const handshake = handshakes.get(peer);
@@ -170,12 +174,18 @@ function applyMeets(
 }
 
 function withHandshakes(redis: RedisObservation, peers: readonly ViewNode[]): RedisObservation {
-  const known = new Set(redis.view.nodes.map((node) => `${node.address}:${node.port}`));
+  // One that failed is no obstacle: another node may answer there now.
+  const reached = redis.view.nodes.filter(({ flags }) => !flags.includes('fail'));
+  const known = new Set(reached.map((node) => `${node.address}:${node.port}`));
   const added = peers.filter((peer) => !known.has(`${peer.address}:${peer.port}`));
   return { ...redis, view: clusterViewOf([...redis.view.nodes, ...added]) };
 }
 
-function handshakeWith({ address, port, busPort }: LayoutNode): ViewNode {
+function handshakeWith({
+  address,
+  port,
+  busPort,
+}: Pick<LayoutNode, 'address' | 'port' | 'busPort'>): ViewNode {
   return {
     nodeId: simulatedNodeId(`handshake ${address}:${port}`),
     address,

@@ -138,6 +138,38 @@ const OWNS_MORE: [Shape, Reshape, Story, number] = [
   0,
 ];
 
+/** Three new nodes have met each other, and nobody of those that have all slots. */
+const NEWCOMERS_ALONE: [Shape, [Reshape, Story][], number] = [
+  { hosts: 3, shards: 3, replicas: 1 },
+  [
+    [
+      { shards: 3, replicas: 1, dropped: 0, runs: [{ weight: 1, shard: 0 }] },
+      {
+        strikes: [{ pick: 0, misfortune: 'stop' }],
+        turns: [
+          {
+            fates: ['ok'],
+            settles: false,
+            forgets: false,
+            strike: { pick: 14, misfortune: 'vanish' },
+          },
+        ],
+      },
+    ],
+    [
+      { shards: 3, replicas: 0, dropped: 0, runs: [{ weight: 1, shard: 0 }] },
+      {
+        strikes: [
+          { pick: 20, misfortune: 'wipe' },
+          { pick: 0, misfortune: 'lose-identity' },
+        ],
+        turns: [],
+      },
+    ],
+  ],
+  0,
+];
+
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 240_000;
 
@@ -188,7 +220,7 @@ describe('a change of shape', () => {
             if (left.length === 0) assertPlaced(world);
           },
         ),
-        { numRuns: 15 },
+        { numRuns: 15, examples: [NEWCOMERS_ALONE] },
       );
     },
     TIME,

@@ -73,7 +73,7 @@ function listHolders(fleet: Fleet): LiveNode[] {
   return fleet.live.filter(
     (live) =>
       live.redis.role === 'master' &&
-      slotsOf(live).length > 0 &&
+      (live.redis.orphanKeys?.keys ?? 0) > 0 &&
       !isOrphanage(fleet, live) &&
       moveOn(fleet, [live.node]) === undefined,
   );
