@@ -23,6 +23,8 @@ export interface MoveRequest {
   readonly target: number;
   readonly slots: readonly SlotRange[];
   readonly options?: Partial<MoveOptions>;
+  /** That the agent reckons with; default 2000. */
+  readonly nodeTimeoutMs?: number;
 }
 
 export interface MoveEnded {
@@ -63,7 +65,14 @@ export class MovingCluster {
   }
 
   /** From what the nodes say now: ends by id, replicas of both, and the other masters. */
-  async step({ engine, source, target, slots, options }: MoveRequest): Promise<MoveSlotsStep> {
+  async step({
+    engine,
+    source,
+    target,
+    slots,
+    options,
+    nodeTimeoutMs = 2_000,
+  }: MoveRequest): Promise<MoveSlotsStep> {
     const { host, controller } = this.#harness;
     const seen = await controller.observe(this.#ports.map((port) => this.#harness.key(port)));
     const ends = seen.flatMap((node) => {
@@ -101,7 +110,7 @@ export class MovingCluster {
       otherMasters: ends
         .filter(({ masterId, end }) => masterId === '' && end !== from && end !== to)
         .map(({ end }) => end),
-      nodeTimeoutMs: 2_000,
+      nodeTimeoutMs,
       options: { ...DEFAULT_MOVE_OPTIONS, ...options, engine },
     };
   }

@@ -48,6 +48,8 @@ export class ScriptedController {
   heartbeatMs = HEARTBEAT_MS;
   readonly hellos: Hello[] = [];
   readonly progress: string[] = [];
+  /** What those who move slots have said that they do. */
+  readonly moveStates: string[] = [];
   lastHeartbeat: Heartbeat | undefined;
   readonly #views: ClusterView[] = [];
   #server: Server | undefined;
@@ -182,6 +184,7 @@ export class ScriptedController {
         return;
       case 'progress':
         this.progress.push(message.value.line);
+        if (message.value.move !== undefined) this.moveStates.push(message.value.move.state);
         return;
       case 'result':
         this.#waiting.get(message.value.id)?.(message.value);

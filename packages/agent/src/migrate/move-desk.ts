@@ -25,6 +25,7 @@ import { reportOf } from './move-error.ts';
 import type { MoveOutcome, MoveStatus, MoveTask } from './move-task.ts';
 import { COMPILE_CACHE } from './process-driver.ts';
 import { TaskFiles, type MoveOrders } from './task-files.ts';
+import { UnheardReports } from './unheard-reports.ts';
 
 export interface MoveDeskOptions {
   /** One directory per task. */
@@ -52,6 +53,7 @@ export class MoveDesk {
   readonly #options: MoveDeskOptions;
   readonly #living = new Set<LivingMove>();
   readonly #queue = new SerialQueue();
+  readonly #unheard = new UnheardReports();
   #resumed: Promise<void> = Promise.resolve();
 
   constructor(options: MoveDeskOptions) {
@@ -87,7 +89,8 @@ export class MoveDesk {
     signal.addEventListener('abort', end);
     if (signal.aborted) end();
     try {
-      return reportOf(await Promise.race([move.outcome, agentEnds.promise]));
+      const outcome = await Promise.race([move.outcome, agentEnds.promise]);
+      return reportOf(await this.#unheard.tell(move.task, fence.operationId, outcome));
     } finally {
       signal.removeEventListener('abort', end);
       unwatch();
@@ -182,7 +185,10 @@ export class MoveDesk {
     this.#living.add(move);
     log.info({ mover: task.id, ...pairOf(task), resumed: known.isResumed }, 'a mover is at work');
     move.outcome
-      .then((outcome) => this.#end(move, outcome))
+      .then((outcome) => {
+        this.#unheard.note(task, outcome, files);
+        return this.#end(move, outcome);
+      })
       // Only when the agent ends: the task is the next agent's.
       .catch(() => this.#living.delete(move));
     return move;
@@ -223,7 +229,12 @@ export class MoveDesk {
 
   async #takeOver(files: TaskFiles): Promise<void> {
     const task = await files.readTask();
-    if (task?.format !== 1 || (await files.readOutcome()) !== undefined) return;
+    if (task?.format !== 1) return;
+    const outcome = await files.readOutcome();
+    if (outcome !== undefined) {
+      if (!(await files.isHeard())) this.#unheard.note(task, outcome, files);
+      return;
+    }
     const orders = (await files.readOrders()) ?? { lease: leaseFor(0), stop: true };
     this.#live(task, files, { orders, isResumed: true, memo: (await files.readMemo()) ?? '' });
   }
@@ -240,6 +251,7 @@ export class MoveDesk {
     );
     const oldest = ages.toSorted((a, b) => a.at - b.at).slice(0, -MAX_ENDED_TASKS);
     for (const { name } of oldest) {
+      this.#unheard.forget(name);
       await rm(join(directory, name), { recursive: true, force: true });
     }
   }

@@ -14,6 +14,18 @@ export function emptyReport(engine: MoveEngine): MoveReport {
   };
 }
 
+/** As if it had been one; the last one says what is left for a person. */
+export function addReports(reports: readonly [...MoveReport[], MoveReport]): MoveReport {
+  return reports.reduce((older, newer) => ({
+    ...newer,
+    slotsMoved: older.slotsMoved + newer.slotsMoved,
+    keysMoved: older.keysMoved + newer.keysMoved,
+    bytesMoved: older.bytesMoved + newer.bytesMoved,
+    blockedMs: Math.max(older.blockedMs, newer.blockedMs),
+    notes: [...new Set([...older.notes, ...newer.notes])],
+  }));
+}
+
 export function failureOf(thrown: unknown): MoveFailure {
   const { code, message, context } = RedroverError.from(thrown);
   return { code, message, context };

@@ -87,6 +87,16 @@ export class TaskFiles {
     return this.#write('outcome', outcome);
   }
 
+  /** Whether a command has been told the outcome. */
+  async isHeard(): Promise<boolean> {
+    return (await readIfPresent(this.#path('heard'))) !== undefined;
+  }
+
+  /** Not synced: after a power cut the outcome may be told once more. */
+  async writeHeard(): Promise<void> {
+    await writeFile(this.#path('heard'), '{}\n', { mode: 0o600 });
+  }
+
   readMemo(): Promise<string | undefined> {
     return readIfPresent(this.#path('memo'));
   }

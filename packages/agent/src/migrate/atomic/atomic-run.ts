@@ -5,29 +5,26 @@
  */
 import { RedroverError, type MoveSlotsStep } from '@redrover/core';
 import { copyFunctions } from '../copy-functions.ts';
+import type { Link } from '../link/link.ts';
 import type { MoveControls } from '../move-driver.ts';
 import type { MoveEnding, MoveOutcome, MoveTask } from '../move-task.ts';
 import type { MoveNodes } from '../mover/move-nodes.ts';
 import { failureOf } from '../outcomes.ts';
 import type { AtomicProtocol } from './atomic-protocol.ts';
+import { callOff } from './call-off.ts';
 import { describeSlots } from './describe-slots.ts';
+import { EndReader } from './end-reader.ts';
 import { onLink, TaskFollower } from './follow-task.ts';
 import { measureSlots, requireHeadroom, type SlotLoad } from './load.ts';
-import { findOwnTask, ownTasks } from './running-tasks.ts';
+import { findOwnTask } from './running-tasks.ts';
 import { MoveTally } from './move-tally.ts';
 import type { OutputBuffers } from './output-buffers.ts';
-import {
-  ownershipOf,
-  rangesOf,
-  readEnds,
-  slotsIn,
-  type EndReadings,
-  type Ownership,
-} from './ownership.ts';
+import { ownershipOf, rangesOf, slotsIn, type EndReadings, type Ownership } from './ownership.ts';
 import { pause, pollMs } from './pace.ts';
 import { requireReady } from './ready.ts';
 import { settle } from './settle.ts';
 import { SourceRoom } from './source-room.ts';
+import { TaskMemo } from './task-memo.ts';
 
 export interface AtomicParts {
   readonly protocol: AtomicProtocol;
@@ -56,9 +53,13 @@ export class AtomicRun {
   readonly #slots: readonly number[];
   readonly #tally: MoveTally;
   readonly #silenceMs: number;
+  readonly #ends: EndReader;
+  readonly #memo: TaskMemo;
   readonly #room: SourceRoom;
   readonly #loads = new Map<number, SlotLoad>();
   readonly #moved = new Set<number>();
+  /** At the target before the task began; undefined until it was read. */
+  #before: ReadonlySet<number> | undefined;
   #cancelled = 0;
 
   constructor(parts: AtomicParts) {
@@ -66,8 +67,10 @@ export class AtomicRun {
     this.#step = parts.task.step;
     this.#slots = slotsIn(this.#step.slots);
     this.#tally = new MoveTally(this.#step);
-    this.#room = new SourceRoom(parts);
+    this.#memo = new TaskMemo(parts.controls);
+    this.#room = new SourceRoom({ ...parts, memo: this.#memo });
     this.#silenceMs = this.#step.nodeTimeoutMs + SILENCE_MARGIN_MS;
+    this.#ends = new EndReader({ ...parts, step: this.#step, silenceMs: this.#silenceMs });
   }
 
   /** Rejects only when the agent ends. */
@@ -79,26 +82,42 @@ export class AtomicRun {
       return this.#outcome(ending, undefined);
     } catch (thrown) {
       detach.throwIfAborted();
-      await this.#callOffLeft();
-      return this.#outcome('failed', thrown);
+      return await this.#giveUp(thrown);
     } finally {
       if (!detach.aborted) await this.#room.putBack();
     }
+  }
+
+  /** Whoever was told to stop has stopped once nothing goes on, whatever was in the way of that. */
+  async #giveUp(thrown: unknown): Promise<MoveOutcome> {
+    const { stop, detach } = this.#parts.controls;
+    const wasTold = stop.aborted;
+    await this.#callOff();
+    try {
+      if (wasTold) return this.#outcome(await this.#work(), undefined);
+    } catch (again) {
+      detach.throwIfAborted();
+      return this.#outcome('failed', again);
+    }
+    return this.#outcome('failed', thrown);
   }
 
   async #work(): Promise<MoveEnding> {
     const { controls, nodes, protocol } = this.#parts;
     this.#noteOptions();
     for (;;) {
-      const ends = await this.#readEnds();
+      const ends = await this.#ends.read();
+      const seen = ownershipOf(this.#step, this.#slots, ends);
+      this.#before ??= await this.#readBefore(seen);
+      await this.#noteMoved(seen);
       const own = await findOwnTask(this.#parts, this.#slots);
       if (own !== undefined) {
-        if (this.#loads.size === 0) await this.#measure(slotsIn(own.slots));
+        if (!seen.atSource.every((slot) => this.#loads.has(slot))) await this.#measure(seen);
         await this.#follow(own.id, slotsIn(own.slots));
         continue;
       }
-      const owners = await this.#settledOwners(ends);
-      this.#noteMoved(owners);
+      const owners = await this.#ends.settledOwners(this.#slots, ends);
+      await this.#noteMoved(owners);
       if (owners.atSource.length === 0) break;
       if (controls.stop.aborted) return 'stopped';
       await this.#moveSome(ends, owners);
@@ -117,7 +136,7 @@ export class AtomicRun {
     requireReady(this.#step, ends);
     const [source, target] = await Promise.all([nodes.source.link(), nodes.target.link()]);
     if (!owners.atSource.every((slot) => this.#loads.has(slot))) {
-      await this.#measure(owners.atSource);
+      await this.#measure(owners);
       const { replacesFunctions } = protocol;
       this.#tally.note(...(await copyFunctions(source, target, replacesFunctions)));
     }
@@ -136,11 +155,12 @@ export class AtomicRun {
   /** @throws RedroverError when it came to nothing and nobody had asked for that. */
   async #follow(id: string, slots: readonly number[]): Promise<void> {
     const { protocol, nodes, controls } = this.#parts;
-    const bytes = slots.reduce((sum, slot) => sum + (this.#loads.get(slot)?.bytes ?? 0), 0);
+    const bytes = slots.reduce((sum, slot) => sum + this.#loadOf(slot).bytes, 0);
     const ending = await new TaskFollower({
       protocol,
       nodes,
       controls,
+      step: this.#step,
       id,
       deadlineMs: LEAST_DEADLINE_MS + (bytes / WORST_BYTES_PER_S) * 1000,
       silenceMs: this.#silenceMs,
@@ -148,10 +168,11 @@ export class AtomicRun {
       onBlocked: (ms) => this.#tally.blocked(Math.round(ms)),
     }).run();
     if (ending.kind === 'completed') return;
+    await this.#ends.read();
     await this.#awaitTrim();
     if (controls.stop.aborted) return;
     // It may have succeeded all the same.
-    const ends = await this.#readEnds();
+    const ends = await this.#ends.read();
     if (ownershipOf(this.#step, slots, ends).atTarget.length === slots.length) return;
     this.#cancelled += 1;
     if (ending.kind === 'cancelled' && this.#cancelled <= MAX_CANCELLED) return;
@@ -164,15 +185,24 @@ export class AtomicRun {
     );
   }
 
-  /** A failed task leaves nothing at work behind it, as far as its ends can be told. */
-  async #callOffLeft(): Promise<void> {
-    const { protocol, nodes } = this.#parts;
-    for (const end of protocol.cancelOrder) {
-      await onLink(nodes[end], async (link) => {
-        const left = ownTasks(await protocol.list(link), this.#step, this.#slots);
-        for (const { id } of left) await protocol.cancel(link, id);
-      });
-    }
+  /** Resolves when nothing of it goes on any more; until then whoever looks sees that it is stopping. */
+  async #callOff(): Promise<void> {
+    const { protocol, nodes, controls } = this.#parts;
+    const slots = this.#slots;
+    const step = this.#step;
+    await callOff({
+      protocol,
+      nodes,
+      step,
+      slots,
+      controls,
+      onWait: async (ends) => {
+        const names = ends.map((end) => step[end].node).join(' and ');
+        const state = `stopping: ${names} has not said that the migration ended`;
+        controls.publish(this.#tally.status(state, { keys: 0, bytes: 0 }));
+        await controls.orderStop();
+      },
+    });
   }
 
   /** What came in of a task that was called off is removed again, before anything else comes in. */
@@ -185,85 +215,43 @@ export class AtomicRun {
     }
   }
 
-  /** Waits while an end does not answer; the ends must be the ones that were meant. */
-  async #readEnds(): Promise<EndReadings> {
-    const { nodes, controls } = this.#parts;
-    const since = performance.now();
-    for (;;) {
-      const ends = await readEnds(nodes);
-      if (ends !== undefined && !ends.source.loading && !ends.target.loading) {
-        this.#requireMasters(ends);
-        return ends;
-      }
-      if (performance.now() - since > this.#silenceMs) {
-        throw new RedroverError('unavailable', this.#silentText(ends));
-      }
-      await pause(pollMs(performance.now() - since), controls);
-    }
+  /** A task that is gone on with may have moved slots already: those count as well. */
+  async #readBefore({ atTarget }: Ownership): Promise<ReadonlySet<number>> {
+    const { isResumed } = this.#parts.controls;
+    if (isResumed) return new Set(slotsIn(this.#memo.read().before ?? []));
+    if (atTarget.length > 0) await this.#memo.add({ before: rangesOf(atTarget) });
+    return new Set(atTarget);
   }
 
-  #silentText(ends: EndReadings | undefined): string {
-    const { source, target } = this.#step;
-    const pair = `${source.node} and ${target.node}`;
-    return ends === undefined
-      ? `not both of ${pair} answer; once they do, the move goes on`
-      : `not both of ${pair} have loaded their data; once they have, the move goes on`;
-  }
-
-  #requireMasters({ source, target }: EndReadings): void {
-    const wanted = [
-      [this.#step.source, source],
-      [this.#step.target, target],
-    ] as const;
-    for (const [end, reading] of wanted) {
-      if (reading.nodeId !== end.nodeId) {
-        throw new RedroverError('failed-precondition', `${end.node} is another node than planned`);
-      }
-      if (reading.role === 'master') continue;
-      throw new RedroverError(
-        'failed-precondition',
-        `${end.node} is a replica now: slots are moved between masters; plan again`,
-      );
-    }
-  }
-
-  /** A handover is seen by one end before the other. */
-  async #settledOwners(ends: EndReadings): Promise<Ownership> {
-    const { controls } = this.#parts;
-    const since = performance.now();
-    let owners = ownershipOf(this.#step, this.#slots, ends);
-    while (owners.unclear.length > 0) {
-      if (performance.now() - since > this.#silenceMs) {
-        throw new RedroverError(
-          'failed-precondition',
-          `${this.#step.source.node} and ${this.#step.target.node} do not agree that one of them ` +
-            `owns ${describeSlots(owners.unclear)}; see \`redrover cluster check\``,
-        );
-      }
-      await pause(pollMs(performance.now() - since), { ...controls, stop: controls.detach });
-      owners = ownershipOf(this.#step, this.#slots, await this.#readEnds());
-    }
-    return owners;
-  }
-
-  #noteMoved({ atTarget }: Ownership): void {
-    const fresh = atTarget.filter((slot) => this.#loads.has(slot) && !this.#moved.has(slot));
+  async #noteMoved({ atTarget }: Ownership): Promise<void> {
+    const isFresh = (slot: number): boolean => !this.#moved.has(slot) && !this.#before?.has(slot);
+    const fresh = atTarget.filter(isFresh);
+    const unknown = fresh.filter((slot) => !this.#loads.has(slot));
+    // Moved while no agent looked: what they hold is counted where they are now.
+    if (unknown.length > 0) await this.#load(await this.#parts.nodes.target.link(), unknown);
     for (const slot of fresh) this.#moved.add(slot);
-    this.#tally.moved(fresh.map((slot) => this.#loads.get(slot) ?? { slot, keys: 0, bytes: 0 }));
+    this.#tally.moved(fresh.map((slot) => this.#loadOf(slot)));
   }
 
   /** Of slots that are still at the source: how many keys they have, as far as it tells. */
-  async #measure(slots: readonly number[]): Promise<void> {
-    const loads = await measureSlots(await this.#parts.nodes.source.link(), slots);
-    for (const load of loads) this.#loads.set(load.slot, load);
+  async #measure({ atSource }: Ownership): Promise<void> {
+    await this.#load(await this.#parts.nodes.source.link(), atSource);
+  }
+
+  async #load(link: Link, slots: readonly number[]): Promise<void> {
+    for (const load of await measureSlots(link, slots)) this.#loads.set(load.slot, load);
     this.#tally.expect([...this.#loads.values()]);
+  }
+
+  #loadOf(slot: number): SlotLoad {
+    return this.#loads.get(slot) ?? { slot, keys: 0, bytes: 0 };
   }
 
   #chooseBatch(slots: readonly number[]): readonly SlotLoad[] {
     const batch: SlotLoad[] = [];
     let bytes = 0;
     for (const slot of slots) {
-      const load = this.#loads.get(slot) ?? { slot, keys: 0, bytes: 0 };
+      const load = this.#loadOf(slot);
       bytes += load.bytes;
       if (bytes > BATCH_BYTES && batch.length > 0) break;
       batch.push(load);

@@ -2,6 +2,7 @@
  * Follows one task of the servers to its end, or calls it off. What the slots' owners are afterwards is
  * for the views to tell, whatever the servers say of the task.
  */
+import type { MoveSlotsStep } from '@redrover/core';
 import type { Link } from '../link/link.ts';
 import type { MoveControls } from '../move-driver.ts';
 import type { MoveNode, MoveNodes } from '../mover/move-nodes.ts';
@@ -9,12 +10,14 @@ import type { AtomicProtocol } from './atomic-protocol.ts';
 import { judgeEnds, type Verdict } from './judge-ends.ts';
 import { readArrived, type Arrived } from './load.ts';
 import { pause, pollMs } from './pace.ts';
+import { findReplaced, type EndName } from './replaced.ts';
 import type { EndState, ServerTask } from './server-task.ts';
 
 export interface FollowOptions {
   readonly protocol: AtomicProtocol;
   readonly nodes: MoveNodes;
   readonly controls: MoveControls;
+  readonly step: MoveSlotsStep;
   readonly id: string;
   /** For its end; a task that makes no progress must not be waited for until a person looks. */
   readonly deadlineMs: number;
@@ -46,10 +49,14 @@ export class TaskFollower {
   }
 
   async run(): Promise<FollowEnding> {
-    const { controls } = this.#options;
+    const { controls, nodes } = this.#options;
     for (;;) {
       controls.detach.throwIfAborted();
-      if (controls.stop.aborted && this.#calledOffTick === undefined) await this.callOff();
+      if (controls.stop.aborted && this.#calledOffTick === undefined) {
+        await this.#callOff();
+        // Whoever called it off waits for silent ends, and that for longer than a follower does.
+        if (!nodes.source.openLinkNow || !nodes.target.openLinkNow) return { kind: 'cancelled' };
+      }
       const tasks = await this.#look();
       const verdict = this.#judge(tasks);
       if (verdict.kind === 'follow') {
@@ -58,16 +65,18 @@ export class TaskFollower {
         continue;
       }
       this.#noteBlocked(tasks);
-      if (verdict.kind !== 'completed' && this.#calledOffTick === undefined) await this.callOff();
+      if (verdict.kind !== 'completed' && this.#calledOffTick === undefined) await this.#callOff();
       return verdict;
     }
   }
 
   /** Tells the ends that answer to drop it. One that has completed meanwhile stays completed. */
-  async callOff(): Promise<void> {
+  async #callOff(): Promise<void> {
     const { protocol, nodes, id } = this.#options;
     this.#calledOffTick ??= performance.now();
     for (const end of protocol.cancelOrder) {
+      // One that has just not answered is not waited for once more: that comes later.
+      if (nodes[end].openLinkNow === undefined) continue;
       await onLink(nodes[end], (link) => protocol.cancel(link, id));
     }
   }
@@ -83,14 +92,15 @@ export class TaskFollower {
   }
 
   async #look(): Promise<Seen> {
-    const { protocol, nodes, id } = this.#options;
+    const { protocol, nodes, id, step } = this.#options;
     const [source, target] = await Promise.all(
       (['source', 'target'] as const).map(async (end) => {
         const tasks = await onLink(nodes[end], (link) => protocol.list(link));
         return tasks && { task: newestOf(tasks, id) };
       }),
     );
-    return { source, target };
+    const isSilent = source === undefined || target === undefined;
+    return { source, target, replaced: isSilent ? await findReplaced(nodes, step) : undefined };
   }
 
   #judge(seen: Seen): Verdict {
@@ -112,6 +122,7 @@ export class TaskFollower {
       ageMs: this.#elapsedMs,
       deadlineMs: this.#deadlineMs,
       silenceMs,
+      replaced: seen.replaced,
     });
     if (verdict.kind !== 'failed') return verdict;
     const said = [seen.source?.task?.message, seen.target?.task?.message].filter(Boolean);
@@ -149,6 +160,7 @@ export class TaskFollower {
 interface Seen {
   readonly source: SeenEnd;
   readonly target: SeenEnd;
+  readonly replaced: EndName | undefined;
 }
 
 /** Undefined: it does not answer. */

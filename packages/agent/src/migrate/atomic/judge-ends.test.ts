@@ -10,6 +10,7 @@ const running: Ends = {
   ageMs: 60_000,
   deadlineMs: 120_000,
   silenceMs: 10_000,
+  replaced: undefined,
 };
 
 test.each<[string, Partial<Ends>, string]>([
@@ -27,6 +28,11 @@ test.each<[string, Partial<Ends>, string]>([
   ['one has not heard of it yet', { source: 'unknown', sameForMs: 100 }, 'follow'],
   ['one is silent for a moment', { source: undefined, sameForMs: 9_000 }, 'follow'],
   ['one is silent for long', { source: undefined }, 'failed'],
+  [
+    'one is silent and replaced',
+    { source: undefined, sameForMs: 100, replaced: 'source' },
+    'failed',
+  ],
   ['it tries for ever', { retries: 4 }, 'failed'],
   ['it takes for ever', { ageMs: 120_001 }, 'failed'],
 ])('%s', (_, change, kind) => {

@@ -1,4 +1,5 @@
 /** What the words of both ends mean for a task that is being followed. Pure. */
+import type { EndName } from './replaced.ts';
 import type { EndState } from './server-task.ts';
 
 export interface Ends {
@@ -14,6 +15,8 @@ export interface Ends {
   readonly deadlineMs: number;
   /** How long an end may be silent. */
   readonly silenceMs: number;
+  /** A silent end in whose place there is somebody else. */
+  readonly replaced: EndName | undefined;
 }
 
 /**
@@ -40,6 +43,8 @@ export function judgeEnds(ends: Ends): Verdict {
   }
   if (ends.ageMs > ends.deadlineMs) return failed(`it has not ended in ${ends.deadlineMs} ms`);
   if (ends.retries > MAX_RETRIES) return failed(`the server has tried it ${ends.retries} times`);
+  if (ends.replaced !== undefined)
+    return failed(`the ${ends.replaced} was replaced by its replica`);
   if (states.includes(undefined)) {
     if (ends.sameForMs < ends.silenceMs) return { kind: 'follow' };
     const silent = source === undefined ? 'source' : 'target';
