@@ -48,6 +48,13 @@ test.each([
   expect(judgeEnd(said, { isBlocked, attempts })).toEqual(end);
 });
 
+test('what is done is said to have as many keys as before, if slots were moved', () => {
+  const facts = { isBlocked: false, keyTotals: '7 keys in all' };
+  const done = next({ done: true });
+  expect(judgeEnd(done, { ...facts, attempts })?.message).toBe('7 keys in all');
+  expect(judgeEnd(done, { ...facts, attempts: [] })?.message).toBe('');
+});
+
 test('who cancels is told what was moved, and who could not be told to stop', () => {
   const mover = { cluster: 'c1' } as MoverObservation;
   const hosts = [

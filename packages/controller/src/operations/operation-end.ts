@@ -2,19 +2,27 @@
 import type { Attempt, MoverObservation, NextSteps, OperationState } from '@redrover/core';
 
 import { explainBlockers } from './explain-blockers.ts';
-import { describeMoved } from './moved-slots.ts';
+import { describeMoved, sumMoved } from './moved-slots.ts';
 
 export interface OperationEnd {
   readonly state: OperationState;
   readonly message: string;
 }
 
+export interface EndFacts {
+  readonly isBlocked: boolean;
+  readonly attempts: readonly Attempt[];
+  /** Said of one that has moved slots and is done. */
+  readonly keyTotals?: string;
+}
+
 /** Of one that nobody has cancelled, while no step is under way; undefined: it goes on. */
 export function judgeEnd(
   { done, blockers, decisions }: NextSteps,
-  { isBlocked, attempts }: { readonly isBlocked: boolean; readonly attempts: readonly Attempt[] },
+  { isBlocked, attempts, keyTotals = '' }: EndFacts,
 ): OperationEnd | undefined {
-  if (done && decisions.length === 0) return { state: 'done', message: '' };
+  const hasMoved = sumMoved(attempts).slots > 0;
+  if (done && decisions.length === 0) return { state: 'done', message: hasMoved ? keyTotals : '' };
   if (done) return { state: 'needs-decision', message: explainBlockers(decisions) };
   if (!isBlocked) return undefined;
   const reasons = explainBlockers([...blockers, ...decisions]);

@@ -28,6 +28,7 @@ import type { OperationRecord, OperationRecords } from '../store/operation-recor
 import type { Journal } from './journal.ts';
 import { explainCancelled, judgeEnd, type OperationEnd } from './operation-end.ts';
 import { OperationFeed, type OperationEvent, type Watch } from './operation-feed.ts';
+import { KeyTotals } from './key-totals.ts';
 import { ObservationRequests } from './observation-requests.ts';
 import { ObservationTargets } from './observation-targets.ts';
 import { Patience } from './patience.ts';
@@ -84,6 +85,7 @@ export class OperationLoop {
   readonly #runner: StepRunner;
   readonly #requests: ObservationRequests;
   readonly #patience: Patience;
+  readonly #totals = new KeyTotals();
   #record: OperationRecord;
   readonly #waits: WaitsBoard;
   readonly #silence: SilentFailures;
@@ -220,6 +222,8 @@ export class OperationLoop {
     const { kind, purge, move } = this.operation;
     const observation = takeSnapshot(this.#context, this.#nodes);
     const history = this.#silence.history;
+    const hasMoved = history.some(({ stepKey }) => stepKey.startsWith('moveSlots '));
+    this.#totals.note(observation, { hasMoved });
     const seen = { observation, history, now: Date.now() };
     const input = { layout, release, kind, former, purge, move, ...seen };
     return mode === 'running' ? planSteps(input) : planCancel(input);
@@ -244,7 +248,8 @@ export class OperationLoop {
       return { state: 'cancelled', message: this.#explainCancelled() };
     }
     const isBlocked = this.#isBlocked && needsPerson;
-    return judgeEnd(next, { isBlocked, attempts: this.journal.history });
+    const keyTotals = next.done ? this.#totals.describe() : '';
+    return judgeEnd(next, { isBlocked, attempts: this.journal.history, keyTotals });
   }
 
   #explainCancelled(): string {
@@ -263,7 +268,7 @@ export class OperationLoop {
     this.#poll.restart(tick);
     this.#movePoll.restart(tick);
     // The slots have moved at nodes that the step's result does not speak of.
-    if (step?.kind === 'moveSlots') this.#requests.ask(this.#targets.afterMove(step));
+    if (step?.kind === 'moveSlots') this.#requests.askAnew(this.#targets.afterMove(step));
     this.#wakeup.ring();
   }
 
