@@ -18,6 +18,8 @@ const SLOT = 40;
 /** The last one, of w2. */
 const OTHER_SLOT = 16_383;
 const KEYS = 200;
+/** Of a scene that is a race. */
+const MAX_TRIES = 5;
 
 let cluster: BareCluster<Name>;
 let move: StagedMove | undefined;
@@ -92,13 +94,14 @@ describe('invariant 4: a source does not raise its epoch while a slot of it is f
     await raiseEpoch('s');
   }
 
-  test('the target loses the keys without the check', async () => {
+  /** Answers how many keys are left. */
+  async function playWithoutCheck(): Promise<number> {
     await importOther();
     const { promise: isSent, resolve: send } = Promise.withResolvers<void>();
     const staged = begin({
       without: ['open-with-one-role', 'finalise-with-one-role'],
       holdAt: 'finaliseTarget',
-      // Whatever the source announces from now on reaches the target after NODE.
+      // What the source announces from now on reaches the target after NODE.
       onFirst: ['finaliseTarget', () => (cluster.signal('t', 'SIGSTOP'), send())],
     });
     await staged.held();
@@ -108,12 +111,18 @@ describe('invariant 4: a source does not raise its epoch while a slot of it is f
     await cluster.queued('t', ports);
     await finishOther();
     cluster.signal('t', 'SIGCONT');
-    const held = await until('the target to have given the slot back', async () => {
-      const counts = await Promise.all([cluster.count('s', SLOT), cluster.count('t', SLOT)]);
-      return counts[1] === 0 && counts;
-    });
-    expect(held).toEqual([0, 0]);
-    await staged.stop();
+    await staged.outcome;
+    return (await cluster.count('s', SLOT)) + (await cluster.count('t', SLOT));
+  }
+
+  test('the target loses the keys without the check', async () => {
+    let left = KEYS;
+    // Unless a ping of the source had come just before NODE: what is announced then is read with it.
+    for (let tries = 0; tries < MAX_TRIES && left === KEYS; tries += 1) {
+      await cluster?.stop();
+      left = await playWithoutCheck();
+    }
+    expect(left).toBe(0);
   });
 
   test('nothing is lost with it', async () => {

@@ -25,6 +25,8 @@ export interface ProcessDriverOptions {
   readonly command: readonly string[];
   /** Record of the node whose password the mover reads by itself. */
   readonly recordOf: (node: NodeKey) => string;
+  /** For a mover to say who it is; default 20 000. */
+  readonly startTimeoutMs?: number;
 }
 
 /** The status is written four times a second; an end should be known sooner. */
@@ -120,6 +122,7 @@ export class ProcessDriver implements MoveDriver {
   /** Until the mover has written its outcome, or is gone without one. */
   async #follow(task: MoveTask, files: TaskFiles, controls: MoveControls): Promise<MoveOutcome> {
     const { stop, detach, publish } = controls;
+    const { startTimeoutMs = START_TIMEOUT_MS } = this.#options;
     const since = performance.now();
     let last: MoveStatus | undefined;
     let isTold = false;
@@ -135,7 +138,7 @@ export class ProcessDriver implements MoveDriver {
       }
       const outcome = await files.readOutcome();
       if (outcome !== undefined) return outcome;
-      const mayStart = identity === undefined && performance.now() - since < START_TIMEOUT_MS;
+      const mayStart = identity === undefined && performance.now() - since < startTimeoutMs;
       if (!isUp && !mayStart) return this.#giveUp(task, { files, last, controls });
       if (stop.aborted && isUp && !isTold) {
         isTold = true;

@@ -184,6 +184,12 @@ describe('the table of crash states', () => {
     expect(answer(migrating)).toBe('setImporting (importing-from-this-source)');
   });
 
+  it('the former source came back as a replica, and the target names nobody: it is told who owns it', () => {
+    const source = { migratingTo: toTarget, keys: 3 };
+    const target = { importingFrom: fromSource, owner: undefined, keys: 2 };
+    expect(answer(exampleFacts({ source, target }))).toBe('nameSource (target-names-an-owner)');
+  });
+
   it('the target lost power and forgot that it owns the slot: IMPORTING, then NODE again', () => {
     const forgotten = {
       source: { owner: TARGET },
