@@ -12,13 +12,11 @@ import {
   RedroverError,
   SLOT_COUNT,
   type OrphanKeys,
-  type SlotKeys,
   type ViewNode,
 } from '@redrover/core';
-import type { NodeConnection, RedisCommand } from './node-connection.ts';
+import { countKeysIn } from './count-keys.ts';
+import type { NodeConnection } from './node-connection.ts';
 
-/** Each costs the server about a microsecond: half a millisecond of other clients' time. */
-const CHUNK = 512;
 /** Enough to see what they have in common. */
 const MAX_NAMED = 64;
 /** Somebody may leave keys behind between two readings that look alike. */
@@ -137,22 +135,8 @@ async function countAll({ connection, options }: OrphanQuestion): Promise<number
   return Number(reply);
 }
 
-async function countIn(
-  { connection, options }: OrphanQuestion,
-  slots: readonly number[],
-): Promise<OrphanKeys> {
-  const found: SlotKeys[] = [];
-  for (let at = 0; at < slots.length; at += CHUNK) {
-    const chunk = slots.slice(at, at + CHUNK);
-    const questions = chunk.map((slot): RedisCommand => ['CLUSTER', 'COUNTKEYSINSLOT', slot]);
-    // One after another: clients are served between two chunks.
-    const replies = await connection.pipeline(questions, options);
-    chunk.forEach((slot, index) => {
-      const reply = replies[index];
-      if (reply instanceof RedroverError) throw reply;
-      if (Number(reply) > 0) found.push({ slot, keys: Number(reply) });
-    });
-  }
+async function countIn(question: OrphanQuestion, slots: readonly number[]): Promise<OrphanKeys> {
+  const found = await countKeysIn(question, slots);
   const keys = found.reduce((sum, each) => sum + each.keys, 0);
   return { keys, slotCount: found.length, slots: found.slice(0, MAX_NAMED) };
 }

@@ -1,0 +1,75 @@
+/**
+ * How many keys are in slots of a node. One script asks for many slots in one round trip and answers those that have
+ * any; where scripts are refused, the same is asked for slot by slot. What the counts mean is not said here.
+ */
+import { normalizeRanges, RedroverError, type SlotKeys } from '@redrover/core';
+import type { NodeConnection, RedisCommand } from './node-connection.ts';
+
+/** Each costs the server about a microsecond: half a millisecond of other clients' time. */
+const CHUNK = 512;
+
+/** Slots by their ranges, `start end start end …`; answers `slot count slot count …`. */
+const SCRIPT = `
+local found = {}
+for at = 1, #ARGV, 2 do
+  for slot = tonumber(ARGV[at]), tonumber(ARGV[at + 1]) do
+    local count = redis.call('CLUSTER', 'COUNTKEYSINSLOT', slot)
+    if count > 0 then
+      found[#found + 1] = slot
+      found[#found + 1] = count
+    end
+  end
+end
+return found
+`;
+
+export interface CountQuestion {
+  readonly connection: Pick<NodeConnection, 'pipeline'>;
+  readonly options: { readonly timeoutMs?: number };
+}
+
+/** Those that have any. One chunk after another: clients are served in between. */
+export async function countKeysIn(
+  question: CountQuestion,
+  slots: readonly number[],
+): Promise<SlotKeys[]> {
+  const found: SlotKeys[] = [];
+  let takesScripts = true;
+  for (let at = 0; at < slots.length; at += CHUNK) {
+    const chunk = slots.slice(at, at + CHUNK);
+    const counted: SlotKeys[] | undefined = takesScripts
+      ? await countByScript(question, chunk)
+      : undefined;
+    takesScripts = counted !== undefined;
+    found.push(...(counted ?? (await countOneByOne(question, chunk))));
+  }
+  return found;
+}
+
+/** Undefined: it is renamed, forbidden by an ACL, or a script keeps the server busy. */
+async function countByScript(
+  { connection, options }: CountQuestion,
+  slots: readonly number[],
+): Promise<SlotKeys[] | undefined> {
+  const ranges = normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
+  const args = ranges.flatMap(({ start, end }) => [start, end]);
+  const [reply] = await connection.pipeline([['EVAL', SCRIPT, 0, ...args]], options);
+  if (!Array.isArray(reply)) return undefined;
+  const numbers = reply.map(Number);
+  return numbers.flatMap((slot, index) =>
+    index % 2 === 0 ? [{ slot, keys: numbers[index + 1] ?? 0 }] : [],
+  );
+}
+
+async function countOneByOne(
+  { connection, options }: CountQuestion,
+  slots: readonly number[],
+): Promise<SlotKeys[]> {
+  const questions = slots.map((slot): RedisCommand => ['CLUSTER', 'COUNTKEYSINSLOT', slot]);
+  const replies = await connection.pipeline(questions, options);
+  return slots.flatMap((slot, index) => {
+    const reply = replies[index];
+    if (reply instanceof RedroverError) throw reply;
+    return Number(reply) > 0 ? [{ slot, keys: Number(reply) }] : [];
+  });
+}
