@@ -82,7 +82,12 @@ export class OrphanKeyCount {
       this.#counted = undefined;
       return keys === 0 ? NO_ORPHAN_KEYS : undefined;
     }
-    if (this.#isDue(fresh)) await this.#count(question, myself);
+    try {
+      if (this.#isDue(fresh)) await this.#count(question, myself);
+    } catch {
+      // What else the node has said is known all the same; it is counted when it has time.
+      this.#counted = undefined;
+    }
     return this.#counted?.isConfirmed === true ? this.#counted.found : undefined;
   }
 
