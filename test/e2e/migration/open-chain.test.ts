@@ -55,7 +55,7 @@ test('are finished in order by a repair, and go home with all keys', async () =>
       async () => cluster.begin('repair'),
       QUIET_WITHIN_MS,
     );
-    const { operation } = await cluster.endOf(id, END_WITHIN_MS);
+    const { operation } = await cluster.endOf(id, { timeoutMs: END_WITHIN_MS });
     expect(operation.state, operation.message).toBe('done');
     await cluster.untilWhole();
     for (const tag of ['b', 'abc']) {
