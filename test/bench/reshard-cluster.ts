@@ -13,6 +13,7 @@ import {
 import { LocalStack, findPrograms, type Api } from '@redrover/cli';
 import { AttemptOutcome, OperationState } from '@redrover/proto';
 import { execa } from 'execa';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 
 import { uploadRelease, type BuiltRelease } from '../support/built-release.ts';
@@ -43,6 +44,7 @@ const SHARDS = 4;
 /** Sent together while loading. */
 const LOAD_BATCH = 5_000;
 const CLIENT_TIMEOUT_MS = 600_000;
+const LOOK_EVERY_MS = 5;
 /** Each takes some tenths of a second, and news of a move has reached the controller after one or two. */
 const MAX_PLANS = 20;
 
@@ -144,10 +146,7 @@ export class ReshardCluster {
       for (const source of clients.slice(0, -1)) {
         const [start, end] = await lastSlots(source, SLOT_COUNT / SHARDS / (SHARDS - 1));
         const id = String(await target.call('CLUSTER', 'MIGRATION', 'IMPORT', start, end));
-        await until('both ends have completed', async () => {
-          const states = await Promise.all([target, source].map((of) => importState(of, id)));
-          return states.every((state) => state === 'completed');
-        });
+        await bothCompleted([target, source], id);
       }
     } finally {
       for (const client of clients) client.disconnect();
@@ -330,6 +329,17 @@ async function lastSlots(client: Redis, count: number): Promise<[number, number]
 async function slotMap(client: Redis): Promise<string> {
   const slots = (await client.call('CLUSTER', 'SLOTS')) as [number, number, unknown[]][];
   return JSON.stringify(slots.map(([start, end, master]) => [start, end, master[2]]).sort());
+}
+
+/** Looks often: a hundred milliseconds would be a third of what is timed. */
+async function bothCompleted(ends: readonly Redis[], id: string): Promise<void> {
+  const deadlineTick = performance.now() + CLIENT_TIMEOUT_MS;
+  while (performance.now() < deadlineTick) {
+    const states = await Promise.all(ends.map((end) => importState(end, id)));
+    if (states.every((state) => state === 'completed')) return;
+    await delay(LOOK_EVERY_MS);
+  }
+  throw new Error(`import ${id} did not complete`);
 }
 
 async function importState(client: Redis, id: string): Promise<string> {
