@@ -131,13 +131,11 @@ describe('more shards', () => {
     `);
   });
 
-  test('one or two of many go, without a look at every set of some of them', () => {
-    const hosts = exampleHosts(30);
-    const current = created(exampleSpec({ shards: 60 }), hosts);
-    for (const shards of [59, 58]) {
-      const plan = accepted(scale(current, { shards }, { hosts }));
-      expect(plan.layout.shards).toHaveLength(shards);
-    }
+  test('one of many goes, without a look at every set of some of them', () => {
+    const hosts = exampleHosts(16);
+    const current = created(exampleSpec({ shards: 32 }), hosts);
+    const plan = accepted(scale(current, { shards: 31 }, { hosts }));
+    expect(plan.layout.shards).toHaveLength(31);
   });
 
   test('back to three', () => {
