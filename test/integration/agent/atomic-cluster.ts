@@ -118,9 +118,9 @@ export class AtomicCluster {
   }
 
   /** Looks often: whoever wants to strike in the middle has little time. */
-  async untilAtWork(): Promise<void> {
+  async untilAtWork(port = 7001): Promise<void> {
     const deadlineMs = performance.now() + AT_WORK_WITHIN_MS;
-    while ((await this.tasks()) === 0) {
+    while ((await this.tasks(port)) === 0) {
       if (performance.now() > deadlineMs) throw new Error('the servers do not begin');
       await delay(LOOK_EVERY_MS);
     }

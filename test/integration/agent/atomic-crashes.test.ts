@@ -1,4 +1,5 @@
 /** The engines where the servers move slots, while one of the servers dies, hangs or is replaced. */
+import { MoverState } from '@redrover/proto';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { engineCases } from '../../support/engines.ts';
@@ -69,15 +70,16 @@ for (const { engine, title, isMissing, release } of engineCases([
       await atomic.untilAtWork();
       harness.signal(7002, 'SIGSTOP');
       await controller.cancel(id);
-      const state = 'stopping: h1:7002 has not said that the migration ended';
+      const waiting = 'stopping: h1:7002 has not said that the migration ended';
       await until(
         'the agent to wait for the target alone',
-        () => controller.moveStates.includes(state),
+        () => controller.moveStates.includes(waiting),
         60_000,
       );
       controller.lastHeartbeat = undefined;
       const { movers } = await controller.heartbeat('another heartbeat', () => true);
-      expect(movers).toMatchObject([{ source: 'h1:7001', target: 'h1:7002' }]);
+      const state = MoverState.STOPPING;
+      expect(movers).toMatchObject([{ source: 'h1:7001', target: 'h1:7002', state }]);
       expect(hasEnded).toBe(false);
       harness.signal(7002, 'SIGCONT');
       const { error } = ended(await outcome);
@@ -87,35 +89,43 @@ for (const { engine, title, isMissing, release } of engineCases([
       await controller.heartbeat('no mover is left', (beat) => beat.movers.length === 0);
     });
 
-    for (const [name, port] of [
-      ['source', 7001],
-      ['target', 7002],
-    ] as const) {
-      test(`a ${name} whose replica is promoted ends the task, and the next one moves from there`, async () => {
-        atomic = await AtomicCluster.start(engine, release());
-        const { moving, harness } = atomic;
-        await moving.fill(7001, 150_000, { tags: TAGS });
-        const total = await moving.keys(7001);
-        await until('the replica to have it all', async () => (await moving.keys(7011)) === total);
-        const { result } = await moving.begin(atomic.request());
-        await atomic.untilAtWork();
-        harness.signal(port, 'SIGSTOP');
+    test('a source and a target whose replicas are promoted end the task, and the next one moves from there', async () => {
+      atomic = await AtomicCluster.start(engine, release());
+      const { moving, harness } = atomic;
+      await moving.fill(7001, 150_000, { tags: TAGS });
+      const total = await moving.keys(7001);
+      for (const { source, target, hung, heir } of [
+        { source: 7001, target: 7002, hung: 7001, heir: 7011 },
+        { source: 7002, target: 7011, hung: 7011, heir: 7001 },
+      ]) {
+        await until('the replica to have it all', async () => {
+          const info = await moving.client(heir).info('replication');
+          const isUp = info.includes('master_link_status:up');
+          return isUp && (await moving.keys(heir)) === (await moving.keys(hung));
+        });
+        const { result } = await moving.begin(atomic.request({ source, target }));
+        await atomic.untilAtWork(7002);
+        harness.signal(hung, 'SIGSTOP');
         await until('the replica to be promoted', async () => {
-          const [role] = (await moving.client(port + 10).call('ROLE')) as [string];
+          const [role] = (await moving.client(heir).call('ROLE')) as [string];
           return role === 'master';
         });
         // The one that hangs is not waited for: it has been replaced.
         const first = ended(await result);
-        harness.signal(port, 'SIGCONT');
+        harness.signal(hung, 'SIGCONT');
         expect(CAME_TO_NOTHING).toContain(first.error?.code);
         await moving.untilAgreed();
-        const source = name === 'source' ? 7011 : 7001;
-        const target = name === 'target' ? 7012 : 7002;
-        const again = await moving.move(atomic.request({ source, target }));
+        const ends = {
+          source: source === hung ? heir : source,
+          target: target === hung ? heir : target,
+        };
+        const again = await moving.move(atomic.request(ends));
         expect(again.error).toBeUndefined();
-        expect(await moving.slotsOf(target)).toBe(OWN_SLOTS + SLOT_COUNT);
-        expect((await moving.keys(source)) + (await moving.keys(target))).toBe(total);
-      });
-    }
+        expect(await moving.slotsOf(7002)).toBe(
+          target === 7002 ? OWN_SLOTS + SLOT_COUNT : OWN_SLOTS,
+        );
+        expect((await moving.keys(heir)) + (await moving.keys(7002))).toBe(total);
+      }
+    });
   });
 }

@@ -74,7 +74,12 @@ export class MovingCluster {
     nodeTimeoutMs = 2_000,
   }: MoveRequest): Promise<MoveSlotsStep> {
     const { host, controller } = this.#harness;
-    const seen = await controller.observe(this.#ports.map((port) => this.#harness.key(port)));
+    const keys = this.#ports.map((port) => this.#harness.key(port));
+    const seen = await until(`${source} and ${target} to answer`, async () => {
+      const all = await controller.observe(keys);
+      const answers = (port: number) => all.some((each) => each.port === port && each.redis);
+      return answers(source) && answers(target) && all;
+    });
     const ends = seen.flatMap((node) => {
       const { redis, key, port } = node;
       // A silent one takes no part; if it is an end, that is said below.

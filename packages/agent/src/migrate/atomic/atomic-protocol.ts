@@ -18,8 +18,10 @@ export interface AtomicProtocol {
   readonly begin: (link: Link, step: MoveSlotsStep, slots: readonly SlotRange[]) => Promise<string>;
   /** Tasks that the node knows: those at work, and some that have ended. */
   readonly list: (link: Link) => Promise<readonly ServerTask[]>;
-  /** Of one end; a task that is not there is no error. */
-  readonly cancel: (link: Link, id: string) => Promise<void>;
+  /** Of one end; answers whether there was anything to cancel. */
+  readonly cancel: (link: Link, id: string) => Promise<boolean>;
+  /** The end at which a task that has failed begins again by itself, until it is cancelled. */
+  readonly retryingEnd: 'target' | undefined;
   /** The ends to cancel at, in this order. */
   readonly cancelOrder: readonly ('source' | 'target')[];
   /** Whether keys that are no longer the node's are still being removed. */

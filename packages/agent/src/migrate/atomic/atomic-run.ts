@@ -79,6 +79,7 @@ export class AtomicRun {
     try {
       this.#room.adopt();
       const ending = await this.#work();
+      if (ending === 'stopped') await this.#callOff();
       return this.#outcome(ending, undefined);
     } catch (thrown) {
       detach.throwIfAborted();

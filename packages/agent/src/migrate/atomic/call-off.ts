@@ -51,12 +51,15 @@ async function tellEnds(options: CallOffOptions): Promise<EndName[]> {
 async function hasEnded(options: CallOffOptions, end: EndName): Promise<boolean> {
   const { protocol, nodes, step, slots } = options;
   if (nodes[end].openLinkNow === undefined && (await isReplaced(nodes, step, end))) return true;
-  const running = await onLink(nodes[end], async (link) => {
-    const own = ownTasks(await protocol.list(link), step, slots);
-    const told = protocol.cancelOrder.includes(end) ? own : [];
-    for (const { id } of told) await protocol.cancel(link, id);
+  const isOver = await onLink(nodes[end], async (link) => {
+    const tasks = await protocol.list(link);
+    const running = ownTasks(tasks, step, slots);
+    const failed = protocol.retryingEnd === end ? ownTasks(tasks, step, slots, 'failed') : [];
+    const told = protocol.cancelOrder.includes(end) ? [...running, ...failed] : [];
+    let isCancelled = false;
+    for (const { id } of told) isCancelled = (await protocol.cancel(link, id)) || isCancelled;
     // A cancelled task is put away within a poll of the server's own clock, ten times a second.
-    return own.length > 0;
+    return running.length === 0 && !isCancelled;
   });
-  return running === false;
+  return isOver === true;
 }

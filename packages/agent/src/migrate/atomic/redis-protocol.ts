@@ -14,6 +14,7 @@ export const redisProtocol: AtomicProtocol = {
   replacesFunctions: true,
   // The other way round the target would begin again with the next second.
   cancelOrder: ['target', 'source'],
+  retryingEnd: 'target',
   begin: async (link, _step, slots) => {
     const ranges = slots.flatMap(({ start, end }) => [start, end]);
     const reply = await link.call(
@@ -29,7 +30,8 @@ export const redisProtocol: AtomicProtocol = {
   },
   cancel: async (link, id) => {
     // Answers how many it has cancelled: 0 for one that has ended.
-    await link.call('cancelling', encode('CLUSTER', 'MIGRATION', 'CANCEL', 'ID', id));
+    const command = encode('CLUSTER', 'MIGRATION', 'CANCEL', 'ID', id);
+    return Number(await link.call('cancelling', command)) > 0;
   },
   isTrimming: async (link) => {
     const reply = await link.call('reading cluster info', encode('CLUSTER', 'INFO'));

@@ -38,16 +38,17 @@ export async function findOwnTask(
   );
 }
 
-/** Those at work for the pair of the step, with no other slots than the given ones. */
+/** Those in that state for the pair of the step, with no other slots than the given ones. */
 export function ownTasks(
   tasks: readonly ServerTask[],
   { source, target }: MoveSlotsStep,
   slots: readonly number[],
+  state: ServerTask['state'] = 'running',
 ): ServerTask[] {
   const wanted = new Set(slots);
   return tasks.filter(
     (running) =>
-      isRunning(running) &&
+      running.state === state &&
       // Not every release names the node that is asked.
       ['', source.nodeId].includes(running.sourceId) &&
       ['', target.nodeId].includes(running.targetId) &&

@@ -12,6 +12,7 @@ export const valkeyProtocol: AtomicProtocol = {
   // The source keeps what is written while its snapshot is on its way.
   buffersAtSource: true,
   cancelOrder: ['source'],
+  retryingEnd: undefined,
   replacesFunctions: false,
   begin: async (link, { target }, slots) => {
     const ranges = slots.flatMap(({ start, end }) => [start, end]);
@@ -45,9 +46,11 @@ export const valkeyProtocol: AtomicProtocol = {
   cancel: async (link) => {
     try {
       await link.call('cancelling', encode('CLUSTER', 'CANCELSLOTMIGRATIONS'));
+      return true;
     } catch (thrown) {
       // There was none left.
       if (!(thrown instanceof RedroverError) || thrown.context['reply'] !== 'ERR') throw thrown;
+      return false;
     }
   },
   // Keys go with their slots.
