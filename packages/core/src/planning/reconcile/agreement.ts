@@ -57,7 +57,12 @@ function isLeft(fleet: Fleet, owned: OwnedShard): boolean {
   const isOnItsWay = fleet.layout.nodes.some(
     (node) => node.shard === owned.shard.id && shallRun(fleet, node) && isOnline(fleet, node.host),
   );
-  return !isOnItsWay || fleet.isImpaired;
+  // Its master serves another one, and hands that over first.
+  const isBusy = owned.members.some(
+    (live) =>
+      fleet.roles.get(live.node.key) === 'master' && shardOwnedBy(fleet, live) !== undefined,
+  );
+  return !isOnItsWay || isBusy || fleet.isImpaired;
 }
 
 /** Whether a slot counts as closed: those that a person decides about may stay open. */

@@ -460,18 +460,33 @@ describe('keys of slots that others own', () => {
     const input = withRedis(ready, 'h2:6380', orphans(5000));
     const [step] = movesOf(input).filter(({ source }) => source.node === 'h1:6379');
     expect(formatRanges(step?.slots ?? [])).toBe('4096-4999 5001-5460');
-    const { complete, decisions } = forecastSteps(input);
+    const { complete, decisions, rounds } = forecastSteps(input);
     expect(complete).toBe(true);
+    const moved = rounds.flat().filter(({ kind }) => kind === 'moveSlots');
+    expect(
+      moved.filter((each) => each.kind === 'moveSlots' && each.source.node === 'h1:6379'),
+    ).toHaveLength(1);
     expect(decisions).toMatchObject([
       { rule: 'orphan-keys-at-target', subject: 'slot 5000' },
       { rule: 'orphan-keys', subject: 'h2:6380' },
     ]);
   });
 
-  it('are gone on with where this operation has sent them', () => {
-    const input = withRedis({ ...ready, history: [failed(first)] }, 'h2:6380', orphans(5000));
+  it('keep it there also once others have gone, and while slots go on that are open still', () => {
+    const tried = { ...ready, history: [failed(first)] };
+    const input = withRedis(tried, 'h2:6380', orphans(5000));
     const [step] = movesOf(input).filter(({ source }) => source.node === 'h1:6379');
-    expect(formatRanges(step?.slots ?? [])).toBe('4096-5460');
+    expect(formatRanges(step?.slots ?? [])).toBe('4096-4999 5001-5460');
+    const migrating = [{ slot: 5000, nodeId: idOf(ready, 'h2:6380') }];
+    const open = withViewEntry(input, { holder: 'h1:6379', about: 'h1:6379' }, { migrating });
+    const [again] = movesOf(open).filter(({ source }) => source.node === 'h1:6379');
+    expect(formatRanges(again?.slots ?? [])).toContain('4096-5460');
+  });
+
+  it('are counted before anything is begun there', () => {
+    const unknown = withRedis(ready, 'h2:6380', { orphanKeys: undefined });
+    expect(pairsOf(unknown)).not.toContain('h1:6379>h2:6380');
+    expect(waitsOf(unknown)).toContain('h2:6380: keys in slots of others not counted yet');
   });
 
   it('leave the end of an operation that moved slots to a person, and of no other', () => {

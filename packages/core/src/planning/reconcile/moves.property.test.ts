@@ -138,6 +138,28 @@ const OWNS_MORE: [Shape, Reshape, Story, number] = [
   0,
 ];
 
+/** All replicas of a shard follow the master of another one, whose slots that shard shall have. */
+const MASTER_OF_TWO: [Shape, Reshape, Story, number] = [
+  { hosts: 3, shards: 4, replicas: 2 },
+  {
+    shards: 3,
+    replicas: 2,
+    dropped: 0,
+    runs: [
+      { weight: 1, shard: 5 },
+      { weight: 1, shard: 1 },
+    ],
+  },
+  {
+    strikes: [
+      { pick: 1, misfortune: 'stray' },
+      { pick: 18, misfortune: 'stop' },
+    ],
+    turns: [],
+  },
+  0,
+];
+
 /** Three new nodes have met each other, and nobody of those that have all slots. */
 const NEWCOMERS_ALONE: [Shape, [Reshape, Story][], number] = [
   { hosts: 3, shards: 3, replicas: 1 },
@@ -189,7 +211,13 @@ describe('a change of shape', () => {
         }),
         {
           numRuns: 30,
-          examples: [ELECTED_FOR_NOTHING, COPY_ELECTED_ELSEWHERE, FOLLOWS_NOBODY, OWNS_MORE],
+          examples: [
+            ELECTED_FOR_NOTHING,
+            COPY_ELECTED_ELSEWHERE,
+            FOLLOWS_NOBODY,
+            OWNS_MORE,
+            MASTER_OF_TWO,
+          ],
         },
       );
     },

@@ -99,6 +99,10 @@ function begin(fleet: Fleet, { pairs, foreign }: DueMoves): Turn {
 function judge(fleet: Fleet, due: DueMove): { readonly ready?: Ready; readonly turn?: Turn } {
   const copyless = awaitCopies(fleet, due);
   if (copyless !== undefined) return { turn: copyless };
+  const { node, redis } = due.target;
+  if (due.open.length === 0 && redis.orphanKeys === undefined) {
+    return { turn: waiting(node.key, 'keys in slots of others not counted yet') };
+  }
   const choice = engineFor(fleet, due);
   if (choice.kind === 'refused') return { turn: { ...IDLE, blockers: [choice.finding] } };
   const { engine } = choice;

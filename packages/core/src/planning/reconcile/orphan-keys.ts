@@ -2,12 +2,11 @@
  * Keys of masters in slots of others, which no client can reach: a promotion in the middle of a move leaves them, as
  * does a tool that closes a slot without looking.
  *
- * Which copy of a key is right cannot be known afterwards, so no key is deleted, and none is brought back. Only
- * a move of this operation goes on with what it had sent itself before a node of it was replaced.
+ * Which copy of a key is right cannot be known afterwards, so no key is deleted, and none is brought back. Slots that
+ * an end has open still are no such case: they are gone on with.
  */
 import type { Finding } from '../../model/finding.ts';
 import type { SlotKeys } from '../../model/observation.ts';
-import type { LayoutNode } from '../../model/layout.ts';
 import { explainOrphanKeys } from '../explain-orphan-keys.ts';
 import type { LiveNode } from '../situation.ts';
 import { mergeTurns, waiting, type Turn } from '../turn.ts';
@@ -17,7 +16,7 @@ import { agreedOwner } from './slot-map.ts';
 
 export const ORPHAN_KEYS_AT_TARGET = 'orphan-keys-at-target';
 
-/** Slots that are not moved: where they are to go there are keys of them that this operation has not sent. */
+/** Slots that are not moved: where they are to go there are keys of them, and nobody has them open. */
 export function listStrayedSlots(fleet: Fleet): number[] {
   return listStrayed(fleet).map(({ slot }) => slot);
 }
@@ -27,12 +26,13 @@ interface Strayed extends SlotKeys {
 }
 
 function listStrayed(fleet: Fleet): Strayed[] {
-  return listHolders(fleet).flatMap((live) =>
+  return fleet.live.flatMap((live) =>
     slotsOf(live).flatMap(({ slot, keys }) => {
       const isDue = shardOwnedBy(fleet, live)?.shard.slots.some(
         ({ start, end }) => start <= slot && slot <= end,
       );
-      return isDue === true && !wasSentTo(fleet, slot, live) ? { live, slot, keys } : [];
+      const isOwn = agreedOwner(fleet.slotMap, slot) === live.redis.nodeId;
+      return isDue === true && !isOwn ? { live, slot, keys } : [];
     }),
   );
 }
@@ -81,19 +81,6 @@ function listHolders(fleet: Fleet): LiveNode[] {
 
 function slotsOf({ redis }: LiveNode): readonly SlotKeys[] {
   return redis.orphanKeys?.slots ?? [];
-}
-
-/** Whether this operation has moved slots between the owner's shard and this one, whoever was master then. */
-function wasSentTo(fleet: Fleet, slot: number, target: LiveNode): boolean {
-  const owner = fleet.liveById.get(agreedOwner(fleet.slotMap, slot) ?? '');
-  const shards = new Map<string, string>(
-    [...fleet.former, ...fleet.layout.nodes].map(({ key, shard }: LayoutNode) => [key, shard]),
-  );
-  return listTriedPairs(fleet.attempts).some(
-    (pair) =>
-      shards.get(pair.source) === owner?.node.shard &&
-      shards.get(pair.target) === target.node.shard,
-  );
 }
 
 function describe(fleet: Fleet, { node, redis }: LiveNode): Finding {

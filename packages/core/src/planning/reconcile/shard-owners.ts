@@ -183,13 +183,16 @@ function judgeShard(question: OwnerQuestion, given: ShardCase): OwnedShard {
 
 /** Whoever of a shard without slots is, and shall be, master. */
 function chooseSlotless(
-  { roles, layout, isOnline, settled }: OwnerQuestion,
+  { roles, layout, isOnline, settled, slotMap }: OwnerQuestion,
   { id }: LayoutShard,
   members: readonly LiveNode[],
 ): LiveNode | undefined {
   const masters = members.filter(
     ({ node, redis }) =>
-      redis.role === 'master' && (roles.get(node.key) ?? 'stopped') !== 'stopped',
+      redis.role === 'master' &&
+      // One with slots serves another shard.
+      claimOf(slotMap, redis.nodeId).length === 0 &&
+      (roles.get(node.key) ?? 'stopped') !== 'stopped',
   );
   // Slots are on their way to it, and their keys are there.
   const filling = masters.find(({ self, redis }) => redis.keys > 0 || self?.importing.length);
