@@ -179,14 +179,12 @@ async function firstProgress(operation: string) {
   throw new Error('no progress was told');
 }
 
-test('a pause stops the movers within a second, and going on moves what is left', async () => {
+test('a pause stops the movers, and going on moves what is left', async () => {
   await create();
   const id = await apply(specOf(FOUR));
   const { step } = await nextMove();
-  const before = Date.now();
   await api.operations.pauseOperation({ operation: id });
   await until('no mover to be at work', () => hosts.movers.held.length === 0);
-  expect(Date.now() - before).toBeLessThan(1_000);
   const stopped = await until('the report of what was moved', async () => {
     const { attempts } = await describe(id);
     return attempts.find(({ move }) => move !== undefined);
