@@ -1,7 +1,8 @@
 /**
  * Campaign B: sources and targets that are away until their replica was elected. A write counts after WAIT 1.
  * By MIGRATE, keys that had reached a target and not yet its replica may die with it: the product counts and
- * reports them. Nothing else may be lost.
+ * reports them. Before Valkey 8 the replica that takes a source's place knows nothing of its open slots, and clients
+ * may write keys anew there that the target has: those are left to a person, both copies. Nothing else may be lost.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 
@@ -54,7 +55,7 @@ for (const { title, engine, isMissing, release, flags } of CASES) {
           kill: replacedKills(cluster, random),
         });
         const lost = [
-          ...report.writer.lost.map(({ key }) => key),
+          ...report.writer.lost.map(({ key }) => key).filter((key) => !report.heldTwice.has(key)),
           ...report.lostData.map(({ key }) => key),
         ];
         const notes = report.notes.length === 0 ? '' : `; it says: ${report.notes.join('; ')}`;
@@ -64,8 +65,9 @@ for (const { title, engine, isMissing, release, flags } of CASES) {
           expect(report.writer.unread).toBe(0);
           const allowed = engine === 'migrate' ? atRisk(report.notes) : 0;
           expect(lost.length, lost.join(' ')).toBeLessThanOrEqual(allowed);
+          const ends = report.undecided.size === 0 ? ['done'] : ['done', 'needs-decision'];
           for (const { operation } of report.operations) {
-            expect(operation.state, operation.message).toBe('done');
+            expect(ends, operation.message).toContain(operation.state);
           }
         } catch (error) {
           keepFiles(cluster);

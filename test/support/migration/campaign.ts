@@ -11,6 +11,7 @@ import type { FinalReport } from '../live-writer/protocol.ts';
 import { MixedData, type LostKey } from './mixed-data.ts';
 import { isMoving, pairOf, type MoveCluster, type OperationDetails } from './move-cluster.ts';
 import type { Random } from './random.ts';
+import { heldTwice, undecidedSlots } from './undecided.ts';
 
 export interface Kill {
   /** For the report: `mover`, `server h1:6379`. */
@@ -51,6 +52,10 @@ export interface CampaignReport {
   readonly strangeErrors: readonly string[];
   /** What the product itself says of keys that may be lost. */
   readonly notes: readonly string[];
+  /** Slots that were left to a person, as two nodes have different copies of a key. */
+  readonly undecided: ReadonlySet<number>;
+  /** Of the keys that the writer could not read as it left them: those that are there twice, for a person to decide. */
+  readonly heldTwice: ReadonlySet<string>;
   /** What kept an operation from its end, or the cluster from being whole; what was written is read back all the same. */
   readonly troubles: readonly string[];
 }
@@ -76,7 +81,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const writer = await cluster.write({ prefix: 'live', counts: options.counts });
     try {
       const { kills, operations, troubles } = await killAndMove(options);
-      await cluster.untilWhole(WHOLE_TIMEOUT_MS).catch((error: unknown) => {
+      const undecided = undecidedSlots(operations);
+      const ready =
+        undecided.size === 0 ? cluster.untilWhole(WHOLE_TIMEOUT_MS) : cluster.untilServing();
+      await ready.catch((error: unknown) => {
         troubles.push(explain(error));
       });
       for (const trouble of troubles) note(cluster, trouble);
@@ -89,6 +97,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
         lostData,
         strangeErrors: findStrangeErrors(report, kills),
         notes: notesOf(operations),
+        undecided,
+        heldTwice: await heldTwice(cluster, report.lost, undecided),
         troubles,
       };
     } finally {
@@ -206,6 +216,7 @@ export function summarizeCampaign(report: CampaignReport): string {
   return (
     `${report.kills.length} kills (${kills}) in ${report.operations.length} operations: ` +
     `${acknowledged} writes acknowledged, ${lost.length} lost, ${unread} unread, ` +
+    `${report.heldTwice.size} of them held twice in ${report.undecided.size} slots left to a person, ` +
     `${misses.length} missed meanwhile, ${report.lostData.length} of the data at rest lost, ` +
     `${errorCount} errors at clients (${report.strangeErrors.length} while no node was away)` +
     report.troubles.map((trouble) => `; ${trouble}`).join('')

@@ -14,7 +14,13 @@ import { LiveWriter, type LiveWriterOptions } from '../live-writer.ts';
 import { TestStack } from '../stack.ts';
 import { until } from '../until.ts';
 import { askWitness } from '../witness.ts';
-import { askCluster, type ClusterTruth, type RawAccess, type RawNode } from './raw-nodes.ts';
+import {
+  askCluster,
+  type ClusterTruth,
+  type NodeTruth,
+  type RawAccess,
+  type RawNode,
+} from './raw-nodes.ts';
 
 export interface MoveClusterOptions {
   readonly release: BuiltRelease;
@@ -140,6 +146,18 @@ export class MoveCluster {
     );
   }
 
+  /** Until all slots have an owner and clients are served, whatever is open, or waits for a person. */
+  async untilServing(timeoutMs = 60_000): Promise<void> {
+    await until(
+      'every node to serve',
+      async () => {
+        const { nodes } = await this.truth();
+        return nodes.length === this.nodes.length && nodes.every(isServing);
+      },
+      timeoutMs,
+    );
+  }
+
   /**
    * Begins a change of this cluster's slots and answers the operation's id; undefined if nothing was to be
    * done. A controller that is away is waited for.
@@ -201,6 +219,10 @@ export class MoveCluster {
     });
     return seen === 'moving';
   }
+}
+
+function isServing({ clusterState, isLinked }: NodeTruth): boolean {
+  return clusterState === 'ok' && isLinked;
 }
 
 export function isMoving({ stepKey, outcome }: Attempt): boolean {

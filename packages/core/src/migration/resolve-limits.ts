@@ -22,8 +22,11 @@ const BATCH_KEYS_MAX = { gentle: 500, fast: 1000 };
 const SLOTS_IN_FLIGHT = { gentle: 4, fast: 8 };
 /** Several times what is in flight. A pause waits for slots in flight alone: the others of the window are closed again. */
 const WINDOW_SLOTS = { gentle: 16, fast: 64 };
-/** Each window makes the target sync its nodes.conf, which holds it up for some milliseconds: not many times a second. */
-const WINDOW_KEYS = { gentle: 5_000, fast: 20_000 };
+/**
+ * Each window makes the target sync its nodes.conf, which holds it up for some milliseconds: not many times a second. What
+ * is in an open window is what clients may miss, and write anew, when a replica takes the source's place (ADR 16).
+ */
+const WINDOW_KEYS = { gentle: 2_000, fast: 20_000 };
 /** Two thirds of the time for clients, where they matter. */
 const BUSY_SHARE = { gentle: 0.35, fast: 1 };
 /** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
