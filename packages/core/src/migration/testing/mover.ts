@@ -23,7 +23,6 @@ interface Task {
   readonly targetReplicas: readonly string[];
   touched: boolean;
   saved: boolean;
-  closedAt: number | undefined;
   givenUpAt: number | undefined;
   conflict: TaskFacts['conflict'];
   readonly doubts: Map<string, SourceLife>;
@@ -212,10 +211,7 @@ export class Mover {
         }
         break;
       case 'setMigrating':
-        if (source.up && source.setMigrating(target.id) === undefined) {
-          task.touched = true;
-          task.closedAt = undefined;
-        }
+        if (source.up && source.setMigrating(target.id) === undefined) task.touched = true;
         break;
       case 'nameSource':
         if (target.up) target.setNode(source.id);
@@ -247,10 +243,7 @@ export class Mover {
         }
         break;
       case 'closeSource':
-        if (source.up && source.setStable() === undefined) {
-          task.touched = true;
-          task.closedAt = this.#cluster.now;
-        }
+        if (source.up && source.setStable() === undefined) task.touched = true;
         break;
       case 'closeTarget':
         if (target.up && target.setStable() === undefined) task.touched = true;
@@ -318,7 +311,6 @@ function newTask(cluster: Cluster, source: RedisNode, target: RedisNode): Task {
     targetReplicas: replicasOf(target),
     touched: false,
     saved: false,
-    closedAt: undefined,
     givenUpAt: undefined,
     conflict: undefined,
     doubts: new Map(),
