@@ -26,7 +26,7 @@ const WINDOW_SLOTS = { gentle: 16, fast: 64 };
  * Each window makes the target sync its nodes.conf, which holds it up for some milliseconds: not many times a second. What
  * is in an open window is what clients may miss, and write anew, when a replica takes the source's place (ADR 16).
  */
-const WINDOW_KEYS = { gentle: 2_000, fast: 20_000 };
+const WINDOW_KEYS = { gentle: 100, fast: 20_000 };
 /** Two thirds of the time for clients, where they matter. */
 const BUSY_SHARE = { gentle: 0.35, fast: 1 };
 /** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
