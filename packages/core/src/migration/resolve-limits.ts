@@ -30,7 +30,7 @@ const WINDOW_KEYS = { gentle: 100, fast: 20_000 };
 /** Two thirds of the time for clients, where they matter. */
 const BUSY_SHARE = { gentle: 0.35, fast: 1 };
 /** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
-const MAX_REPLICA_LAG_BYTES = { gentle: MIB, fast: 8 * MIB };
+const MAX_REPLICA_LAG_BYTES = { gentle: 256 * KIB, fast: 8 * MIB };
 const BLOCK_BOUND_MS = { gentle: 5, fast: 50 };
 
 /** Below half of the node timeout, with room for the node to answer pings before and after (redis MIGRATE page). */

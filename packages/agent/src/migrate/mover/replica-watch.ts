@@ -10,6 +10,8 @@ import type { Meter } from './meter.ts';
 
 /** Often enough for a batch or two in between, seldom enough to cost nothing. */
 const POLL_MS = 25;
+/** While a batch waits for it; not at full speed, as a replica that is down refuses at once. */
+const POLL_WAITING_MS = 4;
 /** So that a hung node does not look like one without lag. */
 const ASK_TIMEOUT_MS = 3_000;
 /** Round trips are noisy where a machine is busy: only what three in a row took is taken for blocking. */
@@ -71,9 +73,12 @@ export class ReplicaWatch {
     this.#sentBytes += bytes;
   }
 
-  /** Resolves with the next answer, or when the watch ends. */
+  /** Resolves with the next answer, which is asked for soon, or when the watch ends. */
   wait(): Promise<void> {
     if (this.#timer === undefined) return Promise.resolve();
+    setTimeout(() => {
+      if (this.#timer !== undefined) void this.#ask();
+    }, POLL_WAITING_MS);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
