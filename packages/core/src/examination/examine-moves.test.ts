@@ -1,7 +1,7 @@
 /** What an examination says while slots are on their way, and after they were left there. */
 import { describe, expect, it } from 'vitest';
 import type { MoverObservation } from '../model/migration.ts';
-import { forecastSteps } from '../planning/forecast.ts';
+import { forecastSteps } from '../planning/testing/forecast-steps.ts';
 import { settle } from '../planning/settle.ts';
 import { applyRound } from '../planning/simulate.ts';
 import type { PlanInput } from '../planning/situation.ts';

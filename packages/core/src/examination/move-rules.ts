@@ -3,7 +3,7 @@ import type { Finding } from '../model/finding.ts';
 import type { MoverObservation } from '../model/migration.ts';
 import { countSlots, formatRanges } from '../model/slots.ts';
 import { explainOrphanKeys } from '../planning/explain-orphan-keys.ts';
-import { subtractSlots } from '../planning/shards.ts';
+import { containsSlots, subtractSlots } from '../planning/shards.ts';
 import { limitLines, moverOf, nameOfId, type Picture, type Speaker } from './picture.ts';
 import { actualShards, ownSlots, servesSlots } from './roles.ts';
 
@@ -109,7 +109,8 @@ function findKeysBeside(picture: Picture): Finding[] {
     const { keys = 0, slotCount = 0, slots = [] } = redis.orphanKeys ?? {};
     if (keys === 0 || !servesSlots(speaker) || moverOf(picture, node.key) !== undefined) return [];
     const evidence = slots.map(({ slot, keys: count }) => {
-      const owners = picture.speakers.filter(({ self }) => containsSlot(self, slot));
+      const one = [{ start: slot, end: slot }];
+      const owners = picture.speakers.filter(({ self }) => containsSlots(self?.slots ?? [], one));
       const names = owners.map((owner) => owner.node.key).join(' and ') || 'nobody who answers';
       return `slot ${slot}: ${count} keys; ${names} owns it`;
     });
@@ -117,10 +118,6 @@ function findKeysBeside(picture: Picture): Finding[] {
     const said = explainOrphanKeys({ node, keys, slotCount, cluster });
     return [{ ...said, evidence: limitLines(evidence) }];
   });
-}
-
-function containsSlot(self: Speaker['self'], slot: number): boolean {
-  return self?.slots.some(({ start, end }) => start <= slot && slot <= end) === true;
 }
 
 /** Masters to which no view gives a slot, and that hold keys. */

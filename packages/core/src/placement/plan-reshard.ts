@@ -19,6 +19,7 @@ export function planReshard(request: ReshardRequest): LayoutPlan {
   const plan = planOnce(request);
   if (plan.ok || !plan.refusals.some(isAboutQuorum)) return plan;
   const alternatives = findReshardAlternatives(request, (other) => planOnce(other).ok);
+  if (alternatives.length === 0) return plan;
   const refusals = plan.refusals.map((finding) =>
     isAboutQuorum(finding) ? { ...finding, remedy: '' } : finding,
   );

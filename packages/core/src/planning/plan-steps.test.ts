@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bareHosts, inputOf, layoutOf, playUntil, runningCluster } from './testing/examples.ts';
-import { forecastSteps } from './forecast.ts';
+import { forecastSteps } from './testing/forecast-steps.ts';
 import { planSteps } from './plan-steps.ts';
 
 const layout = layoutOf({ hosts: 3, shards: 3, replicas: 1 });

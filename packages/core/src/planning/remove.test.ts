@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { forecastSteps } from './forecast.ts';
+import { forecastSteps } from './testing/forecast-steps.ts';
 import { planSteps } from './plan-steps.ts';
 import { findLeftAlone } from './remove.ts';
 import type { PlanInput } from './situation.ts';

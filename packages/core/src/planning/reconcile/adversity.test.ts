@@ -1,7 +1,7 @@
 /** What must not happen where several things are wrong at once. */
 import { describe, expect, it } from 'vitest';
 import { nodePlanOf, stepKey } from '../../model/step.ts';
-import { forecastSteps } from '../forecast.ts';
+import { forecastSteps } from '../testing/forecast-steps.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
 import { applyRound } from '../simulate.ts';

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { OrphanKeys } from '../../model/observation.ts';
 import type { Step } from '../../model/step.ts';
-import { forecastSteps } from '../forecast.ts';
+import { forecastSteps } from '../testing/forecast-steps.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
 import { applyRound } from '../simulate.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { forecastSteps } from '../forecast.ts';
+import { forecastSteps } from '../testing/forecast-steps.ts';
 import { settle } from '../settle.ts';
 import type { PlanInput } from '../situation.ts';
 import { layoutOf, runningCluster } from '../testing/examples.ts';

@@ -8,6 +8,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { SlotKeys } from '../../model/observation.ts';
 import { explainOrphanKeys } from '../explain-orphan-keys.ts';
+import { containsSlots } from '../shards.ts';
 import type { LiveNode } from '../situation.ts';
 import { mergeTurns, waiting, type Turn } from '../turn.ts';
 import { isOrphanage, shardOwnedBy, type Fleet } from './fleet.ts';
@@ -28,11 +29,10 @@ interface Strayed extends SlotKeys {
 function listStrayed(fleet: Fleet): Strayed[] {
   return fleet.live.flatMap((live) =>
     slotsOf(live).flatMap(({ slot, keys }) => {
-      const isDue = shardOwnedBy(fleet, live)?.shard.slots.some(
-        ({ start, end }) => start <= slot && slot <= end,
-      );
+      const wanted = shardOwnedBy(fleet, live)?.shard.slots ?? [];
+      const isDue = containsSlots(wanted, [{ start: slot, end: slot }]);
       const isOwn = agreedOwner(fleet.slotMap, slot) === live.redis.nodeId;
-      return isDue === true && !isOwn ? { live, slot, keys } : [];
+      return isDue && !isOwn ? { live, slot, keys } : [];
     }),
   );
 }

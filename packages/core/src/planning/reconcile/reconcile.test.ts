@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Layout } from '../../model/layout.ts';
 import type { Observation } from '../../model/observation.ts';
-import { forecastSteps } from '../forecast.ts';
+import { forecastSteps } from '../testing/forecast-steps.ts';
 import { absentNode } from '../fresh-node.ts';
 import { planCancel, planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
