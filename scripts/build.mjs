@@ -36,6 +36,7 @@ const installedPackagesStayOutside = {
 
 const bundles = [
   { entry: 'packages/agent/src/main.ts', output: 'redrover-agent.mjs' },
+  { entry: 'packages/agent/src/migrate/mover/main.ts', output: 'redrover-mover.mjs' },
   {
     entry: 'packages/controller/src/main.ts',
     output: 'redrover-controller.mjs',

@@ -1,4 +1,4 @@
-/** What goes on beside a move: a client whose latency is taken, and what agents and movers cost. */
+/** What goes on beside a move: a client whose latency is taken, and what agents, movers and the controller cost. */
 import { execa } from 'execa';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -50,19 +50,22 @@ export interface Cost {
   /** Of all movers together. */
   readonly moverCpuMs: number;
   readonly agentCpuMs: number;
+  readonly controllerCpuMs: number;
   /** Of the largest mover. */
   readonly moverRssMib: number;
 }
 
 const SAMPLE_EVERY_MS = 100;
 
-/** What agents and their movers take meanwhile. */
+/** What agents, their movers and the controller take meanwhile. */
 export async function withCost<T>(
   cluster: ReshardCluster,
   action: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly cost: Cost }> {
   const pids = cluster.agentPids();
+  const controllerPids = cluster.controllerPids();
   const before = sum(pids.map(cpuOf));
+  const controllerBefore = sum(controllerPids.map(cpuOf));
   let moverRssMib = 0;
   const timer = setInterval(() => {
     moverRssMib = Math.max(moverRssMib, ...childrenOf(pids).map(peakRssMib));
@@ -71,7 +74,9 @@ export async function withCost<T>(
     const value = await action();
     const after = sum(pids.map(cpuOf));
     const moverCpuMs = after.children - before.children;
-    return { value, cost: { moverCpuMs, agentCpuMs: after.own - before.own, moverRssMib } };
+    const agentCpuMs = after.own - before.own;
+    const controllerCpuMs = sum(controllerPids.map(cpuOf)).own - controllerBefore.own;
+    return { value, cost: { moverCpuMs, agentCpuMs, controllerCpuMs, moverRssMib } };
   } finally {
     clearInterval(timer);
   }
@@ -105,7 +110,7 @@ function childrenOf(parents: readonly number[]): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => {
     const [, parent] = statOf(pid);
-    return parents.includes(Number(parent)) && commandOf(pid).includes('\0mover\0');
+    return parents.includes(Number(parent)) && commandOf(pid).includes('/redrover-mover.mjs\0');
   });
 }
 

@@ -5,6 +5,7 @@
 import { endProcess, identifyProcess, sendSignal } from '@redrover/cli';
 import type { ProcessIdentity } from '@redrover/cli';
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 import { until } from '../until.ts';
 import type { MoveCluster, MoveNode } from './move-cluster.ts';
@@ -20,8 +21,9 @@ export function findMovers(cluster: MoveCluster): ProcessIdentity[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       const argv = argvOf(name);
-      const isMover = argv.includes('mover') && argv.some((word) => word.startsWith(directory));
-      return isMover ? (identifyProcess(Number(name)) ?? []) : [];
+      const isMover = argv.some((word) => basename(word) === 'redrover-mover.mjs');
+      const isOurs = isMover && argv.some((word) => word.startsWith(directory));
+      return isOurs ? (identifyProcess(Number(name)) ?? []) : [];
     });
 }
 

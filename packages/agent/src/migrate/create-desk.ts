@@ -1,5 +1,5 @@
 /** Puts the desk of moves together with the engines that this agent has. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { AgentPaths } from '../nodes/paths.ts';
 import type { NodeRegistry } from '../supervise/node-registry.ts';
@@ -8,6 +8,9 @@ import { redisProtocol } from './atomic/redis-protocol.ts';
 import { valkeyProtocol } from './atomic/valkey-protocol.ts';
 import { MoveDesk } from './move-desk.ts';
 import { ProcessDriver } from './process-driver.ts';
+
+/** Beside the agent's own bundle. */
+const MOVER = 'redrover-mover.mjs';
 
 export interface CreateDeskOptions {
   readonly paths: AgentPaths;
@@ -21,8 +24,7 @@ export function createMoveDesk({ paths, nodes, ...rest }: CreateDeskOptions): Mo
   const [, script = ''] = process.argv;
   const migrate = new ProcessDriver({
     directory: paths.movers,
-    // The agent's own bundle.
-    command: [process.execPath, script],
+    command: [process.execPath, join(dirname(script), MOVER)],
     recordOf: (node) => join(paths.records, `${nodes.get(node).record.port}.json`),
   });
   const drivers = {

@@ -63,7 +63,7 @@ it('has been given up by then, finds that out, and ends without doing anything',
   await files.writeTask(task);
   const driver = new ProcessDriver({
     directory,
-    command: [program, join(import.meta.dirname, '..', 'main.ts')],
+    command: [program, join(import.meta.dirname, 'mover', 'main.ts')],
     recordOf: () => record,
     startTimeoutMs: START_TIMEOUT_MS,
   });

@@ -4,6 +4,7 @@
  * is in `mover/`.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,7 +22,7 @@ import { TaskFiles } from './task-files.ts';
 export interface ProcessDriverOptions {
   /** One directory per task. */
   readonly directory: string;
-  /** What runs the mover, without its arguments. */
+  /** A program and its script, which run the mover; without its arguments. */
   readonly command: readonly string[];
   /** Record of the node whose password the mover reads by itself. */
   readonly recordOf: (node: NodeKey) => string;
@@ -98,12 +99,19 @@ export class ProcessDriver implements MoveDriver {
   async #start(task: MoveTask, files: TaskFiles): Promise<void> {
     const { command, directory } = this.#options;
     const [program = '', ...script] = command;
+    const missing = script.find((path) => !existsSync(path));
+    if (missing !== undefined) {
+      throw new RedroverError(
+        'failed-precondition',
+        `${missing} is missing: it belongs beside redrover-agent.mjs; put it there and try again`,
+      );
+    }
     const own = ['--task', files.directory, '--record', this.#options.recordOf(task.step.node)];
     const log = await open(files.log, 'a', 0o600).catch((thrown: unknown) => {
       throw fileError(thrown, `opening ${files.log}`);
     });
     try {
-      const child = spawn(program, [...NODE_FLAGS, ...script, 'mover', ...own], {
+      const child = spawn(program, [...NODE_FLAGS, ...script, ...own], {
         cwd: files.directory,
         detached: true,
         stdio: ['ignore', log.fd, log.fd],

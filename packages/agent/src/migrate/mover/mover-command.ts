@@ -1,4 +1,4 @@
-/** `redrover-agent mover --task DIR --record FILE`: started by the agent, not by people. */
+/** `redrover-mover --task DIR --record FILE`: started by the agent, not by people. */
 import { parseArgs } from 'node:util';
 import { RedroverError } from '@redrover/core';
 import { runMover } from './run-mover.ts';
@@ -9,10 +9,10 @@ const EXIT_USAGE = 64;
 export async function runMoverCommand(): Promise<number> {
   try {
     const options = { task: { type: 'string' }, record: { type: 'string' } } as const;
-    const { values } = parseArgs({ args: process.argv.slice(3), options });
+    const { values } = parseArgs({ args: process.argv.slice(2), options });
     const { task, record } = values;
     if (task === undefined || record === undefined) {
-      process.stderr.write('redrover-agent mover: --task DIR and --record FILE are required\n');
+      process.stderr.write('redrover-mover: --task DIR and --record FILE are required\n');
       return EXIT_USAGE;
     }
     await runMover({ task, record });
