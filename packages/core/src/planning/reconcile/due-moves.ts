@@ -9,6 +9,7 @@ import { isAgreed } from './fleet.ts';
 import { listCircularSlots } from './open-chains.ts';
 import { hasEnds, listOpenSlots, type OpenSlotMove } from './open-slots.ts';
 import { listStrayedSlots } from './orphan-keys.ts';
+import { listMisleading } from './quarantine.ts';
 import { groupSlots, NOBODY } from './slot-map.ts';
 
 /** All that goes from one master to another. */
@@ -18,6 +19,8 @@ export interface DueMove {
   readonly slots: readonly SlotRange[];
   /** Those of them that are open already; they are finished before any other is begun. */
   readonly open: readonly SlotRange[];
+  /** All were left to a person before: what keeps them from being opened anew fails nothing. */
+  readonly isUndecided: boolean;
 }
 
 export interface DueMoves {
@@ -30,10 +33,18 @@ export interface DueMoves {
   readonly targetless: readonly { readonly owned: OwnedShard; readonly count: number }[];
 }
 
+interface Pair {
+  readonly due: Pick<DueMove, 'source' | 'target'>;
+  readonly slots: SlotRange[];
+  readonly open: SlotRange[];
+}
+
 export function listDueMoves(fleet: Fleet): DueMoves {
   const aside = toSlotSet(fleet.setAside);
   const moving = movingSlots(fleet);
-  const open = listOpenSlots(fleet).filter(({ slot }) => !aside.has(slot));
+  const everyOpen = listOpenSlots(fleet);
+  const misleading = new Set(listMisleading(fleet, everyOpen));
+  const open = everyOpen.filter(({ slot }) => !aside.has(slot) || misleading.has(slot));
   const circular = new Set(listCircularSlots(fleet).map(({ slot }) => slot));
   const unsettled = open.filter(
     (entry) => (!hasEnds(entry) || circular.has(entry.slot)) && !moving.has(entry.slot),
@@ -43,11 +54,11 @@ export function listDueMoves(fleet: Fleet): DueMoves {
     ({ slot, isOurs, isQuiet }) => !isOurs && !isQuiet && !moving.has(slot),
   );
   const untouchable = new Set([...foreign, ...unsettled].map(({ slot }) => slot));
-  const pairs = new Map<string, { due: DueMove; slots: SlotRange[]; open: SlotRange[] }>();
+  const pairs = new Map<string, Pair>();
   const pairOf = (source: LiveNode, target: LiveNode) => {
     const name = `${source.node.key} > ${target.node.key}`;
     const known = pairs.get(name) ?? {
-      due: { source, target, slots: [], open: [] },
+      due: { source, target },
       slots: [],
       open: [],
     };
@@ -70,6 +81,7 @@ export function listDueMoves(fleet: Fleet): DueMoves {
       ...due,
       slots: normalizeRanges([...slots, ...half]),
       open: normalizeRanges(half),
+      isUndecided: slots.length === 0 && half.every(({ start }) => misleading.has(start)),
     })),
     foreign,
     unsettled,

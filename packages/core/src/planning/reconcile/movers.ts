@@ -58,7 +58,7 @@ const PREFIX = 'moveSlots ';
 
 /** Pairs of nodes between which this operation has moved slots, or tried to. */
 export function listTriedPairs(attempts: AttemptIndex): { source: NodeKey; target: NodeKey }[] {
-  return [...attempts.keys()].flatMap((key) => parseKey(key) ?? []);
+  return [...attempts.keys()].flatMap((key) => pairOfKey(key) ?? []);
 }
 
 /** Whether this operation has moved slots from or to the node, or tried to. */
@@ -72,13 +72,13 @@ function listBegun(attempts: AttemptIndex, now: number): ActiveMove[] {
     if (last?.outcome !== 'running') return [];
     const sinceMs = now - last.startedAtMs;
     if (sinceMs < 0 || sinceMs >= REPORT_LIMIT_MS) return [];
-    const parsed = parseKey(key);
+    const parsed = pairOfKey(key);
     return parsed === undefined ? [] : [{ ...parsed, host: '', slots: [], isStopping: false }];
   });
 }
 
-/** Reads back what `stepKey` writes. */
-function parseKey(
+/** Of a `moveSlots`: reads back what `stepKey` writes. */
+export function pairOfKey(
   key: string,
 ): { source: NodeKey; target: NodeKey; engine: MoveEngine } | undefined {
   if (!key.startsWith(PREFIX)) return undefined;

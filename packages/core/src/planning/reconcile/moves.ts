@@ -96,7 +96,18 @@ function begin(fleet: Fleet, { pairs, foreign }: DueMoves): Turn {
   ]);
 }
 
-function judge(fleet: Fleet, due: DueMove): { readonly ready?: Ready; readonly turn?: Turn } {
+interface Verdict {
+  readonly ready?: Ready;
+  readonly turn?: Turn;
+}
+
+function judge(fleet: Fleet, due: DueMove): Verdict {
+  const verdict = judgeMove(fleet, due);
+  const isRefused = (verdict.turn?.blockers.length ?? 0) > 0;
+  return due.isUndecided && isRefused ? {} : verdict;
+}
+
+function judgeMove(fleet: Fleet, due: DueMove): Verdict {
   const copyless = awaitCopies(fleet, due);
   if (copyless !== undefined) return { turn: copyless };
   const { node, redis } = due.target;
