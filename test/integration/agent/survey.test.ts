@@ -63,6 +63,26 @@ for (const { title, isMissing, release } of engineCases()) {
       expect(bytesOf(found) / KEYS).toBeLessThan(each * 1.1);
     });
 
+    test('finds the same where scripts are refused', async () => {
+      const byScript = await survey(ALL_SLOTS);
+      await client.call('ACL', ['SETUSER', 'default', '-eval']);
+      try {
+        await client.config('RESETSTAT');
+        expect(await survey(ALL_SLOTS)).toEqual(byScript);
+        expect(await client.info('commandstats')).toMatch(/memory\|usage:calls=2\d{4}/);
+      } finally {
+        await client.call('ACL', ['SETUSER', 'default', '+eval']);
+      }
+    });
+
+    test('measures keys of many slots in one round trip', async () => {
+      await client.config('RESETSTAT');
+      expect(await survey(ALL_SLOTS)).toMatchObject({ complete: true });
+      const [, scripts] = /cmdstat_eval:calls=(\d+)/.exec(await client.info('commandstats')) ?? [];
+      expect(Number(scripts)).toBeGreaterThan(0);
+      expect(Number(scripts)).toBeLessThan(KEYS / 20);
+    });
+
     test('counts one slot alone, as the server does', async () => {
       const slot = await client.cluster('KEYSLOT', 'key:1');
       const [only] = (await survey([{ start: slot, end: slot }])).slots;

@@ -9,13 +9,14 @@ import { Link } from '../migrate/link/link.ts';
 import { encode } from '../migrate/link/resp-command.ts';
 import { slotOfKey } from '../steps/key-slot.ts';
 import type { AgentNode } from '../supervise/agent-node.ts';
+import { batchesOf, measureParts, partsOf } from './measure-slots.ts';
 import {
   countKeys,
-  listKeys,
   measureKeys,
   readSlotBytes,
   scanKeys,
   typeOf,
+  type MeasuredKey,
 } from './survey-link.ts';
 import { SurveyTally } from './survey-tally.ts';
 
@@ -29,8 +30,6 @@ export interface SurveyRequest {
 const FEW_KEYS = 8;
 /** Names of more than that would block the node for more than a millisecond. */
 const MANY_KEYS = 1_000;
-/** Slots whose few keys are measured together. */
-const SLOTS_AT_ONCE = 64;
 
 /**
  * @throws RedroverError `invalid-argument`; `failed-precondition` on a replica, which may not say how
@@ -79,27 +78,25 @@ class Survey {
       .sort((a, b) => placeOf(a) - placeOf(b));
     const isComplete =
       (await this.#lookAt(filled, FEW_KEYS)) &&
-      (await this.#lookAt(this.#unfinished(filled), MANY_KEYS)) &&
+      (await this.#lookAt(this.#listable(filled), MANY_KEYS)) &&
       (await this.#scan(new Set(this.#unfinished(filled))));
     return this.#tally.survey(counted, isComplete);
   }
 
-  /** False when the time was up before the last slot. */
+  /** So many keys of each slot. False when the time was up before the last slot. */
   async #lookAt(slots: readonly number[], count: number): Promise<boolean> {
-    const wanted = slots.filter((slot) => count === FEW_KEYS || this.#tally.keysOf(slot) <= count);
-    const atOnce = count === FEW_KEYS ? SLOTS_AT_ONCE : 1;
-    for (let start = 0; start < wanted.length; start += atOnce) {
+    const parts = slots.flatMap((slot) => partsOf(slot, Math.min(count, this.#tally.keysOf(slot))));
+    for (const batch of batchesOf(parts)) {
       // Something is looked at in any case: of counts alone no size can be estimated.
       if (this.#tally.hasMeasured && this.#isTimeUp()) return false;
-      const part = wanted.slice(start, start + atOnce);
-      const lists = await listKeys(this.#link, part, count);
-      for (const [index, slot] of part.entries()) {
-        const names = lists[index] ?? [];
+      for (const { slot, start } of batch) if (start === 0) this.#tally.begin(slot);
+      const measures = await measureParts(this.#link, batch);
+      for (const [index, { slot, keys, bytes }] of measures.entries()) {
         // What a slot has grown by meanwhile is not seen: the count says so.
-        const isAll = names.length < count || this.#tally.keysOf(slot) <= names.length;
-        this.#tally.begin(slot, isAll);
+        const isLast = (batch[index]?.end ?? 0) >= this.#tally.keysOf(slot);
+        this.#tally.add(slot, { keys, bytes, isLast });
       }
-      await this.#measure(lists.flat());
+      await this.#noteLargest(measures.flatMap(({ largest }) => largest ?? []));
     }
     return true;
   }
@@ -117,14 +114,24 @@ class Survey {
     return true;
   }
 
+  /** Those of the unfinished that have not too many keys for a list. */
+  #listable(slots: readonly number[]): number[] {
+    return this.#unfinished(slots).filter((slot) => this.#tally.keysOf(slot) <= MANY_KEYS);
+  }
+
   #unfinished(slots: readonly number[]): number[] {
     return slots.filter((slot) => !this.#tally.isWhole(slot));
   }
 
   async #measure(names: readonly Buffer[]): Promise<void> {
-    let largest: { name: Buffer; bytes: number } | undefined;
-    for (const key of await measureKeys(this.#link, names)) {
-      this.#tally.add(slotOfKey(key.name), key.bytes);
+    const keys = await measureKeys(this.#link, names);
+    for (const { name, bytes } of keys) this.#tally.add(slotOfKey(name), { keys: 1, bytes });
+    await this.#noteLargest(keys);
+  }
+
+  async #noteLargest(keys: readonly MeasuredKey[]): Promise<void> {
+    let largest: MeasuredKey | undefined;
+    for (const key of keys) {
       if (key.bytes > (largest?.bytes ?? this.#tally.largestBytes)) largest = key;
     }
     if (largest === undefined) return;

@@ -36,20 +36,25 @@ export class SurveyTally {
     return this.#slots.get(slot)?.isWhole ?? false;
   }
 
-  /** Its keys are measured (anew) from now on; `isWhole`: all of them. */
-  begin(slot: number, isWhole: boolean): void {
+  /** Its keys are measured (anew) from now on. */
+  begin(slot: number): void {
     const tally = this.#slots.get(slot);
     if (tally === undefined) return;
     this.#keysMeasured -= tally.measuredKeys;
-    Object.assign(tally, { measuredKeys: 0, measuredBytes: 0, isWhole });
+    Object.assign(tally, { measuredKeys: 0, measuredBytes: 0, isWhole: false });
   }
 
-  add(slot: number, bytes: number): void {
+  /** `isLast`: with these, all keys of the slot are measured. */
+  add(
+    slot: number,
+    { keys, bytes, isLast = false }: { keys: number; bytes: number; isLast?: boolean },
+  ): void {
     const tally = this.#slots.get(slot);
     if (tally === undefined) return;
-    tally.measuredKeys += 1;
+    tally.measuredKeys += keys;
     tally.measuredBytes += bytes;
-    this.#keysMeasured += 1;
+    tally.isWhole ||= isLast;
+    this.#keysMeasured += keys;
   }
 
   noteLargest({ name, bytes, type }: { name: Buffer; bytes: number; type: string }): void {
