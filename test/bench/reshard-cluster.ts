@@ -108,6 +108,12 @@ export class ReshardCluster {
     ).flat();
   }
 
+  /** One, or none where it is not running. */
+  controllerPids(): number[] {
+    const { pid } = this.#stack.controllerProcess() ?? {};
+    return pid === undefined ? [] : [pid];
+  }
+
   async stop(): Promise<void> {
     await this.#cleanUp();
   }

@@ -45,6 +45,12 @@ const AIM_P99 = 1.5;
 const AIM_EMPTY_MS = 1_000;
 /** Of the four shards one gets its part. */
 const PART = 1 / 4;
+/** Whose processor time is taken. */
+const CPU_COSTS: readonly (readonly [string, (cost: Cost) => number])[] = [
+  ['movers', ({ moverCpuMs }) => moverCpuMs],
+  ['agents', ({ agentCpuMs }) => agentCpuMs],
+  ['the controller', ({ controllerCpuMs }) => controllerCpuMs],
+];
 
 export async function benchReshard(options: ReshardOptions): Promise<Report> {
   const rows: Row[] = [];
@@ -225,22 +231,14 @@ function figuresOf({ data, side, isLoaded, timings, costs, latency }: Row): Figu
     'ms',
     timings.map(({ movingMs }) => movingMs),
   );
-  const ours = side.startsWith('redrover') ? costs : [];
-  add(
-    'CPU of movers',
-    'ms',
-    ours.map(({ moverCpuMs }) => moverCpuMs),
-  );
-  add(
-    'CPU of agents',
-    'ms',
-    ours.map(({ agentCpuMs }) => agentCpuMs),
-  );
-  add(
-    'memory of a mover',
-    'MiB',
-    ours.map(({ moverRssMib }) => moverRssMib),
-  );
+  if (side.startsWith('redrover')) {
+    for (const [what, of] of CPU_COSTS) add(`CPU of ${what}`, 'ms', costs.map(of));
+    add(
+      'memory of a mover',
+      'MiB',
+      costs.map(({ moverRssMib }) => moverRssMib),
+    );
+  }
   if (latency !== undefined) {
     add('p50', 'ms', [latency.p50Ms]);
     add('p99', 'ms', [latency.p99Ms]);
@@ -254,9 +252,10 @@ function figuresOf({ data, side, isLoaded, timings, costs, latency }: Row): Figu
 function tablesOf(rows: readonly Row[]): Table[] {
   const speed = rows.filter(({ timings }) => timings.length > 0);
   const felt = rows.filter(({ latency }) => latency !== undefined);
+  const cpuHeads = CPU_COSTS.map(([what]) => `CPU of ${what} s`);
   return [
     {
-      head: ['moved by', 'total s', 'moving s', 'keys/s', 'movers CPU s', 'mover MiB'],
+      head: ['moved by', 'total s', 'moving s', 'keys/s', ...cpuHeads, 'mover MiB'],
       rows: grouped(speed, (row) => {
         const movingMs = medianOf(row, 'movingMs');
         const ours = row.side.startsWith('redrover');
@@ -267,7 +266,7 @@ function tablesOf(rows: readonly Row[]): Table[] {
           (medianOf(row, 'totalMs') / 1000).toFixed(2),
           (movingMs / 1000).toFixed(2),
           row.data.keys === 0 ? '' : ((row.data.keys * PART) / (movingMs / 1000)).toFixed(0),
-          ours ? (cost(({ moverCpuMs }) => moverCpuMs) / 1000).toFixed(2) : '',
+          ...CPU_COSTS.map(([, of]) => (ours ? (cost(of) / 1000).toFixed(2) : '')),
           ours ? cost(({ moverRssMib }) => moverRssMib).toFixed(0) : '',
         ];
       }),
