@@ -4,7 +4,7 @@
  *
  * What to do about each is found out by whoever moves it, on the nodes themselves.
  */
-import type { NodeKey } from '../../model/layout.ts';
+import type { LayoutNode, NodeKey } from '../../model/layout.ts';
 import type { LiveNode } from '../situation.ts';
 import type { Fleet } from './fleet.ts';
 import { listTriedPairs } from './movers.ts';
@@ -23,7 +23,7 @@ export interface OpenSlotMove {
   readonly target: LiveNode | undefined;
   /** The nodes that have it open. */
   readonly holders: readonly LiveNode[];
-  /** This operation has tried to move slots between these two. */
+  /** This operation has tried to move slots between their shards: since then, others may be masters there. */
   readonly isOurs: boolean;
   /** Both ends are nodes of ours, and one of them has no master in its place now. */
   readonly isAwaited: boolean;
@@ -42,7 +42,16 @@ interface Ends {
   readonly holders: LiveNode[];
 }
 
-export function listOpenSlots(fleet: Fleet): OpenSlotMove[] {
+/** A turn asks several times, and the windows of a few movers are hundreds of slots. */
+const listed = new WeakMap<Fleet, readonly OpenSlotMove[]>();
+
+export function listOpenSlots(fleet: Fleet): readonly OpenSlotMove[] {
+  const known = listed.get(fleet) ?? readOpenSlots(fleet);
+  listed.set(fleet, known);
+  return known;
+}
+
+function readOpenSlots(fleet: Fleet): OpenSlotMove[] {
   const bySlot = new Map<number, Ends>();
   const endsOf = (slot: number): Ends => {
     const known = bySlot.get(slot) ?? { from: undefined, to: undefined, holders: [] };
@@ -65,10 +74,10 @@ export function listOpenSlots(fleet: Fleet): OpenSlotMove[] {
       ends.to ??= endOf(live);
     }
   }
-  const tried = new Set(listTriedPairs(fleet.attempts).map(nameOfPair));
+  const wayOf = readWays(fleet);
   return [...bySlot]
     .sort(([a], [b]) => a - b)
-    .map(([slot, ends]) => describe(fleet, { slot, ends, tried }));
+    .map(([slot, ends]) => describe(fleet, { slot, holders: ends.holders, way: wayOf(ends) }));
 }
 
 /** A replica of Valkey 8 and later has open what its master has, and is no end of a move itself. */
@@ -76,38 +85,66 @@ function endOf({ self, redis }: LiveNode): string {
   return self?.masterId || redis.nodeId;
 }
 
+/** What slots between the same two ends have in common. */
+interface Way {
+  readonly source: LiveNode | undefined;
+  readonly target: LiveNode | undefined;
+  readonly isOurs: boolean;
+  /** Both ends are nodes of ours. */
+  readonly isKnown: boolean;
+}
+
+function readWays(fleet: Fleet): (ends: Ends) => Way {
+  const tried = new Set(listTriedPairs(fleet.attempts).map((pair) => nameOfPair(fleet, pair)));
+  const ways = new Map<string, Way>();
+  return ({ from, to }) => {
+    const name = `${from} ${to}`;
+    const way = ways.get(name) ?? readWay(fleet, { from, to, tried });
+    ways.set(name, way);
+    return way;
+  };
+}
+
+function readWay(
+  fleet: Fleet,
+  { from, to, tried }: Pick<Ends, 'from' | 'to'> & { readonly tried: ReadonlySet<string> },
+): Way {
+  const pair = { source: keyOf(fleet, from), target: keyOf(fleet, to) };
+  return {
+    source: masterOf(fleet, from),
+    target: masterOf(fleet, to),
+    isOurs: tried.has(nameOfPair(fleet, pair)),
+    isKnown: isOurNode(fleet, pair.source) && isOurNode(fleet, pair.target),
+  };
+}
+
 function describe(
   fleet: Fleet,
   {
     slot,
-    ends,
-    tried,
-  }: { readonly slot: number; readonly ends: Ends; readonly tried: ReadonlySet<string> },
+    holders,
+    way,
+  }: { readonly slot: number; readonly holders: readonly LiveNode[]; readonly way: Way },
 ): OpenSlotMove {
-  const { holders } = ends;
   // Where it was to go is gone for good: then it goes where the layout wants it.
-  const target = masterOf(fleet, ends.to) ?? wantedAt(fleet, slot);
+  const target = way.target ?? wantedAt(fleet, slot);
   const owner = fleet.liveById.get(agreedOwner(fleet.slotMap, slot) ?? '');
   // The owner is whom the keys are asked of, whoever the flags speak of.
   const isMoved = owner === undefined || owner === target;
-  const source = isMoved ? masterOf(fleet, ends.from) : owner;
-  const pair = { source: keyOf(fleet, ends.from), target: keyOf(fleet, ends.to) };
+  const source = isMoved ? way.source : owner;
   return {
     slot,
     source,
     target,
     holders,
-    isOurs: tried.has(nameOfPair(pair)),
-    isAwaited:
-      (source === undefined || target === undefined) &&
-      isOurNode(fleet, pair.source) &&
-      isOurNode(fleet, pair.target),
+    isOurs: way.isOurs,
+    isAwaited: (source === undefined || target === undefined) && way.isKnown,
     isQuiet: holders.every(({ redis }) => redis.openSlotsQuietMs >= QUIET_MS),
   };
 }
 
-function isOurNode({ layout, former }: Fleet, key: NodeKey): boolean {
-  return [...layout.nodes, ...former].some((node) => node.key === key);
+function ourNode({ layout, former }: Fleet, key: NodeKey): LayoutNode | undefined {
+  return [...layout.nodes, ...former].find((node) => node.key === key);
 }
 
 function wantedAt({ shards }: Fleet, slot: number): LiveNode | undefined {
@@ -117,8 +154,12 @@ function wantedAt({ shards }: Fleet, slot: number): LiveNode | undefined {
 }
 
 /** In either direction: what was moved back is ours as well. */
-function nameOfPair(pair: { readonly source: NodeKey; readonly target: NodeKey }): string {
-  return [pair.source, pair.target].sort().join(' ');
+function nameOfPair(
+  fleet: Fleet,
+  { source, target }: { readonly source: NodeKey; readonly target: NodeKey },
+): string {
+  const names = [source, target].map((key) => ourNode(fleet, key)?.shard ?? key);
+  return names.sort().join(' ');
 }
 
 /** The living master that has what the node with that id had: itself, or who took its place. */
