@@ -32,7 +32,8 @@ import { KeyTotals } from './key-totals.ts';
 import { ObservationRequests } from './observation-requests.ts';
 import { ObservationTargets } from './observation-targets.ts';
 import { Patience } from './patience.ts';
-import { DELAY_BESIDE_MOVES_MS, PollSchedule } from './poll-schedule.ts';
+import { PollSchedule } from './poll-schedule.ts';
+import { ReportPace } from './report-pace.ts';
 import { SilentFailures } from './silent-failures.ts';
 import { StepRunner } from './step-runner.ts';
 import { WaitsBoard } from './waits-board.ts';
@@ -85,6 +86,7 @@ export class OperationLoop {
   readonly #runner: StepRunner;
   readonly #requests: ObservationRequests;
   readonly #patience: Patience;
+  readonly #reports = new ReportPace();
   readonly #totals = new KeyTotals();
   #record: OperationRecord;
   readonly #waits: WaitsBoard;
@@ -100,7 +102,7 @@ export class OperationLoop {
     this.#nodes = [...subject.layout.nodes, ...subject.former];
     const { length } = this.#nodes;
     this.#poll = new PollSchedule(performance.now(), length);
-    this.#movePoll = new PollSchedule(performance.now(), length, DELAY_BESIDE_MOVES_MS);
+    this.#movePoll = new PollSchedule(performance.now(), length, 'moves');
     this.#waits = new WaitsBoard(this.feed);
     this.#silence = new SilentFailures(context, subject.journal);
     this.#targets = new ObservationTargets(this.#nodes);
@@ -152,8 +154,12 @@ export class OperationLoop {
     const ring = (host: string): void => {
       if (this.#targets.hasHost(host)) this.#wakeup.ring();
     };
+    const ringSoon = (host: string): void => {
+      const waitMs = this.#reports.waitMs(performance.now(), this.#runner);
+      if (this.#targets.hasHost(host)) this.#wakeup.ringWithin(waitMs);
+    };
     hosts.on('change', ring);
-    observations.on('change', ring);
+    observations.on('change', ringSoon);
     try {
       this.#requests.ask(this.#targets.all());
       while (!this.#isStopping && (await this.#turn()));
@@ -161,7 +167,8 @@ export class OperationLoop {
       await this.#finishBroken(error);
     } finally {
       hosts.off('change', ring);
-      observations.off('change', ring);
+      observations.off('change', ringSoon);
+      this.#wakeup.close();
       await this.journal.flush();
       this.feed.end(this.#isStopping ? stopped() : undefined);
     }
@@ -265,6 +272,7 @@ export class OperationLoop {
 
   #stepEnded(step: Step | undefined): void {
     const tick = performance.now();
+    this.#reports.noteStepEnd(tick);
     this.#poll.restart(tick);
     this.#movePoll.restart(tick);
     // The slots have moved at nodes that the step's result does not speak of.

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { groupByLane } from './lanes.ts';
 import { ObservationTargets } from './observation-targets.ts';
 import { PollSchedule } from './poll-schedule.ts';
+import { ReportPace } from './report-pace.ts';
 import { Wakeup } from './wakeup.ts';
 
 test('polls come ever more rarely, and at once often again after a step', () => {
@@ -20,6 +21,45 @@ test('polls come ever more rarely, and at once often again after a step', () => 
   expect(gaps.at(-1)).toBe(1000);
   poll.restart(20_000);
   expect(poll.remainingMs(20_000)).toBe(40);
+});
+
+test('beside moves nodes are asked each second at first, and then less often than they report', () => {
+  const poll = new PollSchedule(0, 5, 'moves');
+  poll.restart(0);
+  expect(poll.remainingMs(0)).toBe(1_000);
+  let tick = 0;
+  for (let polls = 0; polls < 20; polls += 1) {
+    tick += poll.remainingMs(tick);
+    poll.advance(tick);
+  }
+  expect(poll.remainingMs(tick)).toBe(5_000);
+});
+
+test('reports wait for each other only while nothing but slots is on its way', () => {
+  const pace = new ReportPace();
+  const moving = { isIdle: false, isOnlyMoving: true };
+  expect(pace.waitMs(0, moving)).toBe(250);
+  expect(pace.waitMs(0, { isIdle: true, isOnlyMoving: true })).toBe(0);
+  expect(pace.waitMs(0, { isIdle: false, isOnlyMoving: false })).toBe(0);
+  pace.noteStepEnd(5_000);
+  expect(pace.waitMs(5_999, moving)).toBe(0);
+  expect(pace.waitMs(6_000, moving)).toBe(250);
+});
+
+test('a ring that can wait is heard once, and not after one that could not', async () => {
+  const wakeup = new Wakeup();
+  const begin = performance.now();
+  wakeup.ringWithin(50);
+  wakeup.ringWithin(5_000);
+  await wakeup.wait(5_000);
+  expect(performance.now() - begin).toBeLessThan(2_000);
+  expect(performance.now() - begin).toBeGreaterThan(40);
+  wakeup.ringWithin(50);
+  wakeup.ring();
+  await wakeup.wait(5_000);
+  const waited = performance.now();
+  await wakeup.wait(150);
+  expect(performance.now() - waited).toBeGreaterThan(100);
 });
 
 test('steps of a node keep their order in one lane, those of a host have their own', () => {

@@ -6,7 +6,8 @@
 /** Gossip of a small cluster settles in about a tenth of a second. */
 const SHORTEST_DELAY_MS = 40;
 /** Beside slots that are on their way: looking must not take what moving them needs, and heartbeats come anyway. */
-export const DELAY_BESIDE_MOVES_MS = 1_000;
+const DELAY_BESIDE_MOVES_MS = 1_000;
+const LONGEST_BESIDE_MOVES_MS = 5_000;
 /**
  * Asking a node takes some 4 ms of a core, at the agent, the node and here together: asking all of them
  * must not take what they need to find each other.
@@ -18,12 +19,18 @@ const GROWTH = 1.2;
 
 export class PollSchedule {
   readonly #firstDelayMs: number;
+  readonly #longestDelayMs: number;
   #delayMs: number;
   #dueTick: number;
 
   /** Ticks are milliseconds of a monotonic clock; `nodes` is how many a poll may ask. */
-  constructor(tick: number, nodes: number, shortestDelayMs = SHORTEST_DELAY_MS) {
-    this.#firstDelayMs = Math.max(shortestDelayMs, nodes * DELAY_PER_NODE_MS);
+  constructor(tick: number, nodes: number, beside: 'nothing' | 'moves' = 'nothing') {
+    const [shortestMs, longestMs] =
+      beside === 'moves'
+        ? [DELAY_BESIDE_MOVES_MS, LONGEST_BESIDE_MOVES_MS]
+        : [SHORTEST_DELAY_MS, LONGEST_DELAY_MS];
+    this.#firstDelayMs = Math.max(shortestMs, nodes * DELAY_PER_NODE_MS);
+    this.#longestDelayMs = Math.max(longestMs, this.#firstDelayMs);
     this.#delayMs = this.#firstDelayMs;
     this.#dueTick = tick;
   }
@@ -42,9 +49,6 @@ export class PollSchedule {
   /** A poll was begun. */
   advance(tick: number): void {
     this.#dueTick = tick + this.#delayMs;
-    this.#delayMs = Math.min(
-      this.#delayMs * GROWTH,
-      Math.max(LONGEST_DELAY_MS, this.#firstDelayMs),
-    );
+    this.#delayMs = Math.min(this.#delayMs * GROWTH, this.#longestDelayMs);
   }
 }

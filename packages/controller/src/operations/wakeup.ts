@@ -4,10 +4,24 @@ import { setImmediate } from 'node:timers/promises';
 export class Wakeup {
   #isRung = false;
   #wake: (() => void) | undefined;
+  #later: NodeJS.Timeout | undefined;
 
   ring(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     this.#isRung = true;
     this.#wake?.();
+  }
+
+  /** Rings in `delayMs`, or sooner where that was asked for before: for news that can wait for more of its kind. */
+  ringWithin(delayMs: number): void {
+    if (delayMs <= 0) this.ring();
+    else if (!this.#isRung) this.#later ??= setTimeout(() => this.ring(), delayMs);
+  }
+
+  /** Nobody waits any more. */
+  close(): void {
+    clearTimeout(this.#later);
   }
 
   /** Resolves at the next ring (or at once, for one that was not heard yet), or in `timeoutMs`. */
