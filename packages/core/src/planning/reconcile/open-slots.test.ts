@@ -50,6 +50,17 @@ describe('a slot that is half way', () => {
     expect(slotsOf({ ...both, history: [failed(first)] }, 'h1:6379')).toBe('4096-5460');
   });
 
+  it('is ours as well once another node of the same shard is master and has it open', () => {
+    const [first] = movesOf(ready);
+    if (first === undefined) throw new Error('no move');
+    const promoted = settle(strike(ready.observation, 'h1:6379', 'fail-over'));
+    const reopened = withOpen({ ...ready, observation: promoted }, 4096, {
+      from: 'h2:6379',
+      to: ends.to,
+    });
+    expect(slotsOf({ ...reopened, history: [failed(first)] }, 'h2:6379')).toContain('4096');
+  });
+
   it('is finished key by key before an atomic engine takes the rest', () => {
     const able = Object.keys(ready.observation.nodes).reduce(
       (input, key) => withRedis(input, key, { moveEngines: ['migrate', 'valkey-atomic'] }),

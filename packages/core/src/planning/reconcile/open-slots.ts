@@ -114,7 +114,7 @@ function readWay(
     source: masterOf(fleet, from),
     target: masterOf(fleet, to),
     isOurs: tried.has(nameOfPair(fleet, pair)),
-    isKnown: isOurNode(fleet, pair.source) && isOurNode(fleet, pair.target),
+    isKnown: ourNode(fleet, pair.source) !== undefined && ourNode(fleet, pair.target) !== undefined,
   };
 }
 
