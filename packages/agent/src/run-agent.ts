@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { RedroverError } from '@redrover/core';
+import { RedroverError, type NodeKey } from '@redrover/core';
 import { hostFactsToProto, installedBuildToProto } from '@redrover/wire';
 import type { Logger } from 'pino';
 import { withAgentLock } from './agent-lock.ts';
@@ -12,6 +12,7 @@ import { ensureDirectory, fileError } from './files/durable-file.ts';
 import { readHostFacts } from './host/facts.ts';
 import { applyTuning, checkTuning } from './host/tuning/apply.ts';
 import { createMoveDesk } from './migrate/create-desk.ts';
+import { Reopener } from './migrate/reopen/reopener.ts';
 import { NodeRecords } from './nodes/node-record.ts';
 import { agentPaths, type AgentPaths } from './nodes/paths.ts';
 import { endLeftTrials } from './nodes/left-trials.ts';
@@ -24,6 +25,7 @@ import type { HostContext } from './steps/step-context.ts';
 import { DetachedLauncher } from './supervise/detached-launcher.ts';
 import type { Launcher } from './supervise/launcher.ts';
 import { NodeRegistry } from './supervise/node-registry.ts';
+import { RoleWatch } from './supervise/role-watch.ts';
 
 export interface AgentOptions {
   readonly host: string;
@@ -116,10 +118,21 @@ async function obeyController(
     agentRunId,
   });
   const parts = { controller, open, hello, heartbeat, commands, fences, now, log };
-  known.session = new AgentSession(parts);
+  const session = new AgentSession(parts);
+  known.session = session;
+  const isMoving = (key: NodeKey) =>
+    moves.list().some(({ source, target }) => source === key || target === key);
+  const reopener = new Reopener({ isMoving, log });
+  const roles = new RoleWatch(nodes, (promotion) => {
+    session.beatNow();
+    void reopener.reopen(promotion);
+  });
+  roles.start();
   try {
-    await known.session.run(signal);
+    await session.run(signal);
   } finally {
+    roles.stop();
+    reopener.stop();
     moves.detach();
   }
 }

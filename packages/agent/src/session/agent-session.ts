@@ -45,6 +45,7 @@ export class AgentSession {
   #call: Call | undefined;
   #isWelcome = false;
   #failures = 0;
+  #bell = new AbortController();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -63,6 +64,11 @@ export class AgentSession {
   /** Whether a controller has welcomed this agent and is still heard. */
   get isConnected(): boolean {
     return this.#isWelcome;
+  }
+
+  /** Sends the next heartbeat now: something has changed that others wait for. */
+  beatNow(): void {
+    this.#bell.abort();
   }
 
   /** Keeps a session until the signal is aborted. Never throws because of the controller. */
@@ -145,6 +151,8 @@ export class AgentSession {
     const intervalMs = Math.min(Math.max(wanted, MIN_INTERVAL_MS), MAX_INTERVAL_MS);
     while (!ended.aborted) {
       const startedAt = performance.now();
+      // Before anything is read: what changes after that is of the next one.
+      this.#bell = new AbortController();
       try {
         const { message, observations } = await this.#options.heartbeat.read();
         this.#views.note(observations);
@@ -154,7 +162,8 @@ export class AgentSession {
         this.#options.log.warn({ err: thrown }, 'a heartbeat could not be sent');
       }
       const leftMs = intervalMs - (performance.now() - startedAt);
-      await delay(Math.max(leftMs, 0), undefined, { signal: ended }).catch(() => {});
+      const signal = AbortSignal.any([ended, this.#bell.signal]);
+      await delay(Math.max(leftMs, 0), undefined, { signal }).catch(() => {});
     }
   }
 

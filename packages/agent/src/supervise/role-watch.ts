@@ -1,0 +1,75 @@
+/**
+ * Sees within a fraction of a second that a replica of this host has become a master. Heartbeats see it too, and up to
+ * a second later. What follows from it is others' business.
+ */
+import type { NodeKey } from '@redrover/core';
+import type { AgentNode } from './agent-node.ts';
+import type { NodeRegistry } from './node-registry.ts';
+
+/** A ROLE costs some microseconds of the server; clients need as long to find the new master. */
+const LOOK_MS = 150;
+
+export interface Promotion {
+  readonly node: AgentNode;
+  /** `address:port` of the master that it followed last. */
+  readonly formerMaster: string;
+}
+
+interface Followed {
+  readonly pid: number;
+  readonly master: string;
+}
+
+export class RoleWatch {
+  readonly #nodes: NodeRegistry;
+  readonly #onPromoted: (promotion: Promotion) => void;
+  /** Of replicas: whom they follow. */
+  readonly #followed = new Map<NodeKey, Followed>();
+  readonly #asked = new Set<NodeKey>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(nodes: NodeRegistry, onPromoted: (promotion: Promotion) => void) {
+    this.#nodes = nodes;
+    this.#onPromoted = onPromoted;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      for (const node of this.#nodes.list()) void this.#look(node);
+    }, LOOK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Never throws: one that does not answer is seen by its supervisor. */
+  async #look(node: AgentNode): Promise<void> {
+    const { key } = node.record;
+    const pid = node.supervisor.process?.pid;
+    if (pid === undefined || this.#asked.has(key)) return;
+    this.#asked.add(key);
+    try {
+      this.#note(node, pid, await node.connection.call(['ROLE']));
+    } catch {
+      // What it was before still counts: a replica that hung may be elected by then.
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+
+  #note(node: AgentNode, pid: number, reply: unknown): void {
+    const { key } = node.record;
+    const [role, address, port] = Array.isArray(reply) ? reply.map(String) : [];
+    if (role === 'slave') {
+      this.#followed.set(key, { pid, master: `${address}:${port}` });
+      return;
+    }
+    const last = this.#followed.get(key);
+    this.#followed.delete(key);
+    // A server that was started as a master was not promoted.
+    if (role !== 'master' || last?.pid !== pid) return;
+    this.#onPromoted({ node, formerMaster: last.master });
+  }
+}

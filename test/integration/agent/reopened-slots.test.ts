@@ -1,0 +1,116 @@
+/** Slots that are half way when an end is replaced: the agent of the heir has them open again before any mover comes. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { until } from '../../support/until.ts';
+import { AgentHarness, PASSWORD } from './agent-harness.ts';
+import { createCluster } from './cluster.ts';
+import { MovingCluster } from './moving-cluster.ts';
+
+const MASTERS = [7001, 7002, 7003];
+const REPLICAS = { 7004: 7001, 7005: 7002 };
+const ALL = [7001, 7002, 7003, 7004, 7005];
+/** Of tag `cv`. */
+const SLOT = 40;
+const KEYS = 100;
+/** A heartbeat alone would take longer. */
+const AT_ONCE_MS = 900;
+
+let harness: AgentHarness;
+let cluster: MovingCluster;
+
+beforeEach(async () => {
+  harness = await AgentHarness.start();
+  const config = { 'cluster-require-full-coverage': 'no' };
+  await createCluster(harness, { masters: MASTERS, replicas: REPLICAS, config });
+  cluster = new MovingCluster(harness, ALL);
+  await cluster.fill(7001, KEYS, { tags: ['cv'] });
+});
+afterEach(async () => {
+  cluster?.close();
+  await harness?.stop();
+});
+
+async function call(port: number, ...command: [string, ...(string | number)[]]): Promise<unknown> {
+  return cluster.client(port).call(...command);
+}
+
+async function idOf(port: number): Promise<string> {
+  return String(await call(port, 'CLUSTER', 'MYID'));
+}
+
+/** Half of the keys are on the target, and on the replica of each end. */
+async function moveHalf(): Promise<void> {
+  await call(7002, 'CLUSTER', 'SETSLOT', SLOT, 'IMPORTING', await idOf(7001));
+  await call(7001, 'CLUSTER', 'SETSLOT', SLOT, 'MIGRATING', await idOf(7002));
+  const names = (await call(7001, 'CLUSTER', 'GETKEYSINSLOT', SLOT, KEYS / 2)) as string[];
+  const auth = ['AUTH', PASSWORD];
+  await call(7001, 'MIGRATE', harness.address, 7002, '', 0, 1_000, ...auth, 'KEYS', ...names);
+  await until('the replicas to have heard', async () => {
+    const counts = await Promise.all([7004, 7005].map((port) => cluster.keys(port)));
+    return counts.every((count) => count === KEYS / 2);
+  });
+}
+
+/** What the node itself has open. */
+async function openOn(port: number): Promise<string[]> {
+  const text = String(await call(port, 'CLUSTER', 'NODES'));
+  const line = text.split('\n').find((each) => each.includes('myself')) ?? '';
+  return line.split(' ').filter((word) => word.startsWith('['));
+}
+
+/** The replica is elected while its master hangs. Answers when it is master. */
+async function replace(master: number, replica: number): Promise<number> {
+  harness.signal(master, 'SIGSTOP');
+  await call(replica, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
+  await until('the heir to be master', async () =>
+    String(await call(replica, 'ROLE')).startsWith('master'),
+  );
+  return performance.now();
+}
+
+async function expectOpenBetween(source: number, target: number, sinceTick: number): Promise<void> {
+  const given = `[${SLOT}->-${await idOf(target)}]`;
+  const taken = `[${SLOT}-<-${await idOf(source)}]`;
+  await until(`slot ${SLOT} to be open again`, async () => {
+    const [atSource, atTarget] = await Promise.all([openOn(source), openOn(target)]);
+    return atSource.includes(given) && atTarget.includes(taken);
+  });
+  expect(performance.now() - sinceTick).toBeLessThan(AT_ONCE_MS);
+}
+
+test('the heir of a source sends clients on to what was moved, and takes no second copy of it', async () => {
+  await moveHalf();
+  const [moved = ''] = (await call(7002, 'CLUSTER', 'GETKEYSINSLOT', SLOT, 1)) as string[];
+  await expectOpenBetween(7004, 7002, await replace(7001, 7004));
+  await expect(call(7004, 'SET', moved, 'second')).rejects.toThrow(/^ASK 40 /);
+  expect(await cluster.keys(7004)).toBe(KEYS / 2);
+});
+
+test('the heir of a target takes in what it has a copy of, and the source sends clients there', async () => {
+  await moveHalf();
+  const [moved = ''] = (await call(7002, 'CLUSTER', 'GETKEYSINSLOT', SLOT, 1)) as string[];
+  await expectOpenBetween(7001, 7005, await replace(7002, 7005));
+  await expect(call(7001, 'GET', moved)).rejects.toThrow(new RegExp(`^ASK ${SLOT} .*:7005$`));
+});
+
+test('a master that was handed over by its replica leaves its open slots to it as well', async () => {
+  await moveHalf();
+  await call(7004, 'CLUSTER', 'FAILOVER');
+  await until('the heir to be master', async () =>
+    String(await call(7004, 'ROLE')).startsWith('master'),
+  );
+  await expectOpenBetween(7004, 7002, performance.now());
+});
+
+test('a slot that is open to nobody of the replaced master is left alone', async () => {
+  await call(7002, 'CLUSTER', 'SETSLOT', SLOT, 'IMPORTING', await idOf(7003));
+  const before = await openOn(7002);
+  await replace(7001, 7004);
+  await until('the agent to have looked', async () =>
+    (await harness.controller.observe(['h1:7004'])).some(({ redis }) => redis?.role === 'master'),
+  );
+  // As long as it may take to open one.
+  await new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS));
+  expect(await openOn(7004)).toEqual([]);
+  expect(await openOn(7002)).toEqual(before);
+});
