@@ -73,7 +73,7 @@ export type {
   SlotEnd,
   SlotPause,
 } from './migration/slot-action.ts';
-export { previewMoves } from './migration/preview.ts';
+export { predictTotalMs, previewMoves } from './migration/preview.ts';
 export {
   slotFactsOf,
   type Asked,

@@ -88,10 +88,13 @@ export function renderPlan(plan: PlanView, view: View): string {
 }
 
 /** `shop: scale to 4 shards, layout 3, redis-7.0.15, 4 shards, 4 masters, 4 replicas` */
-export function renderPlanHeadline({ layout, kind, reason }: PlanView, { style }: View): string {
+export function renderPlanHeadline(plan: PlanView, { style }: View): string {
+  const { layout, kind, reason } = plan;
+  // What led to the layout in force is of no interest where nothing leads away from it.
+  const purpose = plan.empty && !savesSpec(plan) && reason === '' ? 'as it is' : reason || kind;
   const masters = layout.nodes.filter(({ preferredRole }) => preferredRole === 'master').length;
   const facts = [
-    `${style.strong(layout.cluster)}: ${reason === '' ? kind : reason}`,
+    `${style.strong(layout.cluster)}: ${purpose}`,
     `layout ${layout.number}`,
     layout.release,
     formatCount(layout.shards.length, 'shard'),

@@ -75,7 +75,7 @@ function isIn(slots: readonly SlotRange[], slot: number): boolean {
 const SHARED_TARGET_GAIN = 1.3;
 
 /** No node can be done before its own shares are; a node in both roles does them one after the other. */
-function predictTotalMs(moves: readonly PlannedMove[]): number {
+export function predictTotalMs(moves: readonly PlannedMove[]): number {
   const giving = sumBy(moves, ({ source }) => source);
   const taking = sumBy(moves, ({ target }) => target);
   const gains = new Map(moves.map(({ target, engine }) => [target, gainOf(engine)]));

@@ -258,6 +258,16 @@ describe('a slot with a key that is too large', () => {
     );
   });
 
+  it('is told with its size, and with the command that allows it', () => {
+    const action = nextSlotAction(exampleFacts({ source: { keys: 2 }, task: { oversized } }));
+    expect(action).toMatchObject({
+      quarantined: {
+        message: expect.stringContaining('takes 858 MiB, more than the 57.2 MiB'),
+        remedy: expect.stringContaining('redrover cluster repair NAME --max-key-bytes 859mb'),
+      },
+    });
+  });
+
   it('stays open where some of it has gone', () => {
     const target = { importingFrom: fromSource, keys: 1 };
     const facts = exampleFacts({ ...bothOpen, target, task: { oversized } });

@@ -2,6 +2,7 @@
  * The source owns the slot and it shall not move: closed where the target got nothing. A slot of which the target has
  * keys is never closed: they could not be reached any more.
  */
+import { bytesText, ceilingText } from '../bytes-text.ts';
 import { quarantine } from './dispute.ts';
 import { isOfTarget } from './finalise-rules.ts';
 import type { SlotPicture, SlotRule } from './slot-rule.ts';
@@ -74,14 +75,14 @@ function quarantineLargeKey({ facts, source, target, sourceName, targetName }: S
   return quarantine(facts, {
     rule: 'key-too-large',
     message:
-      `Key ${oversized.key} of slot ${facts.slot} takes ${oversized.bytes} bytes, more than the ` +
-      `${oversized.maxBytes} that are moved at once; the slot stays with ${sourceName}.`,
+      `Key ${oversized.key} of slot ${facts.slot} takes ${bytesText(oversized.bytes)}, more than the ` +
+      `${bytesText(oversized.maxBytes)} that are moved at once; the slot stays with ${sourceName}.`,
     evidence: [
-      `${oversized.key} (${oversized.type}): ${oversized.bytes} bytes`,
+      `${oversized.key} (${oversized.type}): ${bytesText(oversized.bytes)}; others may be larger`,
       `${sourceName} holds ${source.keys} keys of the slot, ${targetName} ${target.keys}`,
     ],
     remedy:
-      'Split or delete the key; or plan a maintenance window, raise cluster-node-timeout, and ' +
-      `allow it: --max-key-bytes ${oversized.bytes}.`,
+      'Split or delete the key, then redrover cluster repair NAME; or allow it in a quiet hour: ' +
+      `redrover cluster repair NAME --max-key-bytes ${ceilingText(oversized.bytes)}`,
   });
 }
