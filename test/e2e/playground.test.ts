@@ -213,7 +213,7 @@ describe('in the foreground', () => {
     { timeout: PLAYGROUND_TIMEOUT_MS },
     async () => {
       const { child, saying, groupOf } = startInForeground('--name', 'hasty');
-      await saying('done    prepare');
+      await saying('done     prepare');
       const programs = processesOf('hasty');
       process.kill(groupOf(), 'SIGINT');
       expect((await child).exitCode).toBe(130);

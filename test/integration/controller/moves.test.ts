@@ -205,7 +205,9 @@ test('a cancellation stops the movers, says what was moved, and a repair does th
   const { length } = hosts.movers.held;
   await api.operations.cancelOperation({ operation: id });
   const message = await endsAs(id, OperationState.CANCELLED);
-  expect(message).toContain(`${length * 100} slots with ${length * 1000} keys had been moved`);
+  expect(message).toContain(
+    `${length * 100} slots with ${(length * 1000).toLocaleString('en')} keys had been moved`,
+  );
   expect(message).toContain('redrover cluster repair c1');
   expect(hosts.movers.held).toEqual([]);
   const { plan } = await api.clusters.planRepair({ cluster: 'c1' });

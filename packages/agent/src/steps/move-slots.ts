@@ -18,7 +18,11 @@ export async function moveSlots(
   const onStatus: Parameters<typeof moves.move>[2]['onStatus'] = ({ progress }) => onMove(progress);
   const move = await moves.move(step, fence, { signal, onStatus });
   const slots = `${move.slotsMoved} slots`;
-  return { touched: [node], message: `${slots} with ${move.keysMoved} keys moved`, move };
+  return {
+    touched: [node],
+    message: `${slots} with ${move.keysMoved.toLocaleString('en')} keys moved`,
+    move,
+  };
 }
 
 export async function stopMoves(

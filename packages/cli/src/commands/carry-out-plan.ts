@@ -11,7 +11,7 @@ import type { Invocation } from '../program/define-command.ts';
 import type { Session } from '../program/session.ts';
 import { renderPlanned, toChangePlan } from '../render/change-view.ts';
 import type { ChangePlan } from '../render/change-view.ts';
-import { isBlocked, renderRefusal, savesSpec } from '../render/plan-view.ts';
+import { BLOCKED, isBlocked, renderRefusal, savesSpec } from '../render/plan-view.ts';
 import type { PlanView, RefusalView } from '../render/plan-view.ts';
 import { approvePlans, joinOperations, planOrJoin } from './approve-plans.ts';
 import { fetchCluster } from './fetch-cluster.ts';
@@ -75,8 +75,9 @@ export async function describePlan(
 
 /** The exit code says whether there is something to do. */
 export function reportPlan({ output }: Session, plan: PlanView | ChangePlan): ExitCode {
-  output.result(plan, (view) => renderPlanned(plan, view));
-  if (isBlocked(plan)) return ExitCode.failed;
+  const blocked = isBlocked(plan);
+  output.result(plan, (view) => `${renderPlanned(plan, view)}${blocked ? `\n\n${BLOCKED}` : ''}`);
+  if (blocked) return ExitCode.failed;
   return plan.empty && !savesSpec(plan) ? ExitCode.done : ExitCode.attention;
 }
 

@@ -1,7 +1,8 @@
 import type { OperationState } from '@redrover/core';
 import { expect, test } from 'vitest';
 
-import { exitCodeOfEnds } from './follow.ts';
+import { operationOf } from '../testing/examples.ts';
+import { describeDetached, exitCodeOfEnds } from './follow.ts';
 
 test.each<[readonly OperationState[], number]>([
   [['done', 'done'], 0],
@@ -17,4 +18,16 @@ test.each<[readonly OperationState[], number]>([
 test('whoever cancels gets what was asked for', () => {
   expect(exitCodeOfEnds(['cancelled'], 'cancelled')).toBe(0);
   expect(exitCodeOfEnds(['failed'], 'cancelled')).toBe(1);
+});
+
+test('whoever stops watching hears what the operations do now, and how to go on', () => {
+  const running = operationOf({ id: 'op-1' });
+  const paused = operationOf({ id: 'op-2', state: 'paused' });
+  expect(describeDetached([running])).toBe(
+    'Detached; the operation goes on. Follow with: redrover op watch op-1',
+  );
+  expect(describeDetached([paused])).toBe(
+    'Detached; the operation is paused. Go on with: redrover op resume op-2',
+  );
+  expect(describeDetached([running, paused]).split('\n')).toHaveLength(2);
 });

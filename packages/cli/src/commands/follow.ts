@@ -3,6 +3,7 @@ import type { Operation, OperationState } from '@redrover/core';
 
 import { ExitCode } from '../exit-code.ts';
 import type { View } from '../output/output.ts';
+import { wrapText } from '../output/wrap.ts';
 import type { Session } from '../program/session.ts';
 import { createDisplay } from '../progress/display.ts';
 import { splitDisplay } from '../progress/split-display.ts';
@@ -33,11 +34,9 @@ export async function followAll(
 ): Promise<ExitCode> {
   const { output } = session;
   const results = await watchAll(session, inputs);
-  const detached = inputs.filter((_, index) => results[index]?.kind === 'detached');
+  const detached = results.flatMap((result) => (result.kind === 'detached' ? [result] : []));
   if (detached.length > 0) {
-    const which = detached.length === 1 ? 'the operation goes on' : 'the operations go on';
-    const follow = detached.map(({ operation: { id } }) => `redrover op watch ${id}`).join(', ');
-    output.note(`Detached; ${which}. Follow with: ${follow}`);
+    output.note(describeDetached(detached.map(({ operation }) => operation)));
     return ExitCode.interrupted;
   }
   const ended = results.flatMap((result) => (result.kind === 'ended' ? [result] : []));
@@ -48,6 +47,22 @@ export async function followAll(
     ended.map(({ operation }) => operation.state),
     wanted,
   );
+}
+
+/** What becomes of operations that nobody watches any more, and how to see it. */
+export function describeDetached(operations: readonly Operation[]): string {
+  const [paused, others] = [
+    operations.filter(({ state }) => state === 'paused'),
+    operations.filter(({ state }) => state !== 'paused'),
+  ];
+  const list = (verb: string, of: readonly Operation[]): string =>
+    of.map(({ id }) => `redrover op ${verb} ${id}`).join(', ');
+  const which = others.length === 1 ? 'the operation goes on' : 'the operations go on';
+  const rests = paused.length === 1 ? 'the operation is paused' : 'some operations are paused';
+  return [
+    ...(others.length === 0 ? [] : [`Detached; ${which}. Follow with: ${list('watch', others)}`]),
+    ...(paused.length === 0 ? [] : [`Detached; ${rests}. Go on with: ${list('resume', paused)}`]),
+  ].join('\n');
 }
 
 /** The worst of them counts; where all is done but what a person must decide, that is no failure. */
@@ -91,5 +106,10 @@ function describeEnd({ operation, moves = [] }: EndedOperation, view: View): str
   const headline =
     `${paintOperationState(state, view.style)}: ${operationTitle(operation)}, ` +
     `operation ${id}${reason}`;
-  return moved === null ? headline : `${headline}\n${renderMoved(moved, state, view)}`;
+  return [
+    wrapText(headline, view),
+    ...(moved === null ? [] : [renderMoved(moved, state, view)]),
+    // Of one that went well it is what became of the keys.
+    ...(state === 'done' && why !== '' ? ['', wrapText(why, view)] : []),
+  ].join('\n');
 }

@@ -13,7 +13,6 @@ import {
   toOperationView,
 } from '../render/operation-view.ts';
 import { present } from '../render/present.ts';
-import { reportDetached } from './approve-plans.ts';
 import { followAll } from './follow.ts';
 
 const WATCH_HELP = `
@@ -69,7 +68,10 @@ const listOperations: Handler = async ({ api, output }, invocation) => {
   const cluster = textOption(invocation, 'cluster') ?? '';
   const operations = (await api.operations.listOperations({ cluster })).operations;
   const list = operations.map((each) => operationFromProto(each));
-  output.result(list.map(toOperationView), (view) => renderOperations(list, view, Date.now()));
+  output.result(list.map(toOperationView), (view) => {
+    if (list.length > 0) return renderOperations(list, view, Date.now());
+    return cluster === '' ? 'No operations yet.' : `No operations on a cluster named ${cluster}.`;
+  });
   return ExitCode.done;
 };
 
@@ -101,7 +103,12 @@ const cancel: Handler = async (session, invocation) => {
   const id = argumentAt(invocation, 0);
   const answer = await session.api.operations.cancelOperation({ operation: id });
   const operation = operationFromProto(present(answer.operation, 'operation'));
-  if (flagOption(invocation, 'detach')) return reportDetached(session, [operation]);
+  if (flagOption(invocation, 'detach')) {
+    session.output.result(toOperationView(operation), () => {
+      return `Operation ${id} is being cancelled: redrover op watch ${id}`;
+    });
+    return ExitCode.done;
+  }
   return followAll(session, [{ operation }], { wanted: 'cancelled' });
 };
 

@@ -6,7 +6,7 @@ import { formatDuration, formatLatency } from '../output/units.ts';
 import { describeAmounts } from '../render/moved-view.ts';
 import { describeStepKey } from '../render/step-text.ts';
 
-/** `done    start h1:6379 (0.2 s): runs as pid 1` */
+/** `done     start h1:6379 (0.2 s): runs as pid 1` */
 export function describeAttemptEnd(attempt: Attempt, style: Style): string {
   const { stepKey, startedAtMs, endedAtMs = startedAtMs, message } = attempt;
   const took = formatDuration(endedAtMs - startedAtMs);
@@ -19,8 +19,8 @@ export function describeAttemptEnd(attempt: Attempt, style: Style): string {
 
 /** Told to stop is no failure. */
 function describeOutcome({ outcome, errorCode }: Attempt, style: Style): string {
-  if (outcome !== 'failed') return 'done  ';
-  return errorCode === 'cancelled' ? style.caution('stopped') : style.bad('failed');
+  if (outcome !== 'failed') return 'done   ';
+  return errorCode === 'cancelled' ? style.caution('stopped') : `${style.bad('failed')} `;
 }
 
 function describeMoved({ move }: Attempt): string {

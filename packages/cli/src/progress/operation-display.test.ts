@@ -14,7 +14,12 @@ interface Played {
   readonly atMs: number;
 }
 
-function play(live: boolean, events: readonly Played[], redrawAtMs: readonly number[] = []) {
+function play(
+  live: boolean,
+  events: readonly Played[],
+  redrawAtMs: readonly number[] = [],
+  foreseenSteps: number | 'unknown' = 4,
+) {
   const said: string[] = [];
   let shown: readonly string[] = [];
   const display = new OperationDisplay(
@@ -27,7 +32,7 @@ function play(live: boolean, events: readonly Played[], redrawAtMs: readonly num
     },
     style,
   );
-  let progress = startProgress(operation, 4);
+  let progress = startProgress(operation, foreseenSteps === 'unknown' ? undefined : foreseenSteps);
   for (const { event, atMs } of events) {
     progress = applyEvent(progress, event);
     display.onEvent(event, progress, atMs);
@@ -46,7 +51,7 @@ const done = attempt({ endedAtMs: 300, outcome: 'ok', message: 'runs as pid 1' }
 
 test('in a pipe each finished step is said once, however often it is told', () => {
   const events = [attempt({}), done, done].map((event) => ({ event, atMs: 300 }));
-  expect(play(false, events).said).toEqual(['0.3 s  done    start h1:1 (0.2 s): runs as pid 1']);
+  expect(play(false, events).said).toEqual(['0.3 s  done     start h1:1 (0.2 s): runs as pid 1']);
 });
 
 test('on a terminal only failures stay, and a bar shows the rest', () => {
@@ -54,9 +59,29 @@ test('on a terminal only failures stay, and a bar shows the rest', () => {
   const running = attempt({ stepKey: 'startNode h3:1' });
   const events = [failed, done, running].map((event) => ({ event, atMs: 300 }));
   const { said, shown } = play(true, events, [1_100]);
-  expect(said).toEqual(['0.2 s  failed  start h2:1 (0.1 s)']);
+  expect(said).toEqual(['0.2 s  failed   start h2:1 (0.1 s)']);
   expect(shown[0]).toContain('1/4 steps  1.1 s');
   expect(shown[1]).toMatch(/start h3:1 1 s$/);
+});
+
+test('where nobody has seen the plan, no bar pretends to know how much there is', () => {
+  const events = [{ event: done, atMs: 300 }];
+  const { shown } = play(true, events, [1_100], 'unknown');
+  expect(shown[0]).toBe('1 step done  1.1 s');
+});
+
+test('of a paused operation the way on is said, in a pipe once', () => {
+  const turn = (state: 'paused' | 'running', atMs: number): Played => {
+    return { event: { kind: 'operation', operation: operationOf({ state }) }, atMs };
+  };
+  const events = [turn('running', 100), turn('paused', 200), turn('paused', 300)];
+  expect(play(false, [...events, turn('running', 400)]).said).toEqual([
+    'paused   redrover op resume op1 goes on with it',
+    'resumed',
+  ]);
+  const { said, shown } = play(true, events, [1_100]);
+  expect(said).toEqual([]);
+  expect(shown[0]).toContain('paused: redrover op resume op1 goes on with it');
 });
 
 test('a wait is said in a pipe once it lasts, and once only', () => {
@@ -67,7 +92,7 @@ test('a wait is said in a pipe once it lasts, and once only', () => {
   const events = [{ event: waits, atMs: 1_000 }];
   expect(play(false, events, [1_500]).said).toEqual([]);
   expect(play(false, events, [1_500, 4_500, 9_000]).said).toEqual([
-    'waiting h1:1: replica syncing',
+    'waiting  h1:1: replica syncing',
   ]);
 });
 
@@ -83,7 +108,7 @@ test("of a compiler's lines a pipe sees one in ten seconds", () => {
     atMs,
   });
   const { said } = play(false, [line(0), line(5_000), line(10_000), line(12_000), line(20_000)]);
-  expect(said).toEqual(['...     build r on h1: CC 10000', '...     build r on h1: CC 20000']);
+  expect(said).toEqual(['...      build r on h1: CC 10000', '...      build r on h1: CC 20000']);
 });
 
 test('a bar is as full as the fraction, and never beyond', () => {
@@ -122,7 +147,7 @@ describe('slots on their way', () => {
   test('are a line every five seconds in a pipe', () => {
     const { said } = play(false, [begun, told(1_000), told(3_000), told(6_000), told(7_000)]);
     expect(said).toEqual([
-      '...     h1:1 → h4:1: 50 %, 683/1365 slots, 41,000/83,333 keys, 12,000 keys/s, ' +
+      '...      h1:1 → h4:1: 50 %, 683/1365 slots, 41,000/83,333 keys, 12,000 keys/s, ' +
         'blocked 3 ms at most, 6.1 MiB of 12 MiB, 1.8 MiB/s, 3.5 s left, moving',
     ]);
   });
@@ -147,7 +172,7 @@ describe('slots on their way', () => {
     const all = attempt({ stepKey, endedAtMs: 2_100, outcome: 'ok', move: moveReport() });
     expect(play(true, [begun, { event: all, atMs: 2_100 }]).said).toEqual([]);
     expect(play(false, [begun, { event: all, atMs: 2_100 }]).said).toEqual([
-      '2.1 s  done    move slots from h1:1 to h4:1 (2 s): 1365 slots, 83,333 keys, 12 MiB moved, ' +
+      '2.1 s  done     move slots from h1:1 to h4:1 (2 s): 1365 slots, 83,333 keys, 12 MiB moved, ' +
         'blocked 4.2 ms at most',
     ]);
   });

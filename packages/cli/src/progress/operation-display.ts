@@ -2,10 +2,10 @@
  * An operation on a display: bars and what is under way on a terminal; in a pipe finished steps, and
  * signs of life of those that last.
  */
-import type { Attempt } from '@redrover/core';
+import type { Attempt, Operation } from '@redrover/core';
 
 import type { Style } from '../output/style.ts';
-import { formatDuration } from '../output/units.ts';
+import { formatCount, formatDuration } from '../output/units.ts';
 import { describeStepKey } from '../render/step-text.ts';
 import { describeAttemptEnd } from './attempt-end.ts';
 import { bar, spinner } from './display.ts';
@@ -37,6 +37,7 @@ export class OperationDisplay {
   readonly #style: Style;
   readonly #finished = new Set<string>();
   readonly #detailSaidMs = new Map<string, number>();
+  #isPaused = false;
   #saidWaits = '';
   #quietSinceMs = 0;
 
@@ -48,6 +49,7 @@ export class OperationDisplay {
   /** Says what stays: ends of steps, failures, and in a pipe also signs of life. */
   onEvent(event: OperationEvent, progress: OperationProgress, nowMs: number): void {
     this.#quietSinceMs = nowMs;
+    if (event.kind === 'operation') this.#sayPaused(event.operation);
     if (event.kind === 'attempt') this.#sayAttempt(event.attempt, progress);
     if (event.kind === 'progress' && !this.#display.live) {
       this.#sayDetail(event.stepKey, progress, nowMs);
@@ -78,13 +80,21 @@ export class OperationDisplay {
     this.#display.say(`${at}  ${describeAttemptEnd(attempt, this.#style)}`);
   }
 
+  /** Nothing else will be said until somebody does something. */
+  #sayPaused({ id, state }: Operation): void {
+    const isNews = (state === 'paused') !== this.#isPaused;
+    this.#isPaused = state === 'paused';
+    if (!isNews || this.#display.live) return;
+    this.#display.say(`           ${this.#isPaused ? `paused   ${wayOn(id)}` : 'resumed'}`);
+  }
+
   #sayWaits({ waits }: OperationProgress): void {
     const told = waits
       .slice(0, MAX_PLAIN_WAITS)
       .map(({ subject, reason }) => `${subject}: ${reason}`);
     const more = waits.length - told.length;
     const text = [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
-    if (text !== '' && text !== this.#saidWaits) this.#display.say(`           waiting ${text}`);
+    if (text !== '' && text !== this.#saidWaits) this.#display.say(`           waiting  ${text}`);
     this.#saidWaits = text;
   }
 
@@ -99,14 +109,11 @@ export class OperationDisplay {
     if (saidMs === undefined || nowMs - saidMs < intervalMs) return;
     this.#detailSaidMs.set(stepKey, nowMs);
     const told = move === undefined ? `${describeStepKey(stepKey)}: ${line}` : pairLine(move);
-    this.#display.say(`           ...     ${told}`);
+    this.#display.say(`           ...      ${told}`);
   }
 
   #liveLines(progress: OperationProgress, nowMs: number): string[] {
-    const { operation, foreseenSteps, waits, details } = progress;
-    const done = countDone(progress);
-    const total = Math.max(foreseenSteps ?? 0, progress.attempts.size);
-    const fraction = total === 0 ? 0 : done / total;
+    const { operation, waits, details } = progress;
     const elapsed = formatDuration(nowMs - operation.createdAtMs);
     const [moving, running] = partition(runningAttempts(progress), ({ stepKey }) => {
       return details.get(stepKey)?.move !== undefined;
@@ -122,8 +129,8 @@ export class OperationDisplay {
     const told = waits.filter(({ reason }) => !seen.has(reason)).slice(0, MAX_RUNNING_LINES);
     const room = Math.max(MIN_PAIR_LINES, height - 2 - lines.length - told.length);
     const head =
-      `${this.#style.accent(bar(fraction, BAR_WIDTH))} ${done}/${total} steps  ${elapsed}` +
-      (operation.state === 'paused' ? this.#style.caution('  paused') : '');
+      `${this.#describeSteps(progress)}  ${elapsed}` +
+      (operation.state === 'paused' ? this.#style.caution(`  paused: ${wayOn(operation.id)}`) : '');
     return [
       head,
       ...pairLines({ pairs, width, height: room, style: this.#style }),
@@ -135,6 +142,15 @@ export class OperationDisplay {
     ];
   }
 
+  /** How many there will be is known to whoever saw the plan; of any other number no bar is made. */
+  #describeSteps(progress: OperationProgress): string {
+    const done = countDone(progress);
+    if (progress.foreseenSteps === undefined) return `${formatCount(done, 'step')} done`;
+    const total = Math.max(progress.foreseenSteps, progress.attempts.size);
+    const fraction = total === 0 ? 0 : done / total;
+    return `${this.#style.accent(bar(fraction, BAR_WIDTH))} ${done}/${total} steps`;
+  }
+
   #runningLine(attempt: Attempt, { details }: OperationProgress, nowMs: number): string {
     const detail = details.get(attempt.stepKey);
     const fraction = detail?.fraction;
@@ -143,6 +159,10 @@ export class OperationDisplay {
     const line = detail === undefined ? '' : this.#style.faint(`  ${detail.line.trim()}`);
     return `${spinner(nowMs)} ${describeStepKey(attempt.stepKey)} ${took}${percent}${line}`;
   }
+}
+
+function wayOn(id: string): string {
+  return `redrover op resume ${id} goes on with it`;
 }
 
 function partition<T>(items: readonly T[], matches: (item: T) => boolean): [T[], T[]] {

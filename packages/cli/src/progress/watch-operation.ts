@@ -40,7 +40,7 @@ export type WatchResult =
       /** All attempts at moving slots. */
       readonly moves: readonly Attempt[];
     }
-  | { readonly kind: 'detached' };
+  | { readonly kind: 'detached'; readonly operation: Operation };
 
 const REDRAW_INTERVAL_MS = 100;
 
@@ -65,7 +65,7 @@ export async function watchOperation(input: WatchInput): Promise<WatchResult> {
       progress = applyEvent(progress, event);
       shown.onEvent(event, progress, Date.now());
     }
-    if (!hasEnded(progress)) return { kind: 'detached' };
+    if (!hasEnded(progress)) return { kind: 'detached', operation: progress.operation };
     return { kind: 'ended', operation: progress.operation, moves: [...progress.moves.values()] };
   } finally {
     clearInterval(redrawing);

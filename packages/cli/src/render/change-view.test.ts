@@ -86,9 +86,8 @@ test('nodes, slots, moves, steps and findings are told, each under its name', ()
     'Moves',
     'FROM        TO          SLOTS  KEYS    DATA     LARGEST KEY                BLOCKS  TAKES',
     's1 h1:6379  s5 h3:6379  2731   83,333  12 MiB   cart:4711 (hash, 1.2 MiB)  4.2 ms  12 s',
-    's2 h2:6379  s5 h3:6379  2731   83,333  ~12 MiB                             4.2 ms  9 s',
-    'In all 5462 slots, 166,666 keys, about 24 MiB with the migrate engine; predicted to take 12 s, or up',
-    'to 21 s where pairs take turns.',
+    's2 h2:6379  s5 h3:6379  2731   83,333  ~12 MiB  smaller ones               4.2 ms  9 s',
+    'In all 5462 slots, 166,666 keys, about 24 MiB with the migrate engine; predicted to take 16 s.',
     '~ sampled, not every key was looked at: sizes are estimates, and there may be larger keys.',
     '',
     'Steps',
@@ -145,6 +144,16 @@ test('slots that a node outside the layout still serves are told under its addre
     now: { slots: ['0-99'], count: 100 },
     next: null,
   });
+});
+
+test('what a node of an earlier layout still serves is told under its name, where it is to be moved', () => {
+  const slotsElsewhere = [{ node: '192.0.2.9:6379', slots: ['0-99'], slotCount: 100 }];
+  const moves = [
+    plannedMove({ from: 's4', source: 'h9:6379', slots: [{ start: 0, end: 99 }] }),
+    ...plan.moves,
+  ];
+  const { slotChanges } = toChangePlan({ ...plan, moves }, { nodes, slotsElsewhere });
+  expect(slotChanges.find(({ next }) => next === null)?.shard).toBe('s4 h9:6379');
 });
 
 test('a critical finding takes the place of the promise of steps', () => {

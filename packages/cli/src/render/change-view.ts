@@ -31,7 +31,11 @@ export function toChangePlan(
   now: Pick<ClusterDetails, 'nodes' | 'slotsElsewhere'>,
 ): ChangePlan {
   const changes = compareNodes({ nodes: now.nodes, next: plan.layout });
-  return { ...plan, changes, slotChanges: compareSlots({ now, next: plan.layout }) };
+  return {
+    ...plan,
+    changes,
+    slotChanges: compareSlots({ now, next: plan.layout, moves: plan.moves }),
+  };
 }
 
 /** A plan for a cluster that exists as what changes, else as all that there will be. */

@@ -21,6 +21,29 @@ test('what was looked at as a whole is told without a tilde', () => {
   ]);
 });
 
+test('one source takes turns between its targets, several sources share one', () => {
+  const totalOf = (moves: readonly ReturnType<typeof plannedMove>[]) =>
+    renderMovePreview({ moves, nodeTimeoutMs: 5000 }, viewOf(200)).match(/to take (.*)\./)?.[1];
+  const drained = ['h1:6379', 'h2:6379', 'h3:6379'].map((target) =>
+    plannedMove({ source: 'h4:6379', target }),
+  );
+  expect(totalOf(drained)).toBe('36 s');
+  const apart = ['h1', 'h2'].map((host) =>
+    plannedMove({ source: `${host}:6379`, target: `${host}:6380` }),
+  );
+  expect(totalOf(apart)).toBe('12 s');
+});
+
+test('a key is named where it is, and other pairs of its source have smaller ones', () => {
+  const moves = [
+    plannedMove({ largestKey: undefined }),
+    plannedMove({ largestKey: undefined, keys: 0 }),
+  ];
+  const rows = renderMovePreview({ moves, nodeTimeoutMs: 5000 }, view).split('\n');
+  expect(rows[1]).toContain('smaller ones');
+  expect(rows[2]).not.toContain('smaller ones');
+});
+
 test('of hundreds of pairs the ones with most data are shown, the others counted', () => {
   const moves = Array.from({ length: 100 }, (_, index) =>
     plannedMove({ from: `s${index + 1}`, bytes: index }),

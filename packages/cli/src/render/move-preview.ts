@@ -1,5 +1,5 @@
 /** What a plan would move: a line for each pair of masters, and what all of them come to. */
-import { countSlots } from '@redrover/core';
+import { countSlots, predictTotalMs } from '@redrover/core';
 import type { PlannedMove } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
@@ -59,8 +59,9 @@ function pickLargest(moves: readonly PlannedMove[]): PlannedMove[] {
   return picked.sort((a, b) => compareText(a.from, b.from) || compareText(a.to, b.to));
 }
 
-function describeLargestKey({ largestKey }: PlannedMove): string {
-  if (largestKey === undefined) return '';
+/** A source tells the largest key of all that leave it: the other pairs have smaller ones. */
+function describeLargestKey({ largestKey, keys }: PlannedMove): string {
+  if (largestKey === undefined) return keys === 0 ? '' : 'smaller ones';
   const { name, type, bytes } = largestKey;
   return `${showKeyName(name)} (${type}, ${formatBytes(bytes)})`;
 }
@@ -81,20 +82,10 @@ function describeTotals(moves: readonly PlannedMove[], engines: readonly string[
   const total =
     `In all ${formatCount(slots, 'slot')}, ${formatNumber(keys)} ${keys === 1 ? 'key' : 'keys'}, ` +
     `${isComplete ? '' : 'about '}${formatBytes(bytes)}${engine}; ` +
-    `predicted to take ${predictDuration(moves)}.`;
+    `predicted to take ${formatDuration(predictTotalMs(moves))}.`;
   if (isComplete) return [total];
   return [
     total,
     '~ sampled, not every key was looked at: sizes are estimates, and there may be larger keys.',
   ];
-}
-
-/** Pairs without a common node go at once; those that share one may have to take turns. */
-function predictDuration(moves: readonly PlannedMove[]): string {
-  const longestMs = Math.max(0, ...moves.map(({ durationMs }) => durationMs));
-  const sumMs = moves.reduce((sum, { durationMs }) => sum + durationMs, 0);
-  const shortest = formatDuration(longestMs);
-  const longest = formatDuration(sumMs);
-  if (shortest === longest) return shortest;
-  return `${shortest}, or up to ${longest} where pairs take turns`;
 }

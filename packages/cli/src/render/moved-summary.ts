@@ -66,7 +66,7 @@ function addUp(attempts: readonly Attempt[]): MovedTotals {
     bytes: sum(({ bytesMoved }) => bytesMoved),
     durationMs,
     keysPerS: durationMs === 0 ? 0 : Math.round((keys * 1000) / durationMs),
-    blockedMs: Math.max(0, ...reports.map(({ blockedMs }) => blockedMs)),
+    blockedMs: Math.round(Math.max(0, ...reports.map(({ blockedMs }) => blockedMs)) * 10) / 10,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Attempt, Operation, OperationState, Waiting } from '@redrover/core
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
 import { formatAge, formatDuration } from '../output/units.ts';
+import { wrapText } from '../output/wrap.ts';
 import { summarizeMoved } from './moved-summary.ts';
 import { describeMoveOptions, renderMoved, withoutDecisions } from './moved-view.ts';
 import { operationPurpose, operationTitle } from './operation-title.ts';
@@ -46,7 +47,6 @@ export function renderOperations(
   view: View,
   nowMs: number,
 ): string {
-  if (operations.length === 0) return 'No operations yet.';
   const rows = operations.map((operation) => [
     operation.id,
     operation.cluster,
@@ -99,7 +99,7 @@ export function renderOperation(
   return [
     headline,
     ...(how === '' ? [] : [`slots are moved with: ${how}`]),
-    ...(message === '' ? [] : [message]),
+    ...(message === '' ? [] : [wrapText(message, view)]),
     ...waits.map(({ subject, reason }) => `waiting: ${subject}: ${reason}`),
     ...(rows.length === 0
       ? []

@@ -1,6 +1,6 @@
 /** Which shard serves which slots, now and once a plan is carried out. */
 import { countSlots, formatRanges, normalizeRanges } from '@redrover/core';
-import type { Layout, SlotRange } from '@redrover/core';
+import type { Layout, PlannedMove, SlotRange } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import { formatCount } from '../output/units.ts';
@@ -14,7 +14,7 @@ export interface SlotHolding {
 }
 
 export interface SlotChange {
-  /** Of slots that no node of the layout in force serves: the address of the node that does. */
+  /** Of slots that no node of the layout in force serves: the node that does, with its former shard or by address. */
   readonly shard: string;
   /** As the nodes say; null: there is no such shard yet. */
   readonly now: SlotHolding | null;
@@ -25,15 +25,22 @@ export interface SlotChange {
 export interface SlotChangeInput {
   readonly now: Pick<ClusterDetails, 'nodes' | 'slotsElsewhere'>;
   readonly next: Layout;
+  /** Pairs that the plan moves slots between: they know a node of an earlier layout by name. */
+  readonly moves?: readonly PlannedMove[];
 }
 
 /** Of every shard that there is or will be, also of those that keep what they have. */
-export function compareSlots({ now, next }: SlotChangeInput): SlotChange[] {
+export function compareSlots({ now, next, moves = [] }: SlotChangeInput): SlotChange[] {
   const before = new Map<string, string[]>();
   for (const { shard, slots } of now.nodes) {
     before.set(shard, [...(before.get(shard) ?? []), ...slots]);
   }
-  for (const { node, slots } of now.slotsElsewhere) before.set(node, [...slots]);
+  const known = new Set(now.nodes.map(({ key }) => key));
+  for (const { node, slots } of now.slotsElsewhere) {
+    const held = slots.map(readRange);
+    const move = moves.find((each) => !known.has(each.source) && overlaps(each.slots, held));
+    before.set(move === undefined ? node : `${move.from} ${move.source}`, [...slots]);
+  }
   const after = new Map(next.shards.map(({ id, slots }) => [id, slots]));
   const shards = [...new Set([...before.keys(), ...after.keys()])].sort(compareText);
   return shards.map((shard) => {
@@ -49,6 +56,10 @@ export function compareSlots({ now, next }: SlotChangeInput): SlotChange[] {
 function toHolding(ranges: readonly SlotRange[]): SlotHolding {
   const slots = formatRanges(ranges).split(' ').filter(Boolean);
   return { slots, count: countSlots(normalizeRanges(ranges)) };
+}
+
+function overlaps(some: readonly SlotRange[], others: readonly SlotRange[]): boolean {
+  return some.some((one) => others.some(({ start, end }) => start <= one.end && one.start <= end));
 }
 
 function readRange(text: string): SlotRange {

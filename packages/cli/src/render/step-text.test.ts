@@ -38,6 +38,16 @@ test.each([
   expect(describeSteps([step], layout)).toEqual([text]);
 });
 
+test.each([
+  [false, 'move the directories of 2 nodes to the trash folder (h1:6379, h1:6380)'],
+  [true, 'delete the directories of 2 nodes (h1:6379, h1:6380)'],
+])('and of several alike: purge %s', (purge, text) => {
+  const steps = ['h1:6379', 'h1:6380'].map((node) => {
+    return { kind: 'removeNode', host: 'h1', node, purge } as const;
+  });
+  expect(describeSteps(steps, layout)).toEqual([text]);
+});
+
 test('forgetting tells how many, attaching to whom', () => {
   const [host, node] = ['h1', 'h1:6379'];
   const forget = { kind: 'forgetNodes', host, node, nodeIds: ['a'.repeat(40)] } as const;

@@ -71,8 +71,8 @@ const WORDS: Readonly<Record<StepKind, StepWords>> = {
   },
   stopNode: { one: (subject) => `stop ${subject}`, many: (count) => `stop ${nodes(count)}` },
   removeNode: {
-    one: (subject) => `remove ${subject}`,
-    many: (count) => `remove the directories of ${nodes(count)}`,
+    one: (subject) => `remove the directory of ${subject}`,
+    many: (count) => `move the directories of ${nodes(count)} to the trash folder`,
   },
 };
 
@@ -94,10 +94,17 @@ export function describeSteps(steps: readonly Step[], layout: Layout): string[] 
     if (kind === 'handoffMaster') return ofKind.map((step) => describeStep(step, layout));
     const [first] = ofKind;
     if (first !== undefined && ofKind.length === 1) return [describeStep(first, layout)];
-    const told = WORDS[kind].many(ofKind.length);
+    const told = describeMany(kind, ofKind);
     const names = ofKind.map(nameOf);
     return [names.length > MAX_NAMED ? told : `${told} (${names.join(', ')})`];
   });
+}
+
+function describeMany(kind: StepKind, steps: readonly Step[]): string {
+  const isPurge = steps.some((step) => step.kind === 'removeNode' && step.purge);
+  return isPurge
+    ? `delete the directories of ${nodes(steps.length)}`
+    : WORDS[kind].many(steps.length);
 }
 
 /** With what the journal's key leaves out: whom a replica follows, whose place a master takes. */

@@ -4,7 +4,7 @@ import type { Waiting } from '@redrover/core';
 
 import type { View } from '../output/output.ts';
 import type { Style } from '../output/style.ts';
-import { formatBytes, formatCount, formatDuration } from '../output/units.ts';
+import { formatBytes, formatCount, formatDuration, formatNumber } from '../output/units.ts';
 import type { ClusterDetails, Health, NodeView, SummaryView } from './cluster-view.ts';
 import { renderFindings } from './finding-view.ts';
 import { paintState } from './host-view.ts';
@@ -124,7 +124,7 @@ export function renderNodes(nodes: readonly NodeView[], view: View): string {
     node.pid === null ? '' : String(node.pid),
     node.role === 'master' ? '' : describeLink(node, view.style),
     describeMemory(node),
-    String(node.keys),
+    formatNumber(node.keys),
     describeView(node, view.style),
   ]);
   const columns = ['NODE', 'SHARD', 'ROLE', 'STATE', 'PID', 'LINK', 'MEMORY', 'KEYS', 'VIEW'];
@@ -180,7 +180,8 @@ function describeLink(node: NodeView, style: Style): string {
 }
 
 function describeData(node: NodeView): string {
-  return `${formatCount(node.keys, 'key')}, ${describeMemory(node)}`;
+  const keys = `${formatNumber(node.keys)} ${node.keys === 1 ? 'key' : 'keys'}`;
+  return `${keys}, ${describeMemory(node)}`;
 }
 
 function describeMemory({ usedMemoryBytes, maxmemoryBytes }: NodeView): string {

@@ -83,8 +83,11 @@ export function refuseUnderWay({ operations }: PlannerContext, name: string): vo
   const what = operation.reason === '' ? operation.kind : operation.reason;
   throw new RedroverError(
     'failed-precondition',
-    `operation ${operation.id} (${what}) on ${name} is ${operation.state}; follow it ` +
-      `with \`redrover op watch ${operation.id}\`, or cancel it first`,
+    `operation ${operation.id} (${what}) on ${name} is ${operation.state}; ` +
+      (operation.state === 'paused'
+        ? `go on with it by \`redrover op resume ${operation.id}\`, or give it up by `
+        : `follow it with \`redrover op watch ${operation.id}\`, or give it up by `) +
+      `\`redrover op cancel ${operation.id}\``,
     { context: { operation: operation.id } },
   );
 }

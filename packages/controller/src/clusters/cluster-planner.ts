@@ -38,11 +38,10 @@ import { planScale, type ScaleRequest } from './scale-planner.ts';
 import {
   changedFields,
   checkSpec,
-  explainOutdated,
+  tellOutdated,
   needsNoWork,
   refuseBeforeCreated,
   refuseUnsupported,
-  type ClusterHistory,
 } from './spec-changes.ts';
 
 /** What a person has approved, as far as it is still known. */
@@ -124,20 +123,14 @@ export class ClusterPlanner {
     if (!isCreated) refuseBeforeCreated(spec, record);
     const planned = await planScale(this.#context, request);
     if (!planned.ok) {
-      explainOutdated(spec, record, await this.#historyOf(record));
-      return planned;
+      const hasMoved = (await formerNodes(this.#context, record)).length > 0;
+      const outdated = tellOutdated(spec, record, hasMoved);
+      return { ...planned, refusals: [...planned.refusals, ...outdated] };
     }
     const { plan } = planned;
     if (!plan.empty) return planned;
     const note = savedOnly(record.name, changedFields(spec, record.spec));
     return { ok: true, plan: { ...plan, findings: [...plan.findings, note] } };
-  }
-
-  async #historyOf(record: ClusterRecord): Promise<ClusterHistory> {
-    const former = await formerNodes(this.#context, record);
-    const records = await this.#context.store.operations.list(record.name);
-    const operations = records.map(({ operation }) => operation);
-    return { hasMoved: former.length > 0, operations };
   }
 
   /** What a person who applies a spec again might expect to happen, and does not. */

@@ -5,7 +5,7 @@ import {
   parseSpec,
   RedroverError,
   type ClusterSpec,
-  type Operation,
+  type Finding,
 } from '@redrover/core';
 
 import type { ClusterRecord } from '../store/cluster-records.ts';
@@ -43,13 +43,6 @@ export function needsNoWork(changed: readonly Field[]): boolean {
   return changed.every((field) => NO_WORK.has(field));
 }
 
-export interface ClusterHistory {
-  /** Whether nodes of the cluster were ever laid out elsewhere. */
-  readonly hasMoved: boolean;
-  /** Newest first. */
-  readonly operations: readonly Operation[];
-}
-
 /** @throws RedroverError `failed-precondition`: a running cluster cannot be changed in that. */
 export function refuseUnsupported(spec: ClusterSpec, record: ClusterRecord): void {
   const changed = changedFields(spec, record.spec);
@@ -77,37 +70,26 @@ export function refuseBeforeCreated(spec: ClusterSpec, record: ClusterRecord): n
   );
 }
 
-/**
- * There is no layout for a spec that was written before nodes were moved.
- *
- * @throws RedroverError `failed-precondition`: says what differs, and how it came to differ.
- */
-export function explainOutdated(
+/** Beside the reasons why there is no layout for a spec: it may have been written before nodes were moved. */
+export function tellOutdated(
   spec: ClusterSpec,
-  record: ClusterRecord,
-  history: ClusterHistory,
-): void {
-  const changed = changedFields(spec, record.spec);
-  const work = changed.filter((field) => !NO_WORK.has(field));
-  if (!history.hasMoved || !work.every((field) => KEPT_IN_STEP.has(field))) return;
-  const context = { changed: changed.join(', ') };
-  throw new RedroverError('failed-precondition', explainMoves(record, work, history), { context });
-}
-
-/** Enough to remember what was done. */
-const MAX_REASONS = 3;
-
-function explainMoves(
-  { name, spec }: ClusterRecord,
-  changed: readonly Field[],
-  { operations }: ClusterHistory,
-): string {
-  const fields = formatSpec(spec);
-  const now = changed.map((field) => `${field}: ${JSON.stringify(fields[field] ?? null)}`);
-  const changes = operations.filter(({ kind }) => kind === 'change').slice(0, MAX_REASONS);
-  const reasons = changes.map(({ id, reason }) => `${reason} (${id})`);
-  return (
-    `nodes of ${name} have moved since this spec was written, and the spec in force has moved ` +
-    `with them: ${reasons.join(', ')}; write into your file what it says now:\n${now.join('\n')}`
-  );
+  { name, spec: present }: ClusterRecord,
+  hasMoved: boolean,
+): Finding[] {
+  const changed = changedFields(spec, present).filter((field) => !NO_WORK.has(field));
+  const kept = changed.filter((field) => KEPT_IN_STEP.has(field));
+  if (!hasMoved || kept.length === 0) return [];
+  const fields = formatSpec(present);
+  return [
+    {
+      rule: 'spec-outdated',
+      severity: 'info',
+      subject: name,
+      message:
+        `Nodes of ${name} have moved since it was created (redrover op ls --cluster ${name}), and ` +
+        'the spec in force has moved with them.',
+      evidence: kept.map((field) => `${field}: ${JSON.stringify(fields[field] ?? null)}`),
+      remedy: 'If your file was written before that, write into it what stands here.',
+    },
+  ];
 }

@@ -29,6 +29,15 @@ test('keys are counted before slots move, and in the end', () => {
   expect(totals.describe()).toBe('10 keys in all, as many as before');
 });
 
+test('thousands are told apart', () => {
+  const totals = new KeyTotals();
+  totals.note(seen(5_000, 1), { hasMoved: false });
+  totals.note(seen(1_000, 1), { hasMoved: true });
+  expect(totals.describe()).toBe(
+    '1,001 keys in all, 4,000 fewer than before, where clients wrote or keys expired',
+  );
+});
+
 test('nothing is said of what is not known', () => {
   const totals = new KeyTotals();
   totals.note(seen(1, 1, 16_000), { hasMoved: false });

@@ -2,25 +2,29 @@
 import { countSlots, normalizeRanges, SLOT_COUNT, type Observation } from '@redrover/core';
 
 export class KeyTotals {
-  #before: number | undefined;
+  #before: Observation | undefined;
   #last: Observation | undefined;
 
-  /** `hasMoved`: of an operation that a restarted controller goes on with, the beginning is not known any more. */
+  /**
+   * Each turn; counted is in the end, and only what was seen last before and after. `hasMoved`: of an operation that a
+   * restarted controller goes on with, the beginning is not known any more.
+   */
   note(observation: Observation, { hasMoved }: { readonly hasMoved: boolean }): void {
     this.#last = observation;
-    if (!hasMoved) this.#before = countKeys(observation) ?? this.#before;
+    if (!hasMoved) this.#before = observation;
   }
 
   /** Empty where one of the two is not known. */
   describe(): string {
+    const before = this.#before && countKeys(this.#before);
     const after = this.#last && countKeys(this.#last);
-    if (this.#before === undefined || after === undefined) return '';
-    const difference = after - this.#before;
+    if (before === undefined || after === undefined) return '';
+    const difference = after - before;
     const change =
       difference === 0
         ? 'as many as before'
-        : `${Math.abs(difference)} ${difference < 0 ? 'fewer' : 'more'} than before, where clients wrote or keys expired`;
-    return `${after} keys in all, ${change}`;
+        : `${Math.abs(difference).toLocaleString('en')} ${difference < 0 ? 'fewer' : 'more'} than before, where clients wrote or keys expired`;
+    return `${after.toLocaleString('en')} keys in all, ${change}`;
   }
 }
 

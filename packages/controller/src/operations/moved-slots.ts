@@ -23,7 +23,7 @@ export function sumMoved(attempts: readonly Attempt[]): MovedSlots {
 export function describeMoved(attempts: readonly Attempt[]): string {
   const { slots, keys } = sumMoved(attempts);
   if (slots === 0 && keys === 0) return '';
-  const moved = `${slots} slot${slots === 1 ? '' : 's'} with ${keys} key${keys === 1 ? '' : 's'}`;
+  const moved = `${slots} slot${slots === 1 ? '' : 's'} with ${keys.toLocaleString('en')} key${keys === 1 ? '' : 's'}`;
   return `${moved} had been moved and stay where they are now`;
 }
 

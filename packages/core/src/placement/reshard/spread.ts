@@ -172,9 +172,9 @@ function tellSpread(layout: Layout, next: Layout): Finding[] {
       rule: 'nodes-spread',
       subject: layout.cluster,
       message:
-        `${plural(moved.length, 'node')} will move to other hosts, and ` +
-        `${plural(promoted.length, 'shard')} will get another master; fewer moves would not ` +
-        'make it as even.',
+        `${plural(moved.length, 'node')} will move to ${moved.length === 1 ? 'another host' : 'other hosts'}, and ` +
+        `${promoted.length === 0 ? 'no shard' : plural(promoted.length, 'shard')} will get another master; ` +
+        'fewer moves would not make it as even.',
       evidence: [
         ...moved.map(({ before, to }) => `${describeNode(before)} to ${to}`),
         ...promoted.map((node) => `${node.key} becomes master of ${node.shard}`),
