@@ -20,8 +20,7 @@ let cluster: MovingCluster;
 
 beforeEach(async () => {
   harness = await AgentHarness.start();
-  const config = { 'cluster-require-full-coverage': 'no' };
-  await createCluster(harness, { masters: MASTERS, replicas: REPLICAS, config });
+  await createCluster(harness, { masters: MASTERS, replicas: REPLICAS });
   cluster = new MovingCluster(harness, ALL);
   await cluster.fill(7001, KEYS, { tags: ['cv'] });
 });
@@ -84,6 +83,20 @@ test('the heir of a source sends clients on to what was moved, and takes no seco
   await expectOpenBetween(7004, 7002, await replace(7001, 7004));
   await expect(call(7004, 'SET', moved, 'second')).rejects.toThrow(/^ASK 40 /);
   expect(await cluster.keys(7004)).toBe(KEYS / 2);
+});
+
+test('a target serves its own slots while the master that it imported from stays away', async () => {
+  await moveHalf();
+  const former = await idOf(7001);
+  await expectOpenBetween(7004, 7002, await replace(7001, 7004));
+  await until('the target to call the former source failed', async () => {
+    const lines = String(await call(7002, 'CLUSTER', 'NODES')).split('\n');
+    return lines.some((line) => line.startsWith(former) && / master,fail /.test(line));
+  });
+  expect(await call(7002, 'CLUSTER', 'INFO')).toContain('cluster_state:ok');
+  const owned = (await call(7002, 'CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+  const [, , [, port]] = owned.find(([start, end]) => start <= SLOT && SLOT <= end) ?? [0, 0, []];
+  expect(port).toBe(7004);
 });
 
 test('the heir of a target takes in what it has a copy of, and the source sends clients there', async () => {

@@ -187,7 +187,15 @@ describe('the table of crash states', () => {
   it('the former source came back as a replica, and the target names nobody: it is told who owns it', () => {
     const source = { migratingTo: toTarget, keys: 3 };
     const target = { importingFrom: fromSource, owner: undefined, keys: 2 };
-    expect(answer(exampleFacts({ source, target }))).toBe('nameSource (target-names-an-owner)');
+    expect(answer(exampleFacts({ source, target }))).toBe('nameSource (target-names-the-owner)');
+  });
+
+  it('a target that is down since it names a source that was replaced is told who owns the slot', () => {
+    const former = { nodeId: 'dead', standing: 'same-shard' } as const;
+    const target = { importingFrom: former, owner: 'dead', keys: 2, stateOk: false };
+    expect(answer(exampleFacts({ target }))).toBe('nameSource (target-names-the-owner)');
+    const told = { ...target, owner: SOURCE, stateOk: true };
+    expect(answer(exampleFacts({ target: told }))).toBe('setMigrating (migrating-before-counting)');
   });
 
   it('the target lost power and forgot that it owns the slot: IMPORTING, then NODE again', () => {

@@ -5,6 +5,21 @@
 import { isSettled, quarantine } from './dispute.ts';
 import { waitFor, type SlotRule } from './slot-rule.ts';
 
+/** Before cluster states are asked: this is what the target's is waiting for. */
+export const NAMING_RULE: SlotRule = {
+  name: 'target-names-the-owner',
+  reason:
+    "A target takes nobody's word on the owner of a slot that it imports. It goes on naming a source that was replaced " +
+    'and, once that one has failed or follows another, answers CLUSTERDOWN to everybody (cluster-require-full-coverage).',
+  decide: ({ sourceClaims, source, target }) => {
+    const { importingFrom } = target;
+    const isOfSource = importingFrom !== undefined && importingFrom.standing !== 'other';
+    return sourceClaims && isOfSource && target.owner !== source.nodeId
+      ? { kind: 'nameSource' }
+      : undefined;
+  },
+};
+
 export const FORWARD_RULES: readonly SlotRule[] = [
   {
     name: 'imported-from-elsewhere',
@@ -66,14 +81,6 @@ export const FORWARD_RULES: readonly SlotRule[] = [
       sourceClaims && target.importingFrom?.standing !== 'end'
         ? { kind: 'setImporting' }
         : undefined,
-  },
-  {
-    name: 'target-names-an-owner',
-    reason:
-      'When a former source comes back as a replica, the target forgets who owned its slots, and takes the word of nobody ' +
-      'for one that it imports: it answers CLUSTERDOWN to RESTORE, and to clients whose keys it holds.',
-    decide: ({ sourceClaims, target }) =>
-      sourceClaims && target.owner === undefined ? { kind: 'nameSource' } : undefined,
   },
   {
     name: 'bounded-replica-lag',
