@@ -18,8 +18,6 @@ export interface ScanPage {
   readonly keys: readonly Buffer[];
 }
 
-/** Below a microsecond each, and as much again for the reply. */
-const COUNTS_AT_ONCE = 256;
 /** A few microseconds each: elements of a collection are sampled (Redis command page MEMORY USAGE). */
 const MEASURED_AT_ONCE = 100;
 /** Some tens of microseconds each, of which names are most. */
@@ -28,17 +26,6 @@ const LISTED_AT_ONCE = 16;
 const SCAN_COUNT = 250;
 /** Each slot costs about a microsecond (Redis command page CLUSTER SLOT-STATS). */
 const SLOT_STATS_AT_ONCE = 256;
-
-/** How many keys each slot has, in the order of the slots. */
-export async function countKeys(link: Link, slots: readonly number[]): Promise<number[]> {
-  const counts: number[] = [];
-  for (const part of chunks(slots, COUNTS_AT_ONCE)) {
-    const commands = part.map((slot) => encode('CLUSTER', 'COUNTKEYSINSLOT', slot));
-    const replies = await link.exchange({ commands, what: 'counting keys' });
-    counts.push(...replies.map(Number));
-  }
-  return counts;
-}
 
 /** Some keys of each slot, at most `count`; the same ones each time, as long as nothing changes. */
 export async function listKeys(

@@ -3,21 +3,21 @@
  * all is seen or its time is up; until then it looks at a few keys of every slot first, then at all
  * keys of the slots that have not too many, and last, by SCAN, at those of the others.
  */
-import { RedroverError, SLOT_COUNT, type SlotRange, type SlotSurvey } from '@redrover/core';
+import {
+  RedroverError,
+  SLOT_COUNT,
+  type SlotKeys,
+  type SlotRange,
+  type SlotSurvey,
+} from '@redrover/core';
 import { listLibraryNames } from '../migrate/copy-functions.ts';
 import { Link } from '../migrate/link/link.ts';
 import { encode } from '../migrate/link/resp-command.ts';
+import { countKeysIn } from '../redis/count-keys.ts';
 import { slotOfKey } from '../steps/key-slot.ts';
 import type { AgentNode } from '../supervise/agent-node.ts';
 import { batchesOf, measureParts, partsOf } from './measure-slots.ts';
-import {
-  countKeys,
-  measureKeys,
-  readSlotBytes,
-  scanKeys,
-  typeOf,
-  type MeasuredKey,
-} from './survey-link.ts';
+import { measureKeys, readSlotBytes, scanKeys, typeOf, type MeasuredKey } from './survey-link.ts';
 import { SurveyTally } from './survey-tally.ts';
 
 export interface SurveyRequest {
@@ -45,12 +45,25 @@ export async function surveySlots(
   const link = await Link.open({ key, address: plan.node.address, port, password });
   try {
     await requireMaster(link);
-    const survey = new Survey(link, performance.now() + request.budgetMs, signal);
+    const deadlineTickMs = performance.now() + request.budgetMs;
+    const counts = await countKeysIn({ connection: node.connection, options: {} }, slots);
+    const survey = new Survey(link, deadlineTickMs, signal);
     const functionLibraries = await listLibraryNames(link);
-    return { node: key, functionLibraries, ...(await survey.run(slots, request.slots)) };
+    return {
+      node: key,
+      functionLibraries,
+      ...(await survey.run({ slots, counts, ranges: request.slots })),
+    };
   } finally {
     link.close();
   }
+}
+
+interface SurveyTask {
+  readonly slots: readonly number[];
+  /** Of those that have any. */
+  readonly counts: readonly SlotKeys[];
+  readonly ranges: readonly SlotRange[];
 }
 
 class Survey {
@@ -65,12 +78,13 @@ class Survey {
     this.#signal = signal;
   }
 
-  async run(
-    slots: readonly number[],
-    ranges: readonly SlotRange[],
-  ): Promise<Omit<SlotSurvey, 'node' | 'functionLibraries'>> {
-    const counts = await countKeys(this.#link, slots);
-    for (const [index, slot] of slots.entries()) this.#tally.expect(slot, counts[index] ?? 0);
+  async run({
+    slots,
+    counts,
+    ranges,
+  }: SurveyTask): Promise<Omit<SlotSurvey, 'node' | 'functionLibraries'>> {
+    const keysIn = new Map(counts.map(({ slot, keys }) => [slot, keys]));
+    for (const slot of slots) this.#tally.expect(slot, keysIn.get(slot) ?? 0);
     const counted = await readSlotBytes(this.#link, ranges);
     // Not in their order: what there is time for shall stand for all the others.
     const filled = slots
