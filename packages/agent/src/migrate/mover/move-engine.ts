@@ -14,6 +14,7 @@ import {
 import { failureOf } from '../outcomes.ts';
 import type { MoveEnding, MoveFailure, MoveOutcome, MoveStatus } from '../move-task.ts';
 import { copyFunctions } from '../copy-functions.ts';
+import { listHalfOpen } from './half-open.ts';
 import { KeyMover } from './key-mover.ts';
 import { Meter } from './meter.ts';
 import { MoveNodes } from './move-nodes.ts';
@@ -28,6 +29,11 @@ export interface MoveEngineOptions {
   readonly stop: AbortSignal;
   /** Default: the slot machine with all its rules. */
   readonly decide?: Decide;
+}
+
+interface Survey {
+  readonly counts: ReadonlyMap<number, number>;
+  readonly open: readonly number[];
 }
 
 export class MoveEngine {
@@ -75,17 +81,20 @@ export class MoveEngine {
   }
 
   async #moveAll(): Promise<WindowLeft | undefined> {
-    const counts = await this.#survey();
+    const { counts, open } = await this.#survey();
     const { source, target } = this.#nodes;
     const notes = await copyFunctions(await source.link(), await target.link());
     for (const note of notes) this.#meter.note(note);
     const keysOf = (slot: number): number => counts.get(slot) ?? 0;
-    return this.#moveWindows(planWindows(this.#slots, keysOf, this.#limits));
+    const others = this.#slots.filter((slot) => !open.includes(slot));
+    const windows = planWindows(others, keysOf, this.#limits);
+    return this.#moveWindows(open.length > 0 ? [open, ...windows] : windows);
   }
 
-  /** Key counts of all slots, those with open ones first as they are half way already. */
-  async #survey(): Promise<ReadonlyMap<number, number>> {
-    const { move, counts } = await this.#nodes.read(this.#slots);
+  /** Key counts of all slots, and those of them that are half way already. */
+  async #survey(): Promise<Survey> {
+    const reading = await this.#nodes.read(this.#slots);
+    const { move, counts } = reading;
     const silent = [move.source, move.target].find(({ reading }) => reading === undefined);
     if (silent !== undefined) {
       const { node, address, port } = silent.end;
@@ -96,7 +105,7 @@ export class MoveEngine {
     }
     const keys = new Map(this.#slots.map((slot) => [slot, counts.get(slot)?.source ?? 0]));
     this.#meter.keysTotal = [...keys.values()].reduce((sum, count) => sum + count, 0);
-    return keys;
+    return { counts: keys, open: listHalfOpen(this.#slots, reading) };
   }
 
   #moveWindows(windows: readonly (readonly number[])[]): Promise<WindowLeft | undefined> {
