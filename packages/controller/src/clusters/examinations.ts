@@ -125,7 +125,7 @@ export class Examinations {
     const former = await formerNodes(this.#context, record);
     const hosts = listPlanningHosts(this.#context, clusters, clusterId);
     const observation = takeSnapshot(this.#context, [...layout.nodes, ...former]);
-    const underWay = this.#context.operations.findUnderWay(record.name) !== undefined;
+    const underWay = this.#context.operations.findUnderWay(record.name);
     return { layout, former, observation, hosts, underWay, now: Date.now() };
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../planning/testing/examples.ts';
 import { beginChange, nextLayout, withKeys } from '../planning/testing/next-layout.ts';
 import { examineCluster } from './examine-cluster.ts';
+import type { ExaminationInput } from './picture.ts';
 import { summarizeCluster } from './summarize-cluster.ts';
 import { whatIf } from './what-if.ts';
 
@@ -35,7 +36,12 @@ function playTo(input: PlanInput, kind: string): PlanInput {
   return { ...input, observation };
 }
 
-function rulesOf({ layout, former, observation }: PlanInput, underWay = false): string[] {
+const OURS = { id: 'op-1', state: 'running' } as const;
+
+function rulesOf(
+  { layout, former, observation }: PlanInput,
+  underWay?: ExaminationInput['underWay'],
+): string[] {
   const found = examineCluster({ layout, former, observation, hosts: [], now: NOW, underWay });
   return found.map(({ rule, subject }) => `${rule} ${subject}`);
 }
@@ -99,8 +105,8 @@ describe('keys of a master beside its own slots', () => {
 
 describe('while slots are on their way', () => {
   it('nothing is wrong with a new shard that waits for its slots, as long as somebody works on it', () => {
-    expect(rulesOf(ready, true)).toEqual([]);
-    expect(rulesOf(withHost(opened, 'h1', { movers: [mover] }), true)).toEqual([]);
+    expect(rulesOf(ready, OURS)).toEqual([]);
+    expect(rulesOf(withHost(opened, 'h1', { movers: [mover] }), OURS)).toEqual([]);
   });
 
   it('slots that are elsewhere are found once nobody works on them, with the way on', () => {
@@ -129,9 +135,9 @@ describe('while slots are on their way', () => {
       { holder: 'h2:6380', about: 'h2:6380' },
       { slots: [{ start: 5461, end: 5461 }], configEpoch: 99 },
     );
-    expect(rulesOf(told, true)).toContain('slots-owned-twice h1:6379');
+    expect(rulesOf(told, OURS)).toContain('slots-owned-twice h1:6379');
     const moving = { ...mover, slots: [{ start: 5461, end: 5461 }] };
-    const quiet = rulesOf(withHost(told, 'h1', { movers: [moving] }), true);
+    const quiet = rulesOf(withHost(told, 'h1', { movers: [moving] }), OURS);
     expect(quiet.filter((line) => line.startsWith('slots-owned-twice h1:6379'))).toEqual([]);
     expect(quiet).not.toContain('equal-config-epochs h1:6379');
   });
@@ -155,14 +161,14 @@ describe('what was left behind', () => {
 
   it('keys on a master without slots are found, unless they are on their way', () => {
     const orphaned = withRedis(ready, 'h4:6380', { keys: 3 });
-    expect(rulesOf(orphaned, true)).toEqual(['orphan-keys h4:6380']);
+    expect(rulesOf(orphaned, OURS)).toEqual(['orphan-keys h4:6380']);
     const coming = { ...mover, target: 'h4:6380' };
-    expect(rulesOf(withHost(orphaned, 'h1', { movers: [coming] }), true)).toEqual([]);
+    expect(rulesOf(withHost(orphaned, 'h1', { movers: [coming] }), OURS)).toEqual([]);
   });
 
   it('a mover that goes on after its lease is found', () => {
     const lapsed = { ...mover, leaseUntilMs: NOW - 5000 };
-    expect(rulesOf(withHost(opened, 'h1', { movers: [lapsed] }), true)).toEqual([
+    expect(rulesOf(withHost(opened, 'h1', { movers: [lapsed] }), OURS)).toEqual([
       'mover-lease-lapsed h2:6380',
     ]);
   });

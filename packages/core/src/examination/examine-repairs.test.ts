@@ -197,6 +197,15 @@ describe('a node of an earlier layout', () => {
     expect(summarizeCluster(replaced, observation, former).health).toBe('degraded');
   });
 
+  it.each([
+    ['paused', 'redrover op resume op-7'],
+    ['running', 'Operation op-7'],
+  ] as const)('is left to the operation that removes it while that one is %s', (state, advice) => {
+    const { remedy } = findingOf({ ...halfway, underWay: { id: 'op-7', state } }, 'former-node');
+    expect(remedy).toContain(advice);
+    expect(remedy).not.toContain('repair');
+  });
+
   it('is told while its directory is there, and not once it is gone', () => {
     const severityIn = (state: ProcessObservation['state']) =>
       examineCluster(withProcess(halfway, 'h1:6379', { state })).find(

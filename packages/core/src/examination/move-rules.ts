@@ -4,7 +4,14 @@ import type { MoverObservation } from '../model/migration.ts';
 import { countSlots, formatRanges } from '../model/slots.ts';
 import { explainOrphanKeys } from '../planning/explain-orphan-keys.ts';
 import { containsSlots, subtractSlots } from '../planning/shards.ts';
-import { limitLines, moverOf, nameOfId, type Picture, type Speaker } from './picture.ts';
+import {
+  adviseOnUnderWay,
+  limitLines,
+  moverOf,
+  nameOfId,
+  type Picture,
+  type Speaker,
+} from './picture.ts';
 import { actualShards, ownSlots, servesSlots } from './roles.ts';
 
 /** Slots that are migrating or importing, on masters and, left over, on replicas. */
@@ -17,8 +24,11 @@ export function findOpenSlots(picture: Picture): Finding[] {
     const evidence = open.map(
       ({ slot, what, nodeId }) => `slot ${slot} ${what} ${nameOfId(picture, nodeId)}`,
     );
+    const advice = adviseOnUnderWay(picture);
     return [
-      picture.underWay === true ? ownOpen(key, evidence) : foreignOpen(picture, speaker, evidence),
+      advice === undefined
+        ? foreignOpen(picture, speaker, evidence)
+        : ownOpen(key, evidence, advice),
     ];
   });
 }
@@ -39,14 +49,14 @@ function isMoved({ movers }: Picture, { node }: Speaker, slot: number): boolean 
   );
 }
 
-function ownOpen(key: string, evidence: readonly string[]): Finding {
+function ownOpen(key: string, evidence: readonly string[], remedy: string): Finding {
   return {
     rule: 'open-slots',
     severity: 'info',
     subject: key,
     message: `Node ${key} has ${evidence.length} slots that are open, and no mover works on them.`,
     evidence: limitLines(evidence),
-    remedy: 'The operation under way settles them.',
+    remedy,
   };
 }
 
@@ -72,7 +82,7 @@ function foreignOpen(
 
 /** Masters that own slots which the layout gives to another shard. */
 export function findMisplacedSlots(picture: Picture): Finding[] {
-  if (picture.underWay === true || picture.movers.length > 0) return [];
+  if (picture.underWay !== undefined || picture.movers.length > 0) return [];
   return actualShards(picture).flatMap(({ shard, masters }) =>
     masters.flatMap((master) => {
       const extra = subtractSlots(ownSlots(master), shard.slots);

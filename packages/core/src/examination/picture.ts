@@ -13,6 +13,7 @@ import type {
   RedisObservation,
   ViewNode,
 } from '../model/observation.ts';
+import type { Operation } from '../model/operation.ts';
 import { clusterViewOf } from '../topology/cluster-view.ts';
 import { effectiveRoles, type EffectiveRole } from '../placement/effective-roles.ts';
 
@@ -29,10 +30,10 @@ export interface ExaminationInput {
    */
   readonly former?: readonly LayoutNode[] | undefined;
   /**
-   * Whether an operation on the cluster is under way: what it has not got to yet is no finding.
-   * Default false.
+   * The operation on the cluster that is under way, or rests: what it has not got to yet is no finding, or its own to
+   * settle. Default: there is none.
    */
-  readonly underWay?: boolean | undefined;
+  readonly underWay?: Pick<Operation, 'id' | 'state'> | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -172,6 +173,15 @@ export function layoutNodeOf(picture: Picture, entry: ViewNode): LayoutNode | un
 /** Whether the node belongs to a host under maintenance, where nothing is wanted of it. */
 export function shallBeStopped({ roles }: Picture, node: LayoutNode): boolean {
   return roles.get(node.key) === 'stopped';
+}
+
+/** Who settles what an operation has not got to yet: it does, once it goes on; undefined where there is none. */
+export function adviseOnUnderWay({ underWay }: Picture): string | undefined {
+  if (underWay === undefined) return undefined;
+  const { id, state } = underWay;
+  return state === 'paused'
+    ? `The operation that rests settles it: redrover op resume ${id}`
+    : `Operation ${id}, which is under way, settles it.`;
 }
 
 /** What is done most: `h1:6379, h2:6379 and 4 more`. */

@@ -2,7 +2,7 @@
 import type { Finding, Severity } from '../model/finding.ts';
 import type { LayoutNode } from '../model/layout.ts';
 import type { NodeObservation, ProcessState } from '../model/observation.ts';
-import { shallBeStopped, type Picture } from './picture.ts';
+import { adviseOnUnderWay, shallBeStopped, type Picture } from './picture.ts';
 
 interface Trouble {
   readonly rule: string;
@@ -55,13 +55,15 @@ export function findNodesToStop(picture: Picture): Finding[] {
       message: `Node ${node.key} runs, though its host ${node.host} is drained.`,
       evidence: [`it is a ${redis.role}`],
       remedy:
+        adviseOnUnderWay(picture) ??
         `Finish the drain: redrover cluster repair ${picture.layout.cluster}; or end it: ` +
-        `redrover host undrain ${node.host}`,
+          `redrover host undrain ${node.host}`,
     }));
 }
 
 /** Nodes of earlier layouts that were not removed, as the change of layouts was cut short. */
-export function findFormerNodes({ layout, departed, observation }: Picture): Finding[] {
+export function findFormerNodes(picture: Picture): Finding[] {
+  const { layout, departed, observation } = picture;
   return departed.flatMap((node) => {
     const seen = observation.nodes[node.key];
     if (seen === undefined || observation.hosts[node.host]?.status !== 'online') return [];
@@ -78,8 +80,9 @@ export function findFormerNodes({ layout, departed, observation }: Picture): Fin
           (isThere ? `its process is still there.` : `its directory is still there.`),
         evidence: [`state ${state}`, `it was of shard ${node.shard}`],
         remedy:
+          adviseOnUnderWay(picture) ??
           'Let it be handed off, stopped and forgotten: ' +
-          `redrover cluster repair ${layout.cluster}`,
+            `redrover cluster repair ${layout.cluster}`,
       },
     ];
   });

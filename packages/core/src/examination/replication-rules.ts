@@ -56,7 +56,7 @@ export function findIdleMasters(picture: Picture): Finding[] {
   );
   return speakers
     .filter((speaker) => speaker.redis.role === 'master' && !servesSlots(speaker))
-    .filter((speaker) => !idle.has(speaker) && picture.underWay !== true)
+    .filter((speaker) => !idle.has(speaker) && picture.underWay === undefined)
     .map(({ node, redis }) => ({
       rule: 'master-without-slots',
       severity: 'warning' as const,
