@@ -111,8 +111,7 @@ export function renderRefusal(
 ): string {
   const { style } = view;
   const lines = [style.bad(headline), renderFindings(reasons, view)];
-  const isSaid = (each: string) => reasons.some(({ remedy }) => remedy.includes(each));
-  if (!alternatives.every(isSaid)) {
+  if (alternatives.length > 0) {
     lines.push('', 'What would work:', ...alternatives.map((each) => `  - ${each}`));
   }
   return lines.join('\n');

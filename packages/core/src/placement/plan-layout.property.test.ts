@@ -80,8 +80,9 @@ function faultsOf(plan: LayoutPlan, hosts: readonly Host[]): string[] {
     return isAcceptable(findings) ? [] : findings.map((finding) => finding.message);
   }
   if (plan.refusals.length === 0) return ['refused without a reason'];
+  const isAdvised = plan.alternatives.length > 0;
   return plan.refusals
-    .filter(({ message, remedy }) => message === '' || remedy === '')
+    .filter(({ message, remedy }) => message === '' || (remedy === '' && !isAdvised))
     .map((refusal) => `refused without reason or remedy: ${JSON.stringify(refusal)}`);
 }
 

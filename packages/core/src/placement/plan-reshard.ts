@@ -12,7 +12,6 @@ import { draftRebalance } from './reshard/rebalance.ts';
 import { findReshardAlternatives } from './reshard/reshard-alternatives.ts';
 import type { ReshardDraft, ReshardRequest } from './reshard/reshard-request.ts';
 import { draftSpread } from './reshard/spread.ts';
-import { withRemedies } from './remedies.ts';
 
 /** The layout in force itself, with its own number, when nothing is to be changed; says so. */
 export function planReshard(request: ReshardRequest): LayoutPlan {
@@ -20,10 +19,11 @@ export function planReshard(request: ReshardRequest): LayoutPlan {
   if (plan.ok || !plan.refusals.some(isAboutQuorum)) return plan;
   const alternatives = findReshardAlternatives(request, (other) => planOnce(other).ok);
   if (alternatives.length === 0) return plan;
+  // What would help with it is what was tried.
   const refusals = plan.refusals.map((finding) =>
     isAboutQuorum(finding) ? { ...finding, remedy: '' } : finding,
   );
-  return { ...plan, refusals: withRemedies(refusals, alternatives), alternatives };
+  return { ...plan, refusals, alternatives };
 }
 
 function isAboutQuorum({ rule }: Finding): boolean {

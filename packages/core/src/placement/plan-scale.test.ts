@@ -61,9 +61,8 @@ describe('more shards', () => {
       '5 shards',
       '--allow-weak-quorum',
     ]);
-    expect(plan.refusals[0]?.remedy).toBe(
-      'What would work: 1 more host like h1 (4 in all); or 5 shards; or --allow-weak-quorum.',
-    );
+    // It is said once, by the alternatives.
+    expect(plan.refusals.map(({ remedy }) => remedy)).toEqual(['']);
   });
 
   test('the risk accepted, it is done: equal parts of all masters, and nothing else is moved', () => {
