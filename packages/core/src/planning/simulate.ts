@@ -58,7 +58,7 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
       const gone = new Set(step.nodeIds);
       return changeRedis(observation, step.node, (redis) => ({
         ...redis,
-        view: clusterViewOf(redis.view.nodes.filter((node) => !gone.has(node.nodeId))),
+        view: clusterViewOf(forgetAll(redis.view.nodes, gone)),
       }));
     }
     case 'stopNode':
@@ -77,6 +77,16 @@ export function applyStep(observation: Observation, step: Step, layout: Layout):
     case 'verifyWrite':
       return observation;
   }
+}
+
+/** Slots that are open towards one who is forgotten are closed (cluster.c, clusterDelNode). */
+function forgetAll(nodes: readonly ViewNode[], gone: ReadonlySet<string>): ViewNode[] {
+  const isKept = ({ nodeId }: { readonly nodeId: string }) => !gone.has(nodeId);
+  return nodes.filter(isKept).map((node) => {
+    const { migrating, importing } = node;
+    if (migrating.length + importing.length === 0) return node;
+    return { ...node, migrating: migrating.filter(isKept), importing: importing.filter(isKept) };
+  });
 }
 
 /** The observation after a whole round of steps; their order among each other does not matter. */

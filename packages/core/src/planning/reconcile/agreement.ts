@@ -3,10 +3,10 @@
  * sync is. What the dead are remembered as does not count.
  */
 import type { Waiting } from '../../model/operation.ts';
+import { countSlots, normalizeRanges, SLOT_COUNT } from '../../model/slots.ts';
 import { meshComplete } from '../mesh.ts';
 import { isAttached } from '../replicas.ts';
-import { containsSlots } from '../shards.ts';
-import { isOnline, type DistinctView } from '../situation.ts';
+import { isOnline, type DistinctView, type LiveNode } from '../situation.ts';
 import {
   everyShard,
   hasSlots,
@@ -20,8 +20,7 @@ import {
   type OwnedShard,
 } from './fleet.ts';
 import { meshOf } from './joining.ts';
-import { listCircularSlots } from './open-chains.ts';
-import { hasEnds, listOpenSlots } from './open-slots.ts';
+import { listUndecidedSlots } from './undecided-slots.ts';
 
 /**
  * What keeps the living from agreeing on one cluster that says `ok`, and from being in sync. While
@@ -43,10 +42,10 @@ export function missingCalm(fleet: Fleet, state: 'still' | 'moving' = 'still'): 
     for (const reason of judgeView(fleet, view, isClosed))
       say(view.holders[0] ?? layout.cluster, reason);
   }
-  for (const { node, redis } of fleet.live) {
-    if (shallRun(fleet, node) && redis.clusterState !== 'ok') {
-      say(node.key, 'says cluster_state fail');
-    }
+  for (const live of fleet.live) {
+    if (!shallRun(fleet, live.node) || live.redis.clusterState === 'ok') continue;
+    if (state === 'moving' && isDownByImports(live)) continue;
+    say(live.node.key, 'says cluster_state fail');
   }
   return [...waits, ...missingSync(fleet)];
 }
@@ -65,16 +64,21 @@ function isLeft(fleet: Fleet, owned: OwnedShard): boolean {
   return !isOnItsWay || isBusy || fleet.isImpaired;
 }
 
+/**
+ * Whether it takes all slots to be served but those that it imports: it names a source that was replaced, or nobody, and
+ * believes nobody else. What is opened anew between the present masters tells it who owns them.
+ */
+function isDownByImports({ redis, self }: LiveNode): boolean {
+  const served = redis.view.nodes.filter(({ flags }) => !isTroubled(flags));
+  const imported = (self?.importing ?? []).map(({ slot }) => ({ start: slot, end: slot }));
+  const known = normalizeRanges([...served.flatMap(({ slots }) => slots), ...imported]);
+  return imported.length > 0 && countSlots(known) === SLOT_COUNT;
+}
+
 /** Whether a slot counts as closed: those that a person decides about may stay open. */
 function closedBut(fleet: Fleet, state: 'still' | 'moving'): (slot: number) => boolean {
   if (state === 'moving') return () => true;
-  const left = listOpenSlots(fleet).filter((open) => {
-    const { slot, isQuiet } = open;
-    return (
-      (isQuiet && !hasEnds(open)) || containsSlots(fleet.setAside, [{ start: slot, end: slot }])
-    );
-  });
-  const slots = new Set([...left, ...listCircularSlots(fleet)].map(({ slot }) => slot));
+  const slots = listUndecidedSlots(fleet);
   return (slot) => slots.has(slot);
 }
 

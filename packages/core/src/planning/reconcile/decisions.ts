@@ -5,6 +5,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { LiveNode } from '../situation.ts';
 import { isOrphanage, type Fleet } from './fleet.ts';
+import { findStayingMasters } from './handoffs.ts';
 import { findCircles } from './open-chains.ts';
 import { hasEnds, listOpenSlots } from './open-slots.ts';
 import { listTriedPairs } from './movers.ts';
@@ -17,6 +18,7 @@ export function findDecisions(fleet: Fleet): Finding[] {
     ...findQuarantined(fleet),
     ...findUnsettled(fleet),
     ...findCircles(fleet),
+    ...findStayingMasters(fleet),
     ...findOrphans(fleet),
     ...findOrphanKeys(fleet),
   ];

@@ -21,6 +21,7 @@ import {
   pairsOf,
   stepsOf,
   idOf,
+  REPORT,
   withOpen,
 } from '../testing/move-scenes.ts';
 
@@ -64,13 +65,34 @@ describe('a shard that goes', () => {
     expect(stepsOf(shrinking).filter((name) => name.startsWith('stopNode'))).toEqual([]);
     expect(stepsOf(drained)).toEqual(['stopNode h4:6380', 'stopNode h1:6380']);
     const orphaned = withRedis(drained, 'h4:6380', { keys: 2 });
-    expect(stepsOf(orphaned)).not.toContain('stopNode h4:6380');
+    // Its replica is the only copy of them.
+    expect(stepsOf(orphaned).filter((name) => name.startsWith('stopNode'))).toEqual([]);
     expect(planSteps(orphaned).decisions).toMatchObject([
       { rule: 'orphan-keys', subject: 'h4:6380' },
     ]);
     const { rounds } = forecastSteps(orphaned);
     const gone = rounds.flat().filter((step) => 'node' in step && step.node === 'h4:6380');
     expect(gone.map(({ kind }) => kind).filter((kind) => kind !== 'forgetNodes')).toEqual([]);
+  });
+
+  it('keeps the copy of what a person has to decide about', () => {
+    const [step] = forecastSteps(shrinking)
+      .rounds.flat()
+      .filter(({ kind }) => kind === 'moveSlots');
+    if (step === undefined) throw new Error('no move');
+    const slot = { slot: 0, rule: 'key-differs', message: '', evidence: [], remedy: '' };
+    const move = { ...REPORT, slotsMoved: 1, quarantined: [slot] };
+    const undecided = {
+      ...withRedis(withOpen(drained, 0, { from: 'h1:6379', to: 'h4:6380' }), 'h4:6380', {
+        keys: 2,
+      }),
+      history: [attemptOf(step, { move })],
+    };
+    const end = playOut(undecided);
+    const stateOf = (key: string) => end.observation.nodes[key]?.process.state;
+    expect(['h4:6380', 'h1:6380'].map(stateOf)).toEqual(['running', 'running']);
+    const { done, decisions } = planSteps(end);
+    expect([done, ...decisions.map(({ subject }) => subject)]).toEqual([true, 'slot 0']);
   });
 
   it('keeps them while any view gives them a slot', () => {

@@ -2,6 +2,7 @@
  * Brings each shard's master to where the layout wants it: one handoff at a time in the whole
  * cluster, each only to a replica that is in sync, and only while everybody is calm.
  */
+import type { Finding } from '../../model/finding.ts';
 import { stepKey, type HandoffMasterStep } from '../../model/step.ts';
 import { trailOf, tryStep } from '../attempts.ts';
 import { isAttached } from '../replicas.ts';
@@ -22,6 +23,7 @@ import {
 } from './fleet.ts';
 import { moveOn } from './movers.ts';
 import { needsReaddress } from './readdress.ts';
+import { listUndecidedSlots, openSlotsOf } from './undecided-slots.ts';
 
 /**
  * How far a replica's offset may be behind its master's. Both are read at different moments, a
@@ -75,11 +77,19 @@ function isUrgent(fleet: Fleet, { owner }: OwnedShard): boolean {
   return !shallRun(fleet, owner.node) || needsReaddress(fleet, owner);
 }
 
+/** Masters that have to stay where they are until a person has decided about slots of theirs. */
+export function findStayingMasters(fleet: Fleet): Finding[] {
+  return fleet.shards.flatMap((owned) => wantHandoff(fleet, owned).staying ?? []);
+}
+
+interface Wish {
+  readonly handoff?: Handoff;
+  readonly turn?: Turn;
+  readonly staying?: Finding;
+}
+
 /** The handoff of a shard, where one is wanted and possible; or why it is not. */
-function wantHandoff(
-  fleet: Fleet,
-  owned: OwnedShard,
-): { readonly handoff?: Handoff; readonly turn?: Turn } {
+function wantHandoff(fleet: Fleet, owned: OwnedShard): Wish {
   const { owner, shard } = owned;
   // Redis elects no master for a shard without slots.
   if (owner === undefined || !isAgreed(owned) || !hasSlots(owned)) return {};
@@ -89,7 +99,8 @@ function wantHandoff(
   if (isWanted && !mustLeave) return {};
   // A new master has not heard of them, and would say of keys that are gone ahead that there are none.
   const isMoving = moveOn(fleet, [owner.node]) !== undefined;
-  if (hasOpenSlots(owner) && !isMoving) return mustLeave ? { turn: refuseOpen(owner) } : {};
+  const open = openSlotsOf(owner);
+  if (open.length > 0 && !isMoving) return mustLeave ? refuseOpen(fleet, owner, open) : {};
   const followers = owned.members.filter(
     (live) =>
       // Who is master, of this shard or of another one, hands that over first.
@@ -185,19 +196,19 @@ function refuse(fleet: Fleet, { heir, owner }: Handoff): Turn {
   });
 }
 
-function hasOpenSlots({ self }: LiveNode): boolean {
-  return (self?.migrating.length ?? 0) + (self?.importing.length ?? 0) > 0;
-}
-
-function refuseOpen({ node, self }: LiveNode): Turn {
-  const open = [...(self?.migrating ?? []), ...(self?.importing ?? [])];
-  return blocking({
+function refuseOpen(fleet: Fleet, { node }: LiveNode, open: readonly number[]): Wish {
+  const found = {
     rule: 'open-slots-in-the-way',
     subject: node.key,
     message: `Node ${node.key} hands nothing over while slots of it are half way to another node.`,
-    evidence: [`open: ${open.map(({ slot }) => slot).join(' ')}`],
+    evidence: [`open: ${open.join(' ')}`],
     remedy: 'Settle these slots first: redrover cluster check shows who has their keys',
-  });
+  };
+  const undecided = listUndecidedSlots(fleet);
+  // What is to be done about them is told beside it.
+  if (open.every((slot) => undecided.has(slot)))
+    return { staying: { ...found, severity: 'warning' } };
+  return { turn: blocking(found) };
 }
 
 function refuseLeaving(fleet: Fleet, { node }: LiveNode, shard: string): Turn {

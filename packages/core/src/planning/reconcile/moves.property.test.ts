@@ -192,6 +192,55 @@ const NEWCOMERS_ALONE: [Shape, [Reshape, Story][], number] = [
   0,
 ];
 
+/** A slot of the second change is half way to a master that vanishes in the third, which wants it back where it is. */
+const HALF_WAY_TO_NOBODY: [Shape, [Reshape, Story][], number] = [
+  { hosts: 3, shards: 6, replicas: 2 },
+  [
+    [
+      {
+        shards: 3,
+        replicas: 0,
+        dropped: 2,
+        runs: [
+          { weight: 2, shard: 0 },
+          { weight: 3, shard: 1 },
+        ],
+      },
+      {
+        strikes: [{ pick: 19, misfortune: 'stop' }],
+        turns: [
+          { fates: ['ok'], settles: true, forgets: false, strike: undefined },
+          { fates: ['ok'], settles: true, forgets: false, strike: undefined },
+          { fates: ['failed', 'ok'], settles: false, forgets: false, strike: undefined },
+        ],
+      },
+    ],
+    [
+      { shards: 3, replicas: 0, dropped: 0, runs: [{ weight: 1, shard: 0 }] },
+      { strikes: [], turns: [] },
+    ],
+    [
+      {
+        shards: 4,
+        replicas: 0,
+        dropped: 0,
+        runs: [
+          { weight: 1, shard: 5 },
+          { weight: 1, shard: 0 },
+        ],
+      },
+      {
+        strikes: [
+          { pick: 1, misfortune: 'stop' },
+          { pick: 0, misfortune: 'vanish' },
+        ],
+        turns: [],
+      },
+    ],
+  ],
+  0,
+];
+
 /** Hundreds of operations of dozens of turns each. */
 const TIME = 240_000;
 
@@ -248,7 +297,7 @@ describe('a change of shape', () => {
             if (left.length === 0) assertPlaced(world);
           },
         ),
-        { numRuns: 15, examples: [NEWCOMERS_ALONE] },
+        { numRuns: 15, examples: [NEWCOMERS_ALONE, HALF_WAY_TO_NOBODY] },
       );
     },
     TIME,

@@ -5,9 +5,10 @@ import { formatRanges } from '../../model/slots.ts';
 import { stepKey } from '../../model/step.ts';
 import { planSteps } from '../plan-steps.ts';
 import { settle } from '../settle.ts';
+import { subtractSlots } from '../shards.ts';
 import type { PlanInput } from '../situation.ts';
 import { strike } from '../testing/drift.ts';
-import { attemptOf, NOW, withRedis } from '../testing/examples.ts';
+import { attemptOf, NOW, withRedis, withViewEntry } from '../testing/examples.ts';
 import { idOf, movesOf, playOut, ready, REPORT, withOpen } from '../testing/move-scenes.ts';
 
 const SLOT = 4096;
@@ -61,6 +62,20 @@ describe('a slot that was left to a person while it was open', () => {
     const back = failOver(failOver(left(), 'h2:6380'), 'h3:6379');
     expect(idOf(back, 'h2:6380')).toBe(idOf(left(), 'h2:6380'));
     expect(movedNow(back)).toEqual([`h1:6379>h2:6380 ${SLOT}`]);
+  });
+
+  it('is opened anew also where its target has forgotten who owns it, and serves nobody for that', () => {
+    const input = failOver(left(), 'h1:6379');
+    const target = input.observation.nodes['h2:6380']?.redis;
+    const owner = target?.view.nodes.find(({ nodeId }) => nodeId === idOf(input, 'h2:6379'));
+    const one = [{ start: SLOT, end: SLOT }];
+    const slots = subtractSlots(owner?.slots ?? [], one);
+    const forgotten = withViewEntry(input, { holder: 'h2:6380', about: 'h2:6379' }, { slots });
+    const down = withRedis(forgotten, 'h2:6380', { clusterState: 'fail' });
+    expect(movedNow(down)).toEqual([`h2:6379>h2:6380 ${SLOT}`]);
+    const two = subtractSlots(slots, [{ start: 0, end: 0 }]);
+    const worse = withViewEntry(down, { holder: 'h2:6380', about: 'h2:6379' }, { slots: two });
+    expect(movedNow(worse)).toEqual([]);
   });
 
   it('is left to the person again then', () => {
@@ -117,4 +132,18 @@ describe('by a repair that knows nothing of the operation', () => {
       expect(movedNow(quiet)).toEqual([`${pair} ${SLOT}`]);
     },
   );
+});
+
+describe('a master that is to leave its host', () => {
+  const drained = (input: PlanInput): PlanInput => ({
+    ...input,
+    layout: { ...input.layout, drainedHosts: ['h1'] },
+  });
+
+  it('stays where slots of it wait for a person, and that person is told', () => {
+    const input = playOut(drained(left()));
+    const { blockers } = planSteps(input);
+    expect(blockers).toEqual([]);
+    expect(decisionsOf(input)).toEqual([...UNDECIDED, 'open-slots-in-the-way h1:6379']);
+  });
 });

@@ -64,8 +64,8 @@ function planLastStop(
   // Its slots go first, which moves.ts does; keys without a slot are for a person to look at.
   if (!owned.isEmpty || hasSlots(owned)) return IDLE;
   if (live === undefined && isRunning) return waiting(node.key, 'running, not observed yet');
-  // Whatever else is true of it: a master's keys are never stopped and put away.
-  if (live?.redis.role === 'master' && live.redis.keys > 0) return IDLE;
+  // Whatever else is true of them: a master's keys are never stopped and put away, nor is a copy of them.
+  if (owned.members.some(({ redis }) => redis.role === 'master' && redis.keys > 0)) return IDLE;
   if (live !== undefined && isOrphanage(fleet, live)) return IDLE;
   const { disputed, unowned } = fleet.slotMap;
   const isUnclear = disputed.length + unowned.length > 0;
