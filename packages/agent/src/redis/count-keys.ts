@@ -2,7 +2,7 @@
  * How many keys are in slots of a node. One script asks for many slots in one round trip and answers those that have
  * any; where scripts are refused, the same is asked for slot by slot. What the counts mean is not said here.
  */
-import { normalizeRanges, RedroverError, type SlotKeys } from '@redrover/core';
+import { normalizeRanges, RedroverError, type SlotKeys, type SlotRange } from '@redrover/core';
 import type { NodeConnection, RedisCommand } from './node-connection.ts';
 
 /** Each costs the server about a microsecond: half a millisecond of other clients' time. */
@@ -28,15 +28,23 @@ export interface CountQuestion {
   readonly options: { readonly timeoutMs?: number };
 }
 
-/** Those that have any. One chunk after another: clients are served in between. */
-export async function countKeysIn(
+/** Those that have any. */
+export function countKeysIn(
   question: CountQuestion,
   slots: readonly number[],
 ): Promise<SlotKeys[]> {
+  const ranges = normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
+  return countKeysInRanges(question, ranges);
+}
+
+/** The same of normalized ranges. One chunk after another: clients are served in between. */
+export async function countKeysInRanges(
+  question: CountQuestion,
+  ranges: readonly SlotRange[],
+): Promise<SlotKeys[]> {
   const found: SlotKeys[] = [];
   let takesScripts = true;
-  for (let at = 0; at < slots.length; at += CHUNK) {
-    const chunk = slots.slice(at, at + CHUNK);
+  for (const chunk of chunksOf(ranges)) {
     const counted: SlotKeys[] | undefined = takesScripts
       ? await countByScript(question, chunk)
       : undefined;
@@ -46,12 +54,29 @@ export async function countKeysIn(
   return found;
 }
 
+function* chunksOf(ranges: readonly SlotRange[]): Generator<readonly SlotRange[]> {
+  let chunk: SlotRange[] = [];
+  let room = CHUNK;
+  for (const { start, end } of ranges) {
+    for (let from = start; from <= end;) {
+      const until = Math.min(end, from + room - 1);
+      chunk.push({ start: from, end: until });
+      room -= until - from + 1;
+      from = until + 1;
+      if (room > 0) continue;
+      yield chunk;
+      chunk = [];
+      room = CHUNK;
+    }
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
 /** Undefined: it is renamed, forbidden by an ACL, or a script keeps the server busy. */
 async function countByScript(
   { connection, options }: CountQuestion,
-  slots: readonly number[],
+  ranges: readonly SlotRange[],
 ): Promise<SlotKeys[] | undefined> {
-  const ranges = normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
   const args = ranges.flatMap(({ start, end }) => [start, end]);
   const [reply] = await connection.pipeline([['EVAL', SCRIPT, 0, ...args]], options);
   if (!Array.isArray(reply)) return undefined;
@@ -63,8 +88,11 @@ async function countByScript(
 
 async function countOneByOne(
   { connection, options }: CountQuestion,
-  slots: readonly number[],
+  ranges: readonly SlotRange[],
 ): Promise<SlotKeys[]> {
+  const slots = ranges.flatMap(({ start, end }) =>
+    Array.from({ length: end - start + 1 }, (_, index) => start + index),
+  );
   const questions = slots.map((slot): RedisCommand => ['CLUSTER', 'COUNTKEYSINSLOT', slot]);
   const replies = await connection.pipeline(questions, options);
   return slots.flatMap((slot, index) => {

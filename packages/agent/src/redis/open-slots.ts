@@ -2,12 +2,15 @@
  * For how long a node's open slots have been left alone. Somebody at work on one changes which slots
  * are open, or how many keys are in them; what nobody changes was left behind.
  */
-import { RedroverError, type ViewNode } from '@redrover/core';
-import type { NodeConnection, RedisCommand } from './node-connection.ts';
+import type { ViewNode } from '@redrover/core';
+import { countKeysIn } from './count-keys.ts';
+import type { NodeConnection } from './node-connection.ts';
 
 export class OpenSlotWatch {
   readonly #now: () => number;
-  #seen = '';
+  #open = '';
+  /** Undefined: not counted since other slots were open. */
+  #counts: string | undefined;
   #sinceTickMs = 0;
 
   /** @param now monotonic, in milliseconds: a clock that is set must not look like quiet. */
@@ -17,30 +20,37 @@ export class OpenSlotWatch {
 
   /** Another process answers from now on: what was watched is over. */
   forget(): void {
-    this.#seen = '';
+    this.#open = '';
   }
 
-  /** Milliseconds; 0 when none is open, or something has just changed. Asks the node only when one is. */
+  /**
+   * Milliseconds; 0 when none is open, or something has just changed. Asks the node only when the same ones are open
+   * as before: while slots are being moved, others are each time.
+   */
   async quietMs(
     myself: ViewNode | undefined,
-    connection: NodeConnection,
+    connection: Pick<NodeConnection, 'pipeline'>,
     options: { readonly timeoutMs?: number } = {},
   ): Promise<number> {
-    const open = openSlotsOf(myself);
-    if (open.length === 0) {
-      this.#seen = '';
-      return 0;
-    }
-    const counts = await connection.pipeline(
-      open.map(({ slot }): RedisCommand => ['CLUSTER', 'COUNTKEYSINSLOT', slot]),
-      options,
-    );
-    const seen = open.map(({ text }, index) => `${text} ${countOf(counts[index])}`).join(',');
-    if (seen !== this.#seen) {
-      this.#seen = seen;
-      this.#sinceTickMs = this.#now();
-    }
+    const slots = openSlotsOf(myself);
+    const open = slots.map(({ text }) => text).join(',');
+    const isSame = open === this.#open;
+    this.#open = open;
+    if (slots.length === 0) return 0;
+    const counts = isSame ? await this.#count(slots, connection, options) : undefined;
+    if (counts === undefined || counts !== this.#counts) this.#sinceTickMs = this.#now();
+    this.#counts = counts;
     return Math.round(this.#now() - this.#sinceTickMs);
+  }
+
+  async #count(
+    open: readonly { readonly slot: number }[],
+    connection: Pick<NodeConnection, 'pipeline'>,
+    options: { readonly timeoutMs?: number },
+  ): Promise<string> {
+    const slots = open.map(({ slot }) => slot);
+    const found = await countKeysIn({ connection, options }, slots);
+    return found.map(({ slot, keys }) => `${slot} ${keys}`).join(',');
   }
 }
 
@@ -53,9 +63,4 @@ export function openSlotsOf(
     ...myself.migrating.map(({ slot, nodeId }) => ({ slot, text: `${slot}>${nodeId}` })),
     ...myself.importing.map(({ slot, nodeId }) => ({ slot, text: `${slot}<${nodeId}` })),
   ];
-}
-
-function countOf(reply: unknown): string {
-  if (reply instanceof RedroverError) throw reply;
-  return String(reply);
 }

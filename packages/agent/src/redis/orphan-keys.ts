@@ -9,12 +9,14 @@ import {
   countSlots,
   formatRanges,
   NO_ORPHAN_KEYS,
+  normalizeRanges,
   RedroverError,
   SLOT_COUNT,
   type OrphanKeys,
+  type SlotRange,
   type ViewNode,
 } from '@redrover/core';
-import { countKeysIn } from './count-keys.ts';
+import { countKeysInRanges } from './count-keys.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 /** Enough to see what they have in common. */
@@ -54,6 +56,7 @@ export interface OrphanQuestion {
 
 export class OrphanKeyCount {
   readonly #now: () => number;
+  #myself: ViewNode | undefined;
   #seen = '';
   #counted: Counted | undefined;
 
@@ -64,6 +67,7 @@ export class OrphanKeyCount {
 
   /** Another process answers from now on. */
   forget(): void {
+    this.#myself = undefined;
     this.#seen = '';
     this.#counted = undefined;
   }
@@ -75,8 +79,9 @@ export class OrphanKeyCount {
       this.forget();
       return undefined;
     }
-    const seen = describeSlots(myself);
+    const seen = myself === this.#myself ? this.#seen : describeSlots(myself);
     const isAtRest = seen === this.#seen;
+    this.#myself = myself;
     this.#seen = seen;
     if (!isAtRest || keys === 0) {
       this.#counted = undefined;
@@ -102,8 +107,8 @@ export class OrphanKeyCount {
     const tickMs = this.#now();
     const last = this.#counted;
     const found = question.hidesOthers
-      ? await countUnaccounted(question, listSlots(myself, 'own'))
-      : await countIn(question, listSlots(myself, 'foreign'));
+      ? await countUnaccounted(question, ownSlots(myself))
+      : await countIn(question, foreignSlots(myself));
     const isSame = last !== undefined && sameKeys(last.found, found);
     const sinceTickMs = last === undefined || last.found.keys === 0 ? tickMs : last.sinceTickMs;
     const isConfirmed = found.keys === 0 || isSame || tickMs - sinceTickMs >= BELIEVED_AFTER_MS;
@@ -116,18 +121,24 @@ function describeSlots({ slots, migrating, importing }: ViewNode): string {
   return `${countSlots(slots)} ${formatRanges(slots)} ${open.join(',')}`;
 }
 
-function listSlots({ slots, importing }: ViewNode, which: 'own' | 'foreign'): number[] {
-  const own = new Uint8Array(SLOT_COUNT);
-  for (const { start, end } of slots) own.fill(1, start, end + 1);
-  for (const { slot } of importing) own[slot] = 1;
-  const wanted = which === 'own' ? 1 : 0;
-  return Array.from({ length: SLOT_COUNT }, (_, slot) => slot).filter(
-    (slot) => own[slot] === wanted,
-  );
+/** What it imports counts as its own. */
+function ownSlots({ slots, importing }: ViewNode): readonly SlotRange[] {
+  return normalizeRanges([...slots, ...importing.map(({ slot }) => ({ start: slot, end: slot }))]);
+}
+
+function foreignSlots(myself: ViewNode): readonly SlotRange[] {
+  const foreign: SlotRange[] = [];
+  let next = 0;
+  for (const { start, end } of ownSlots(myself)) {
+    if (start > next) foreign.push({ start: next, end: start - 1 });
+    next = end + 1;
+  }
+  if (next < SLOT_COUNT) foreign.push({ start: next, end: SLOT_COUNT - 1 });
+  return foreign;
 }
 
 /** Clients write meanwhile: by the smaller of two totals none of theirs is taken for an orphan. */
-async function countUnaccounted(question: OrphanQuestion, own: readonly number[]) {
+async function countUnaccounted(question: OrphanQuestion, own: readonly SlotRange[]) {
   const before = await countAll(question);
   const { keys: accounted } = await countIn(question, own);
   const after = await countAll(question);
@@ -140,8 +151,8 @@ async function countAll({ connection, options }: OrphanQuestion): Promise<number
   return Number(reply);
 }
 
-async function countIn(question: OrphanQuestion, slots: readonly number[]): Promise<OrphanKeys> {
-  const found = await countKeysIn(question, slots);
+async function countIn(question: OrphanQuestion, slots: readonly SlotRange[]): Promise<OrphanKeys> {
+  const found = await countKeysInRanges(question, slots);
   const keys = found.reduce((sum, each) => sum + each.keys, 0);
   return { keys, slotCount: found.length, slots: found.slice(0, MAX_NAMED) };
 }
