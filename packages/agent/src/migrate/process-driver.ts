@@ -198,7 +198,7 @@ export class ProcessDriver implements MoveDriver {
 }
 
 function same(a: MoveStatus, b: MoveStatus | undefined): boolean {
-  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+  return a === b || (b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }
 
 /** Nothing of the agent's environment, tokens least of all, reaches a mover. */

@@ -3,7 +3,7 @@
  * orders, and the mover, which writes what it is, how far it is and how it ended. Each file has one
  * writer, and is replaced as a whole.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfPresent, writeDurableFile } from '../files/durable-file.ts';
@@ -17,8 +17,15 @@ export interface MoveOrders {
   readonly stop: boolean;
 }
 
+/** A file as it was read last, and by what it is known to be that file still. */
+interface Known {
+  readonly print: string;
+  readonly value: unknown;
+}
+
 export class TaskFiles {
   readonly directory: string;
+  readonly #known = new Map<string, Known>();
 
   constructor(directory: string) {
     this.directory = directory;
@@ -113,15 +120,38 @@ export class TaskFiles {
     return writeDurableFile(this.#path(name), `${JSON.stringify(value)}\n`);
   }
 
-  /** Undefined for a file that is not there, or that is not what its writer writes. */
+  /**
+   * Undefined for a file that is not there, or that is not what its writer writes. Many times a second it is the same
+   * file as before: only another one, as a replaced file is, is read.
+   */
   async #read<T>(name: string): Promise<T | undefined> {
-    const text = await readIfPresent(this.#path(name));
-    if (text === undefined) return undefined;
-    try {
-      return JSON.parse(text) as T;
-    } catch {
-      // Broken by whatever breaks disks: a task is found anew in the cluster itself.
-      return undefined;
-    }
+    const path = this.#path(name);
+    const print = printOf(path);
+    const known = this.#known.get(name);
+    if (print !== undefined && known?.print === print) return known.value as T | undefined;
+    const text = await readIfPresent(path);
+    const value = text === undefined ? undefined : parse(text);
+    if (print !== undefined) this.#known.set(name, { print, value });
+    return value as T | undefined;
+  }
+}
+
+/** Of a file that is replaced as a whole: another inode, or another time. Undefined: it has to be read to know. */
+function printOf(path: string): string | undefined {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? 'none' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+  } catch {
+    // Whatever it is, reading meets it as well and says so.
+    return undefined;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Broken by whatever breaks disks: a task is found anew in the cluster itself.
+    return undefined;
   }
 }
