@@ -20,6 +20,8 @@ export function countSlots(ranges: readonly SlotRange[]): number {
 
 /** Sorts and joins ranges that touch or overlap: the one canonical form of a set of slots. */
 export function normalizeRanges(ranges: readonly SlotRange[]): SlotRange[] {
+  // Most are, as views hold nothing else; slots that move make ranges many.
+  if (isNormalized(ranges)) return [...ranges];
   const sorted = [...ranges].sort((a, b) => a.start - b.start);
   const joined: { start: number; end: number }[] = [];
   for (const range of sorted) {
@@ -28,6 +30,15 @@ export function normalizeRanges(ranges: readonly SlotRange[]): SlotRange[] {
     else joined.push({ start: range.start, end: range.end });
   }
   return joined;
+}
+
+function isNormalized(ranges: readonly SlotRange[]): boolean {
+  let end = -2;
+  for (const range of ranges) {
+    if (range.start <= end + 1) return false;
+    end = range.end;
+  }
+  return true;
 }
 
 /** Whether both hold the same slots. */
