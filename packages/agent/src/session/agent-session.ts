@@ -37,6 +37,14 @@ const MAX_INTERVAL_MS = 60_000;
 /** A cancelled command ends its processes within 5 s (`nodes/preflight.ts`, `build/run-command.ts`). */
 const SETTLE_MS = 8_000;
 
+/** Results of commands that only look. */
+const LOOKS: ReadonlySet<string | undefined> = new Set(['observation', 'survey', 'log', 'build']);
+
+/** Whether a command may have changed what a heartbeat reads rarely: disk, ports, builds. */
+function mayHaveChanged(message: OutgoingMessage): boolean {
+  return message.case !== 'result' || !LOOKS.has(message.value.result?.case);
+}
+
 export class AgentSession {
   readonly #options: SessionOptions;
   readonly #outbox = new Outbox();
@@ -52,7 +60,7 @@ export class AgentSession {
     this.#desk = new CommandDesk({
       sources: options.commands,
       postResult: (message) => {
-        options.heartbeat.refresh();
+        if (mayHaveChanged(message)) options.heartbeat.refresh();
         this.#outbox.post(message);
       },
       postProgress: (message) => void this.#trySend(message),
@@ -115,7 +123,7 @@ export class AgentSession {
             void this.#beat(call, message.value, ended.signal);
             break;
           case 'command':
-            this.#desk.begin(message.value);
+            this.#desk.begin(message.value, () => this.#call === call);
             break;
           case 'cancel':
             this.#desk.cancel(message.value.id);
