@@ -8,6 +8,8 @@ import {
   applyStep,
   countSlots,
   settle,
+  stepKey,
+  type Attempt,
   type MoveProgress,
   type QuarantinedSlot,
   type SlotRange,
@@ -21,6 +23,7 @@ import {
 } from '@redrover/core';
 import type { Command } from '@redrover/proto';
 import {
+  attemptToProto,
   moveProgressToProto,
   moveReportToProto,
   moverToProto,
@@ -59,6 +62,8 @@ export class ModelledHosts {
   /** Agents say this instead of doing the step. */
   refuse: ((step: Step) => string | undefined) | undefined;
   readonly #agents = new Map<string, ScriptedAgent>();
+  /** What movers have done whose end nobody heard of, by host. */
+  readonly #unheard = new Map<string, Attempt[]>();
   readonly #addresses = new Map<string, string>();
   #world: Observation = { hosts: {}, nodes: {}, sharedBuilds: [] };
   #layout: Layout | undefined;
@@ -200,7 +205,10 @@ export class ModelledHosts {
   }
 
   #resultOf(host: string) {
+    const earlierMoves = (this.#unheard.get(host) ?? []).map(attemptToProto);
+    this.#unheard.delete(host);
     return {
+      earlierMoves,
       nodes: this.#nodesOf(host).map((node) => nodeObservationToProto(node, FULL)),
       builds: [BUILD],
       movers: this.movers.on(host).map(moverToProto),
@@ -241,6 +249,23 @@ export class ModelledHosts {
     const report = moveReportToProto(reportOf(step, slots, quarantined));
     const value = { ...this.#resultOf(host), move: report };
     await this.#agents.get(host)?.answer({ id: command ?? '', result: { case: 'step', value } });
+  }
+
+  /** The mover comes to its end while nobody is there to hear of it. */
+  finishUnheard(move: HeldMove): void {
+    const { host, step } = move;
+    this.movers.end(move);
+    this.#apply(step);
+    const attempt: Attempt = {
+      stepKey: stepKey(step),
+      startedAtMs: Date.now() - 1_000,
+      endedAtMs: Date.now(),
+      outcome: 'ok',
+      errorCode: undefined,
+      message: '',
+      move: reportOf(step, step.slots),
+    };
+    this.#unheard.set(host, [...(this.#unheard.get(host) ?? []), attempt]);
   }
 
   /** At the end of a window, as a mover does that is told to. */

@@ -260,6 +260,29 @@ const TOO_LARGE = {
   remedy: 'Split it, or allow it with --max-key-bytes.',
 };
 
+test('a move that ended while no controller was there is in the journal all the same', async () => {
+  await create();
+  const id = await apply(specOf(FOUR));
+  const { step } = await nextMove();
+  hangUp();
+  await controller.end();
+  for (const move of hosts.movers.held) {
+    // Nobody waits for any of them any more.
+    move.command = undefined;
+    if (move.step.source.node === step.source.node) hosts.finishUnheard(move);
+  }
+  await startAgain();
+  await finishAll(id);
+  await endsAs(id, OperationState.DONE);
+  const { attempts } = await describe(id);
+  const moves = attempts.flatMap(({ move }) => move ?? []);
+  expect(moves.reduce((sum, { slotsMoved }) => sum + slotsMoved, 0)).toBe(4096);
+  const key = `moveSlots ${step.source.node} > ${step.target.node} migrate`;
+  expect(attempts.filter((each) => each.stepKey === key && each.move !== undefined)).toHaveLength(
+    1,
+  );
+});
+
 test('what a mover leaves to people ends the operation as that, and does not block the next', async () => {
   await create();
   const id = await apply(specOf(FOUR));

@@ -7,6 +7,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   RedroverError,
+  type Attempt,
   type Fence,
   type MoveEngine,
   type MoveReport,
@@ -41,6 +42,8 @@ export interface MoveDeskOptions {
 export interface MoveRun {
   readonly signal: AbortSignal;
   readonly onStatus: (status: MoveStatus) => void;
+  /** Whether somebody is there to hear of the end. */
+  readonly isAwaited: () => boolean;
 }
 
 /** Given as the reason of an abort when the agent itself ends: its movers go on. */
@@ -54,6 +57,8 @@ export class MoveDesk {
   readonly #living = new Set<LivingMove>();
   readonly #queue = new SerialQueue();
   readonly #unheard = new UnheardReports();
+  /** Of tasks, by those who wait for their ends. */
+  readonly #runs = new Map<MoveRun, string>();
   #resumed: Promise<void> = Promise.resolve();
 
   constructor(options: MoveDeskOptions) {
@@ -88,13 +93,23 @@ export class MoveDesk {
     };
     signal.addEventListener('abort', end);
     if (signal.aborted) end();
+    this.#runs.set(run, move.task.id);
     try {
       const outcome = await Promise.race([move.outcome, agentEnds.promise]);
+      if (!run.isAwaited()) return reportOf(outcome);
       return reportOf(await this.#unheard.tell(move.task, fence.operationId, outcome));
     } finally {
+      this.#runs.delete(run);
       signal.removeEventListener('abort', end);
       unwatch();
     }
+  }
+
+  /** What movers of the operation have done that nobody has heard of. */
+  async tellUnheard(operationId: string): Promise<Attempt[]> {
+    await this.#resumed;
+    const awaited = [...this.#runs].filter(([run]) => run.isAwaited()).map(([, task]) => task);
+    return this.#unheard.tellAll(operationId, (task) => awaited.includes(task));
   }
 
   /** Tells all movers of a cluster to stop, and waits until they have. Answers how many there were. */
@@ -186,7 +201,7 @@ export class MoveDesk {
     log.info({ mover: task.id, ...pairOf(task), resumed: known.isResumed }, 'a mover is at work');
     move.outcome
       .then((outcome) => {
-        this.#unheard.note(task, outcome, files);
+        this.#unheard.note({ task, outcome, files, endedAtMs: now() });
         return this.#end(move, outcome);
       })
       // Only when the agent ends: the task is the next agent's.
@@ -232,7 +247,8 @@ export class MoveDesk {
     if (task?.format !== 1) return;
     const outcome = await files.readOutcome();
     if (outcome !== undefined) {
-      if (!(await files.isHeard())) this.#unheard.note(task, outcome, files);
+      const { mtimeMs: endedAtMs } = await stat(files.directory);
+      if (!(await files.isHeard())) this.#unheard.note({ task, outcome, files, endedAtMs });
       return;
     }
     const orders = (await files.readOrders()) ?? { lease: leaseFor(0), stop: true };

@@ -1,5 +1,6 @@
 /** How a task's end is said, whoever notices it. */
-import { RedroverError, type MoveEngine, type MoveReport } from '@redrover/core';
+import { RedroverError, type Attempt, type MoveEngine, type MoveReport } from '@redrover/core';
+import { reportOf } from './move-error.ts';
 import type { MoveFailure, MoveOutcome, MoveTask } from './move-task.ts';
 
 export function emptyReport(engine: MoveEngine): MoveReport {
@@ -24,6 +25,23 @@ export function addReports(reports: readonly [...MoveReport[], MoveReport]): Mov
     blockedMs: Math.max(older.blockedMs, newer.blockedMs),
     notes: [...new Set([...older.notes, ...newer.notes])],
   }));
+}
+
+/** `1365 slots with 49,897 keys moved` */
+export function sayMoved({ slotsMoved, keysMoved }: MoveReport): string {
+  return `${slotsMoved} slots with ${keysMoved.toLocaleString('en')} keys moved`;
+}
+
+/** As the journal of the operation has it. */
+export function sayOutcome(
+  outcome: MoveOutcome,
+): Pick<Attempt, 'outcome' | 'errorCode' | 'message'> {
+  try {
+    return { outcome: 'ok', errorCode: undefined, message: sayMoved(reportOf(outcome)) };
+  } catch (thrown) {
+    const { code, message } = RedroverError.from(thrown);
+    return { outcome: 'failed', errorCode: code, message };
+  }
 }
 
 export function failureOf(thrown: unknown): MoveFailure {

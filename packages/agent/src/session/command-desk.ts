@@ -27,6 +27,11 @@ export interface DeskOptions {
 /** A controller that sends more has lost its mind; each one costs memory. */
 const MAX_COMMANDS = 500;
 
+interface Begun {
+  readonly cancel: AbortController;
+  readonly isAwaited: () => boolean;
+}
+
 export class CommandDesk {
   readonly #options: DeskOptions;
   readonly #running = new Map<string, AbortController>();
@@ -36,13 +41,16 @@ export class CommandDesk {
     this.#options = options;
   }
 
-  /** Begins the command; one that is under way already is not begun twice. */
-  begin(command: Command): void {
+  /**
+   * Begins the command; one that is under way already is not begun twice. `isAwaited`: whether the session that it came
+   * by lasts, as a controller gives a command up with its session.
+   */
+  begin(command: Command, isAwaited: () => boolean): void {
     const { id } = command;
     if (this.#running.has(id)) return;
     const cancel = new AbortController();
     this.#running.set(id, cancel);
-    const end = this.#run(command, cancel).finally(() => {
+    const end = this.#run(command, { cancel, isAwaited }).finally(() => {
       this.#running.delete(id);
       this.#ends.delete(end);
     });
@@ -64,7 +72,7 @@ export class CommandDesk {
     await Promise.race([Promise.all(this.#ends), delay(timeoutMs)]);
   }
 
-  async #run(command: Command, cancel: AbortController): Promise<void> {
+  async #run(command: Command, { cancel, isAwaited }: Begun): Promise<void> {
     const { id } = command;
     const { sources, postResult, postProgress, log } = this.#options;
     const progress = new ProgressLines((line) =>
@@ -79,6 +87,7 @@ export class CommandDesk {
       }
       const run: CommandRun = {
         signal: cancel.signal,
+        isAwaited,
         onLine: (line) => progress.add(line),
         onMove: (move) =>
           postProgress({ case: 'progress', value: { id, move: moveProgressToProto(move) } }),

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { RedroverError, type MoveProgress, type TuningItem } from '@redrover/core';
 import type { Command, CommandResultSchema, StepCommand } from '@redrover/proto';
 import {
+  attemptToProto,
   buildToProto,
   fenceFromProto,
   installedBuildToProto,
@@ -36,6 +37,7 @@ export interface CommandRun {
   readonly signal: AbortSignal;
   readonly onLine: (line: string) => void;
   readonly onMove: (progress: MoveProgress) => void;
+  readonly isAwaited: () => boolean;
 }
 
 export type CommandAnswer = NonNullable<MessageInitShape<typeof CommandResultSchema>['result']>;
@@ -102,6 +104,7 @@ async function runStep(
       ...(outcome.move === undefined ? {} : { move: moveReportToProto(outcome.move) }),
       hasMovers: outcome.movers !== undefined,
       movers: (outcome.movers ?? []).map(moverToProto),
+      earlierMoves: outcome.earlierMoves.map(attemptToProto),
     },
   };
 }

@@ -44,6 +44,10 @@ export class StepExecutor {
       await this.#checkPreconditions(step, fence);
       return this.#perform(step, fence, run);
     });
+    // Nothing else of this operation may ever come here again.
+    const earlierMoves = run.isAwaited()
+      ? await this.#context.moves.tellUnheard(fence.operationId)
+      : [];
     const concernsMoves = step.kind === 'moveSlots' || step.kind === 'stopMoves';
     return {
       nodes: effect.touched.length === 0 ? [] : await nodes.observe(effect.touched, true),
@@ -51,6 +55,7 @@ export class StepExecutor {
       message: effect.message,
       move: effect.move,
       movers: concernsMoves ? this.#context.moves.list() : undefined,
+      earlierMoves,
     };
   }
 

@@ -1,12 +1,13 @@
 /** `moveSlots` and `stopMoves`: the desk of moves does it, this only says so. */
 import { RedroverError, type Fence, type MoveSlotsStep, type StopMovesStep } from '@redrover/core';
+import { sayMoved } from '../migrate/outcomes.ts';
 import type { HostContext, StepEffect, StepRun } from './step-context.ts';
 
 export async function moveSlots(
   { moves }: HostContext,
   step: MoveSlotsStep,
   fence: Fence,
-  { signal, onMove }: StepRun,
+  { signal, onMove, isAwaited }: StepRun,
 ): Promise<StepEffect> {
   const { source, target, node } = step;
   if (node !== source.node && node !== target.node) {
@@ -16,13 +17,8 @@ export async function moveSlots(
     );
   }
   const onStatus: Parameters<typeof moves.move>[2]['onStatus'] = ({ progress }) => onMove(progress);
-  const move = await moves.move(step, fence, { signal, onStatus });
-  const slots = `${move.slotsMoved} slots`;
-  return {
-    touched: [node],
-    message: `${slots} with ${move.keysMoved.toLocaleString('en')} keys moved`,
-    move,
-  };
+  const move = await moves.move(step, fence, { signal, onStatus, isAwaited });
+  return { touched: [node], message: sayMoved(move), move };
 }
 
 export async function stopMoves(

@@ -1,5 +1,6 @@
 /** What steps work with: the effects of this host, behind one object. */
 import type {
+  Attempt,
   Build,
   InstalledBuild,
   MoveProgress,
@@ -39,6 +40,8 @@ export interface StepRun {
   readonly onLine: (line: string) => void;
   /** Of a `moveSlots`; may be called at any rate. */
   readonly onMove: (progress: MoveProgress) => void;
+  /** Whether the controller that sent the command is still there to hear of its end. */
+  readonly isAwaited: () => boolean;
   /** Only in a `prepareNode`. */
   readonly password: string | undefined;
 }
@@ -53,6 +56,8 @@ export interface StepOutcome {
   readonly move: MoveReport | undefined;
   /** All that are at work on this host; undefined after steps that do not concern them. */
   readonly movers: readonly MoverObservation[] | undefined;
+  /** At moving slots for the same operation, whose end nobody has heard of. */
+  readonly earlierMoves: readonly Attempt[];
 }
 
 /** What a step of one kind returns: the keys of the nodes to observe, and what to say. */

@@ -5,6 +5,7 @@
 import {
   RedroverError,
   stepKey,
+  type Attempt,
   type Fence,
   type MoveReport,
   type NodeObservation,
@@ -13,7 +14,13 @@ import {
   type Step,
   type StepPreconditions,
 } from '@redrover/core';
-import { fenceToProto, moveReportFromProto, stepToProto } from '@redrover/wire';
+import {
+  attemptFromProto,
+  fenceToProto,
+  listFromProto,
+  moveReportFromProto,
+  stepToProto,
+} from '@redrover/wire';
 
 import type { CommandBody } from '../agents/agent-session.ts';
 import type { Agents } from '../agents/agents.ts';
@@ -41,6 +48,8 @@ export interface StepDone {
   readonly message: string;
   /** Of a `moveSlots`. */
   readonly move: MoveReport | undefined;
+  /** At moving slots for this operation, which had ended unheard. */
+  readonly earlierMoves: readonly Attempt[];
 }
 
 /** @throws RedroverError; `CommandFailure` where the agent says what it had done until then. */
@@ -65,8 +74,12 @@ export async function executeStep(
   const options = { timeoutMs, cancelGraceMs, onProgress, signal };
   const { result } = await agents.command(step.host, stepKey(step), body, options);
   if (result.case === 'step') {
-    const { message, move } = result.value;
-    return { message, move: move === undefined ? undefined : moveReportFromProto(move) };
+    const { message, move, earlierMoves } = result.value;
+    return {
+      message,
+      move: move === undefined ? undefined : moveReportFromProto(move),
+      earlierMoves: listFromProto(earlierMoves, 'earlierMoves', attemptFromProto),
+    };
   }
   throw new RedroverError('internal', `${stepKey(step)}: the agent of ${step.host} sent no result`);
 }

@@ -86,3 +86,15 @@ test('where nothing was moved, nothing is said of it', () => {
   const { journal } = openJournal();
   expect(describeMoved(journal.history)).toBe('');
 });
+
+test('a move that ended before anybody heard of it counts like the others', async () => {
+  const { journal, inOrder } = openJournal();
+  tryToMove(journal, 2);
+  const [first] = journal.history;
+  if (first === undefined) throw new Error('nothing was tried');
+  const position = journal.add({ ...first, message: 'x'.repeat(5_000), move: reportOf(7) });
+  expect(journal.at(position).message).toHaveLength(1_000);
+  expect(sumMoved(journal.history).slots).toBe(3);
+  await journal.flush();
+  expect(inOrder()).toEqual(journal.history);
+});

@@ -100,6 +100,17 @@ export class Journal {
     if (begun.stepKey.startsWith('moveSlots ')) this.#foldOldest(begun.stepKey);
   }
 
+  /** One that has ended before anybody heard of it. */
+  add(attempt: Attempt): number {
+    const position = this.#nextPosition;
+    this.#nextPosition += 1;
+    const message = attempt.message.slice(0, MAX_MESSAGE_LENGTH);
+    this.#attempts.set(position, { ...attempt, message });
+    this.#markDirty(position);
+    this.#foldOldest(attempt.stepKey);
+    return position;
+  }
+
   at(position: number): Attempt {
     const attempt = this.#attempts.get(position);
     if (attempt === undefined) throw new RangeError(`no attempt at ${position}`);

@@ -18,7 +18,7 @@ import type { CommandProgress } from '@redrover/proto';
 import type { Agents } from '../agents/agents.ts';
 import { moveOfFailure } from '../agents/command-failure.ts';
 import type { Observations } from '../agents/observations.ts';
-import { executeStep, preconditionsOf } from './execute-step.ts';
+import { executeStep, preconditionsOf, type StepDone } from './execute-step.ts';
 import type { Journal, Outcome } from './journal.ts';
 import { groupByLane } from './lanes.ts';
 import type { OperationEvent, OperationFeed } from './operation-feed.ts';
@@ -131,7 +131,7 @@ export class StepRunner {
     const abort = new AbortController();
     const running: Running = { step, abort, firstMove: undefined, move: undefined };
     this.#running.set(key, running);
-    const outcome = await this.#execute(running);
+    const { earlierMoves = [], ...outcome } = await this.#execute(running);
     this.#running.delete(key);
     // The session was closed by ourselves: what became of the step is seen at the next start.
     if (this.#isStopping) return false;
@@ -140,11 +140,15 @@ export class StepRunner {
     journal.end(position, outcome);
     this.#publishAttempt(position);
     if (outcome.move !== undefined) onMoved(outcome.move);
+    for (const attempt of earlierMoves) {
+      this.#publishAttempt(journal.add(attempt));
+      if (attempt.move !== undefined) onMoved(attempt.move);
+    }
     onEnd(step);
     return code === undefined;
   }
 
-  async #execute({ step, abort }: Running): Promise<Outcome> {
+  async #execute({ step, abort }: Running): Promise<Outcome & Partial<StepDone>> {
     try {
       const done = await this.#command(step, abort.signal);
       const isCutShort = step.kind === 'moveSlots' && abort.signal.aborted;
