@@ -48,18 +48,22 @@ export {
 } from './migration/choose-engine.ts';
 export {
   adaptBatch,
-  restAfter,
+  spendBudget,
   startBatch,
+  startBudget,
   startRate,
   takeRate,
   type BatchMeasure,
   type BatchState,
+  type BudgetState,
   type RateState,
   type RateTurn,
 } from './migration/batch-control.ts';
 export { judgeBusyKey, type SourceLife } from './migration/busy-key.ts';
 export { predictBlockingMs, predictDurationMs, type MoveSize } from './migration/move-costs.ts';
-export type { LimitName, MoveLimits } from './migration/move-limits.ts';
+export { loadBetween, readCommandTotals, type CommandTotals } from './migration/client-load.ts';
+export type { BatchLimits, LimitName, MoveLimits } from './migration/move-limits.ts';
+export { nextPace, startPace, type PaceState } from './migration/move-pace.ts';
 export type {
   MovePreview,
   PreviewInput,

@@ -56,6 +56,11 @@ export class StagedMove {
     await until(`an answer ${this.#options.holdAt}`, () => this.#held !== undefined);
   }
 
+  /** What it says of itself. */
+  get state(): string {
+    return this.#engine.status.progress.state;
+  }
+
   release(): void {
     this.#isReleased = true;
   }

@@ -23,11 +23,15 @@ export function withMoveOptions(command: Command): Command {
         .choices(ENGINES)
         .default('auto'),
     )
-    .option('--fast', 'for maintenance windows: leave clients less of each node (same checks)')
+    .option(
+      '--fast',
+      'for maintenance windows: hold back for nobody, move more at once (same checks)',
+    )
     .addOption(
       new Option(
         '--max-latency <time>',
-        'how long one command may block a node, such as 5ms (default: 5ms, with --fast 50ms)',
+        'how long one batch may block a node, such as 5ms (default: 1ms while clients are at work on ' +
+          'its ends, else and with --fast 50ms)',
       ).argParser(parseLatencyMs),
     )
     .addOption(

@@ -1,8 +1,8 @@
 /**
- * How much the mover sends at a time: a batch size that follows the measured time of MIGRATE, and a token bucket for a
- * rate. Pure: state and time come in, state goes out.
+ * How much the mover sends at a time: a batch size that follows the measured time of MIGRATE, a budget of the time in
+ * which it blocks its nodes, and a token bucket for a rate. Pure: state and time come in, state goes out.
  */
-import type { MoveLimits } from './move-limits.ts';
+import type { BatchLimits, MoveLimits } from './move-limits.ts';
 
 export interface BatchState {
   /** Of the next batch. */
@@ -24,14 +24,14 @@ const SHRINK_FACTOR = 0.5;
 /** Growth stops here, so that ordinary noise does not cross the bound. */
 const CALM_SHARE = 0.7;
 
-export function startBatch(limits: MoveLimits): BatchState {
+export function startBatch(limits: BatchLimits): BatchState {
   return { bytes: limits.batchBytesStart };
 }
 
 /** Additive increase, multiplicative decrease. */
 export function adaptBatch(
   state: BatchState,
-  limits: MoveLimits,
+  limits: BatchLimits,
   measure: BatchMeasure,
 ): BatchState {
   if (measure.blockedMs > limits.blockBoundMs) {
@@ -42,9 +42,27 @@ export function adaptBatch(
   return { bytes: clamp(state.bytes + limits.batchBytesStart * GROWTH_SHARE, limits) };
 }
 
-/** How long to leave the source alone after a batch, in milliseconds, so that it is busy for `busyShare` at the most. */
-export function restAfter(limits: MoveLimits, blockedMs: number): number {
-  return limits.busyShare >= 1 ? 0 : blockedMs * (1 / limits.busyShare - 1);
+/** Of one mover, whatever it has in flight: what two batches take at once is blocked one after the other. */
+export interface BudgetState {
+  /** When the next block may begin. */
+  readonly freeAtMs: number;
+}
+
+/** Timers fire late: so much of what was left unused meanwhile may be taken soon after. */
+const BUDGET_CREDIT_MS = 5;
+
+export function startBudget(nowMs: number): BudgetState {
+  return { freeAtMs: nowMs };
+}
+
+/** After a block: what is blocked never takes more than the share of any longer time, credit and one block aside. */
+export function spendBudget(
+  { freeAtMs }: BudgetState,
+  share: number,
+  block: { readonly startMs: number; readonly blockedMs: number },
+): BudgetState {
+  const earliestMs = Math.max(freeAtMs, block.startMs - BUDGET_CREDIT_MS);
+  return { freeAtMs: earliestMs + block.blockedMs / share };
 }
 
 export interface RateState {
@@ -80,6 +98,6 @@ export function takeRate(
   return { state: { tokensBytes: filled - want.bytes, atMs: want.nowMs }, waitMs };
 }
 
-function clamp(bytes: number, limits: MoveLimits): number {
+function clamp(bytes: number, limits: BatchLimits): number {
   return Math.round(Math.min(limits.batchBytesMax, Math.max(limits.batchBytesMin, bytes)));
 }

@@ -73,6 +73,8 @@ function findLargeKeys({ moves, limits }: PreviewPicture): Finding[] {
 
 /** Above half of the timeout, one more delay makes the other masters call the node failed. */
 const RISKY_SHARE = 0.5;
+/** A single block that is shorter is not worth a line. */
+const NOTICEABLE_MS = 5;
 
 function findLongBlocking({ input, moves, limits }: PreviewPicture): Finding[] {
   const { nodeTimeoutMs } = input;
@@ -99,7 +101,7 @@ function findLongBlocking({ input, moves, limits }: PreviewPicture): Finding[] {
         },
       ];
     }
-    if (move.blockingMs <= limits.blockBoundMs) return [];
+    if (move.blockingMs <= Math.max(limits.blockBoundMs, NOTICEABLE_MS)) return [];
     return [
       {
         ...base,

@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_MOVE_OPTIONS, type MoveOptions } from '../model/migration.ts';
-import { adaptBatch, restAfter, startBatch, startRate, takeRate } from './batch-control.ts';
+import {
+  adaptBatch,
+  spendBudget,
+  startBatch,
+  startBudget,
+  startRate,
+  takeRate,
+} from './batch-control.ts';
 import { resolveLimits } from './resolve-limits.ts';
 
 const options = (change: Partial<MoveOptions> = {}) => ({ ...DEFAULT_MOVE_OPTIONS, ...change });
@@ -35,6 +42,20 @@ describe('limits of a move', () => {
     expect(() => resolveLimits(options({ maxLatencyMs: 900 }), 2000)).toThrow('give 500ms or less');
     expect(resolveLimits(options({ maxLatencyMs: 9 }), 2000).blockBoundMs).toBe(9);
   });
+
+  it('are wide where no client is at work, but never beyond a latency that was asked for', () => {
+    const gentle = resolveLimits(options(), 5000);
+    const fast = resolveLimits(options({ pace: 'fast' }), 5000);
+    expect(gentle.blockBoundMs).toBeLessThan(2);
+    expect(gentle.idle.blockBoundMs).toBe(fast.blockBoundMs);
+    expect(gentle.idle.batchBytesMax).toBe(gentle.batchBytesMax);
+    expect(gentle.busyShare).toBeLessThan(0.5);
+    expect(fast).toMatchObject({ ...fast.idle, busyShare: 1 });
+    expect(resolveLimits(options({ maxLatencyMs: 3 }), 5000)).toMatchObject({
+      blockBoundMs: 3,
+      idle: { blockBoundMs: 3 },
+    });
+  });
 });
 
 describe('the batch size', () => {
@@ -42,14 +63,14 @@ describe('the batch size', () => {
 
   it('halves when the bound is crossed, and never leaves its range', () => {
     let state = startBatch(limits);
-    state = adaptBatch(state, limits, { blockedMs: 6, bytes: state.bytes });
+    state = adaptBatch(state, limits, { blockedMs: limits.blockBoundMs * 1.2, bytes: state.bytes });
     expect(state.bytes).toBe(limits.batchBytesStart / 2);
     for (let batch = 0; batch < 40; batch += 1) {
       state = adaptBatch(state, limits, { blockedMs: 100, bytes: state.bytes });
     }
     expect(state.bytes).toBe(limits.batchBytesMin);
     for (let batch = 0; batch < 400; batch += 1) {
-      state = adaptBatch(state, limits, { blockedMs: 1, bytes: state.bytes });
+      state = adaptBatch(state, limits, { blockedMs: limits.blockBoundMs / 5, bytes: state.bytes });
     }
     expect(state.bytes).toBe(limits.batchBytesMax);
   });
@@ -70,11 +91,45 @@ describe('the batch size', () => {
     expect(settledMs).toBeLessThanOrEqual(limits.blockBoundMs);
     expect(settledMs).toBeGreaterThan(limits.blockBoundMs / 3);
   });
+});
 
-  it('is followed by a rest in the gentle pace, by none in the fast one', () => {
-    const restMs = restAfter(limits, 3.5);
-    expect(3.5 / (3.5 + restMs)).toBeCloseTo(0.35);
-    expect(restAfter(resolveLimits(options({ pace: 'fast' }), 5000), 3.5)).toBe(0);
+describe('the budget', () => {
+  it('keeps what is blocked under its share of any time, however late its user wakes up', () => {
+    const share = resolveLimits(options(), 5000).busyShare;
+    const blocks = fc.array(
+      fc.record({ blockedMs: fc.double({ min: 0.05, max: 5, noNaN: true }), lateMs: fc.nat(20) }),
+      { minLength: 2, maxLength: 200 },
+    );
+    fc.assert(
+      fc.property(blocks, (all) => {
+        let nowMs = 1000;
+        let state = startBudget(nowMs);
+        const seen: { startMs: number; blockedMs: number }[] = [];
+        for (const { blockedMs, lateMs } of all) {
+          nowMs = Math.max(nowMs, state.freeAtMs) + lateMs;
+          const block = { startMs: nowMs, blockedMs };
+          state = spendBudget(state, share, block);
+          seen.push(block);
+          nowMs += blockedMs;
+        }
+        for (const [index, { startMs }] of seen.entries()) {
+          const blockedMs = seen.slice(index, -1).reduce((sum, block) => sum + block.blockedMs, 0);
+          const elapsedMs = (seen.at(-1)?.startMs ?? 0) - startMs;
+          expect(blockedMs).toBeLessThanOrEqual(share * (elapsedMs + 5) + 1e-6);
+        }
+      }),
+    );
+  });
+
+  it('is used up by whoever wants all of it', () => {
+    let state = startBudget(0);
+    let nowMs = 0;
+    for (let block = 0; block < 1000; block += 1) {
+      nowMs = Math.max(nowMs, state.freeAtMs);
+      state = spendBudget(state, 0.25, { startMs: nowMs, blockedMs: 1 });
+      nowMs += 1;
+    }
+    expect(1000 / nowMs).toBeCloseTo(0.25, 2);
   });
 });
 

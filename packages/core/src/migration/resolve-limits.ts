@@ -5,7 +5,7 @@
 import { RedroverError } from '../errors.ts';
 import type { MoveOptions } from '../model/migration.ts';
 import { BLOCKING_BYTES_PER_MS } from './move-costs.ts';
-import type { LimitName, MoveLimits } from './move-limits.ts';
+import type { BatchLimits, LimitName, MoveLimits } from './move-limits.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -14,12 +14,12 @@ const MIB = 1024 * KIB;
 const BATCH_BYTES_MIN = 4 * KIB;
 /** Keys of 100 bytes, the slow case, go at about this much in one MIGRATE: the first batch shall keep the bound too. */
 const START_BYTES_PER_MS = 16 * KIB;
-/** Throughput grows up to 256 KiB to 1 MiB a MIGRATE (7.0.15); large values go faster than small keys. */
-const BATCH_BYTES_MAX = { gentle: MIB, fast: 8 * MIB };
+/** Throughput grows up to 256 KiB to 1 MiB a MIGRATE (7.0.15); large values go faster than small keys. What is on its way can be lost with the target. */
+const BATCH_BYTES_MAX = { gentle: 256 * KIB, fast: 8 * MIB };
 /** More names in one command grow its parsing and its reply, not its speed. */
 const BATCH_KEYS_MAX = { gentle: 500, fast: 1000 };
-/** One slot at a time moved 26 k keys/s, 4 at once 54 k, 8 at once 57 k (2 cores, 7.0.15). */
-const SLOTS_IN_FLIGHT = { gentle: 4, fast: 8 };
+/** One slot at a time moved 26 k keys/s, 4 at once 54 k, 8 at once 57 k (2 cores, 7.0.15). While clients are at work, one. */
+const SLOTS_IN_FLIGHT = 8;
 /** Several times what is in flight. A pause waits for slots in flight alone: the others of the window are closed again. */
 const WINDOW_SLOTS = { gentle: 16, fast: 64 };
 /**
@@ -27,11 +27,14 @@ const WINDOW_SLOTS = { gentle: 16, fast: 64 };
  * is in an open window is what clients may miss, and write anew, when a replica takes the source's place (ADR 16).
  */
 const WINDOW_KEYS = { gentle: 100, fast: 20_000 };
-/** Two thirds of the time for clients, where they matter. */
-const BUSY_SHARE = { gentle: 0.35, fast: 1 };
+/** Most of the time for clients, where there are some: then their 99th percentile is what it was and half a block. */
+const BUSY_SHARE = { gentle: 0.3, fast: 1 };
+/** A sync takes longer than a batch, so what it holds up has to be rare to stay out of the 99th percentile. */
+const HANDOVER_SHARE = { gentle: 0.03, fast: 1 };
 /** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
 const MAX_REPLICA_LAG_BYTES = { gentle: 256 * KIB, fast: 8 * MIB };
-const BLOCK_BOUND_MS = { gentle: 5, fast: 50 };
+/** Where clients are at work, a block is what some of them wait for; where none are, it is nothing that anybody notices. */
+const BLOCK_BOUND_MS = { gentle: 1, fast: 50 };
 
 /** Below half of the node timeout, with room for the node to answer pings before and after (redis MIGRATE page). */
 const MIGRATE_TIMEOUT_SHARE = 0.4;
@@ -48,18 +51,13 @@ const COMMAND_TIMEOUT_MIN_MS = 10_000;
  */
 export function resolveLimits(options: MoveOptions, nodeTimeoutMs: number): MoveLimits {
   const { pace } = options;
-  const blockBoundMs = blockBound(options, nodeTimeoutMs);
   const migrateTimeoutMs = Math.max(1, Math.floor(nodeTimeoutMs * MIGRATE_TIMEOUT_SHARE));
   const derivedKeyBytes = Math.floor(nodeTimeoutMs * LARGEST_BLOCK_SHARE * BLOCKING_BYTES_PER_MS);
   const maxKeyBytes = options.maxKeyBytes === 0 ? derivedKeyBytes : options.maxKeyBytes;
-  const batchBytesMax = batchCeiling(options);
   return {
-    blockBoundMs,
-    batchBytesStart: Math.min(blockBoundMs * START_BYTES_PER_MS, batchBytesMax),
-    batchBytesMin: Math.min(BATCH_BYTES_MIN, batchBytesMax),
-    batchBytesMax,
-    batchKeysMax: BATCH_KEYS_MAX[pace],
-    slotsInFlight: SLOTS_IN_FLIGHT[pace],
+    ...batchLimits(options, pace, nodeTimeoutMs),
+    idle: batchLimits(options, 'fast', nodeTimeoutMs),
+    slotsInFlight: SLOTS_IN_FLIGHT,
     windowSlots: WINDOW_SLOTS[pace],
     windowKeys: WINDOW_KEYS[pace],
     maxKeyBytes,
@@ -68,18 +66,40 @@ export function resolveLimits(options: MoveOptions, nodeTimeoutMs: number): Move
     maxReplicaLagBytes: MAX_REPLICA_LAG_BYTES[pace],
     rateBytesPerS: options.rateBytesPerS,
     busyShare: BUSY_SHARE[pace],
+    handoverShare: HANDOVER_SHARE[pace],
     reasons: reasonsOf(options, nodeTimeoutMs),
   };
 }
 
+/** `bound`: the pace whose blocks these are; what a crash may cost is that of the pace that was asked for. */
+function batchLimits(
+  options: MoveOptions,
+  bound: MoveOptions['pace'],
+  nodeTimeoutMs: number,
+): BatchLimits {
+  const blockBoundMs = blockBound(options, bound, nodeTimeoutMs);
+  const batchBytesMax = batchCeiling(options);
+  return {
+    blockBoundMs,
+    batchBytesStart: Math.min(blockBoundMs * START_BYTES_PER_MS, batchBytesMax),
+    batchBytesMin: Math.min(BATCH_BYTES_MIN, batchBytesMax),
+    batchBytesMax,
+    batchKeysMax: BATCH_KEYS_MAX[options.pace],
+  };
+}
+
 /** A bound above a quarter of the node timeout would let batches do what single keys may not. */
-function blockBound(options: MoveOptions, nodeTimeoutMs: number): number {
+function blockBound(
+  { maxLatencyMs }: MoveOptions,
+  pace: MoveOptions['pace'],
+  nodeTimeoutMs: number,
+): number {
   const ceilingMs = Math.max(1, Math.floor(nodeTimeoutMs * LARGEST_BLOCK_SHARE));
-  if (options.maxLatencyMs === 0) return Math.min(BLOCK_BOUND_MS[options.pace], ceilingMs);
-  if (options.maxLatencyMs <= ceilingMs) return options.maxLatencyMs;
+  if (maxLatencyMs === 0) return Math.min(BLOCK_BOUND_MS[pace], ceilingMs);
+  if (maxLatencyMs <= ceilingMs) return maxLatencyMs;
   throw new RedroverError(
     'invalid-argument',
-    `--max-latency ${options.maxLatencyMs}ms lets one command block a node for more than a quarter ` +
+    `--max-latency ${maxLatencyMs}ms lets one command block a node for more than a quarter ` +
       `of its cluster-node-timeout of ${nodeTimeoutMs} ms; give ${ceilingMs}ms or less.`,
   );
 }
@@ -100,7 +120,8 @@ function reasonsOf(options: MoveOptions, nodeTimeoutMs: number): Record<LimitNam
     batchBytesMin: 'below this a batch is all overhead',
     batchBytesMax: `${ofPace}, and no more than a tenth of a second of --rate`,
     batchKeysMax: 'more keys in one command make nothing faster',
-    slotsInFlight: `hides round trips, ${ofPace}`,
+    idle: 'where no client is at work, nobody waits for a block',
+    slotsInFlight: 'hides round trips',
     windowSlots: `several times what is in flight, ${ofPace}`,
     windowKeys: `each window makes the target sync a file, ${ofPace}`,
     maxKeyBytes:
@@ -111,6 +132,8 @@ function reasonsOf(options: MoveOptions, nodeTimeoutMs: number): Record<LimitNam
     commandTimeoutMs: 'above the longest MIGRATE, whose timeout is for each read and write',
     maxReplicaLagBytes: `what could be lost with the target while a slot is on its way, ${ofPace}`,
     rateBytesPerS: options.rateBytesPerS === 0 ? 'no limit was asked for' : said('--rate'),
-    busyShare: pace === 'fast' ? 'no pauses in a maintenance window' : 'the rest is for clients',
+    busyShare: pace === 'fast' ? 'no rests in a maintenance window' : 'the rest is for clients',
+    handoverShare:
+      pace === 'fast' ? 'no rests in a maintenance window' : 'each makes all nodes sync a file',
   };
 }

@@ -18,9 +18,9 @@ export type MoveEngine = 'migrate' | 'redis-atomic' | 'valkey-atomic';
 export interface MoveOptions {
   /** `auto`: the best that every node of the move supports. */
   readonly engine: 'auto' | MoveEngine;
-  /** `gentle` leaves clients most of each node's time; `fast` is for maintenance windows. Both keep every check. */
+  /** `gentle` holds back where clients are at work; `fast` is for maintenance windows. Both keep every check. */
   readonly pace: 'gentle' | 'fast';
-  /** How long one command may block a node, in milliseconds; 1 to 1000. 0: 5 for `gentle`, 50 for `fast`. */
+  /** How long one batch may block a node, in milliseconds; 1 to 1000. 0: 1 where `gentle` holds back, else 50. */
   readonly maxLatencyMs: number;
   /** Bytes of keys that each source may send a second; 0: no limit. */
   readonly rateBytesPerS: number;

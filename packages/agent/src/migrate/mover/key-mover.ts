@@ -8,10 +8,10 @@ import {
   adaptBatch,
   judgeBusyKey,
   RedroverError,
-  restAfter,
   startBatch,
   startRate,
   takeRate,
+  type BatchLimits,
   type BatchState,
   type MoveLimits,
   type MoveSlotsStep,
@@ -20,14 +20,22 @@ import {
 } from '@redrover/core';
 import { errorOfReply } from '../../redis/reply-codes.ts';
 import type { Link } from '../link/link.ts';
-import { encodeWithKeys } from '../link/resp-command.ts';
 import { ReplyFault, replyText } from '../link/resp-parser.ts';
-import { KeyLister, type KeyBatch } from './list-keys.ts';
+import { KeyLister, type KeyListing } from './list-keys.ts';
 import type { Meter } from './meter.ts';
 import type { MoveNodes } from './move-nodes.ts';
+import type { Pace } from './pace.ts';
 import type { ReplicaWatch } from './replica-watch.ts';
+import {
+  codeOfTarget,
+  migrateCommand,
+  SLOTS_PER_WRITE,
+  takeTogether,
+  textOfTarget,
+  type SentBatch,
+} from './sent-batch.ts';
 import { settleBusyKeys } from './settle-busy-keys.ts';
-import type { DoubtfulKeys, SlotMemory } from './slot-memory.ts';
+import type { SlotMemory } from './slot-memory.ts';
 import { readSourceLife } from './source-life.ts';
 
 export interface KeyMoverOptions {
@@ -37,19 +45,13 @@ export interface KeyMoverOptions {
   readonly nodes: MoveNodes;
   readonly meter: Meter;
   readonly watch: ReplicaWatch;
+  readonly pace: Pace;
   /** Aborted: slots that have not begun are left alone. */
   readonly stop: AbortSignal;
 }
 
-interface SentBatch extends KeyBatch {
-  /** Keys that were sent before. */
-  readonly doubt?: DoubtfulKeys;
-  /** Whether the source's copy counts, whatever the target has. */
-  readonly mayReplace?: boolean;
-}
-
-/** Looking at so many names for a too large key blocks the source for a millisecond or two. */
-const LOOK_AHEAD_KEYS = 1_000;
+/** Looking at so many names for a too large key blocks the source for a millisecond or two, or for some tenths of one. */
+const LOOK_AHEAD_KEYS = { idle: 1_000, heldBack: 200 };
 
 export class KeyMover {
   readonly #options: KeyMoverOptions;
@@ -57,16 +59,21 @@ export class KeyMover {
   #links: Link[] = [];
   /** Of the source, when each link was made: not younger than what is sent over it. */
   readonly #lives = new WeakMap<Link, SourceLife | undefined>();
+  /** Of the bound that holds now. */
   #batch: BatchState;
+  #batchLimits: BatchLimits;
   #rate: RateState;
   /** When the source answered a MIGRATE last: what is answered later waited for it before. */
   #answeredTick = 0;
   /** The target did not answer the source: whatever is sent now may hold the source up as long. */
   #isHalted = false;
+  /** Before these slots were asked for: they are half way, and brought to their end. */
+  #wasStopped = false;
 
   constructor(options: KeyMoverOptions) {
     this.#options = options;
-    this.#batch = startBatch(options.limits);
+    this.#batchLimits = options.pace.batchLimits;
+    this.#batch = startBatch(this.#batchLimits);
     this.#rate = startRate(performance.now());
   }
 
@@ -77,17 +84,17 @@ export class KeyMover {
    */
   async move(slots: readonly SlotMemory[]): Promise<void> {
     const { limits, watch, stop } = this.#options;
-    const isStopping = stop.aborted;
+    this.#wasStopped = stop.aborted;
     const waiting = [...slots];
-    const links = await this.#openLinks(Math.min(limits.slotsInFlight, slots.length));
+    const linkCount = Math.min(limits.slotsInFlight, slots.length) / SLOTS_PER_WRITE;
+    const links = await this.#openLinks(Math.ceil(linkCount));
     this.#isHalted = false;
     watch.begin();
     try {
       const work = links.map(async (link) => {
-        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-          // Those that were asked for after the stop are half way, and brought to their end.
-          if ((stop.aborted && !isStopping) || this.#isHalted) return;
-          await this.#moveSlot(link, next);
+        while (waiting.length > 0) {
+          if (this.#shallEnd) return;
+          await this.#moveSlots(link, waiting.splice(0, SLOTS_PER_WRITE));
         }
       });
       // All of them to their end: nothing is in flight when this returns.
@@ -102,6 +109,11 @@ export class KeyMover {
     for (const link of this.#links) link.close();
   }
 
+  /** Slots of which nothing was sent are left alone, the others are asked for once more. */
+  get #shallEnd(): boolean {
+    return this.#isHalted || (this.#options.stop.aborted && !this.#wasStopped);
+  }
+
   async #openLinks(count: number): Promise<Link[]> {
     this.#links = this.#links.filter((link) => link.isOpen);
     const missing = Math.max(0, count - this.#links.length);
@@ -114,107 +126,152 @@ export class KeyMover {
     return this.#links.slice(0, count);
   }
 
-  /** Until the slot is empty as far as it was listed, or something is in the way. */
-  async #moveSlot(link: Link, memory: SlotMemory): Promise<void> {
-    const { limits } = this.#options;
-    for (let doubt = memory.doubt[0]; doubt !== undefined; doubt = memory.doubt[0]) {
-      const { keys, life } = doubt;
-      const mayReplace = judgeBusyKey(life, await readSourceLife(link)) === 'replace';
-      const isSent = await this.#send(link, memory, { keys, bytes: 0, doubt, mayReplace });
-      if (!isSent) return;
-      // Not before it was answered: keys in doubt hold back the end of their slot.
-      memory.doubt.shift();
+  /** Until they are empty as far as they were listed, or something is in the way. */
+  async #moveSlots(link: Link, memories: readonly SlotMemory[]): Promise<void> {
+    const settled: SlotMemory[] = [];
+    for (const memory of memories) {
+      if (await this.#resendDoubts(link, memory)) settled.push(memory);
     }
-    for (;;) {
-      const { batches, oversized } = await this.#lister.list(link, memory.slot, {
-        keys: LOOK_AHEAD_KEYS,
-        batchBytes: this.#batch.bytes,
-        batchKeys: limits.batchKeysMax,
-        maxKeyBytes: limits.maxKeyBytes,
-      });
-      if (oversized !== undefined) {
-        memory.oversized = oversized;
-        return;
-      }
-      for (const batch of batches) {
-        if (this.#isHalted || !(await this.#send(link, memory, batch))) return;
-      }
-      const listed = batches.reduce((sum, { keys }) => sum + keys.count, 0);
-      if (listed < LOOK_AHEAD_KEYS) return;
-    }
+    let next = settled;
+    while (next.length > 0 && !this.#shallEnd) next = await this.#moveListed(link, next);
   }
 
   /** False: the slot has to be looked at again before it goes on. */
-  async #send(link: Link, memory: SlotMemory, batch: SentBatch): Promise<boolean> {
-    const { limits, meter, watch } = this.#options;
-    await this.#awaitTurn(batch);
-    const { reply, blockedMs } = await this.#migrate(link, batch).catch((thrown: unknown) => {
-      this.#doubt(link, memory, batch);
-      throw thrown;
-    });
-    watch.noteSent(batch.bytes);
-    meter.blocked(Math.max(blockedMs, watch.targetBlockedMs));
-    if (!(reply instanceof ReplyFault)) {
-      // NOKEY: all of them had expired, or were deleted.
-      if (replyText(reply) === 'OK') meter.moved(batch.keys.count, batch.bytes);
-      const worst = Math.max(blockedMs, watch.targetBlockedMs);
-      this.#batch = adaptBatch(this.#batch, limits, { blockedMs: worst, bytes: batch.bytes });
-      const restMs = restAfter(limits, blockedMs);
-      if (restMs >= 1) await delay(restMs);
-      return true;
+  async #resendDoubts(link: Link, memory: SlotMemory): Promise<boolean> {
+    for (let doubt = memory.doubt[0]; doubt !== undefined; doubt = memory.doubt[0]) {
+      const { keys, life } = doubt;
+      const mayReplace = judgeBusyKey(life, await readSourceLife(link)) === 'replace';
+      const isSent = await this.#send(link, [{ keys, bytes: 0, memory, doubt, mayReplace }]);
+      if (isSent.size > 0) return false;
+      // Not before it was answered: keys in doubt hold back the end of their slot.
+      memory.doubt.shift();
     }
-    return this.#understand(link, memory, batch, reply);
+    return true;
+  }
+
+  /** Answers the slots that may have more keys. */
+  async #moveListed(link: Link, memories: readonly SlotMemory[]): Promise<SlotMemory[]> {
+    const { pace } = this.#options;
+    const keys = LOOK_AHEAD_KEYS[pace.isHeldBack ? 'heldBack' : 'idle'];
+    const listings = await this.#list(link, memories, keys);
+    const unsettled = new Set<SlotMemory>();
+    const more: SlotMemory[] = [];
+    const batches: SentBatch[] = [];
+    for (const [index, memory] of memories.entries()) {
+      const { batches: own = [], oversized } = listings[index] ?? {};
+      memory.oversized = oversized;
+      // It stays where it is, as a whole.
+      if (oversized !== undefined) continue;
+      batches.push(...own.map((batch) => ({ ...batch, memory })));
+      const listed = own.reduce((sum, { keys: { count } }) => sum + count, 0);
+      if (listed >= keys) more.push(memory);
+    }
+    for (let at = 0; at < batches.length && !this.#shallEnd;) {
+      const together = takeTogether(batches.slice(at, at + SLOTS_PER_WRITE), this.#batch.bytes);
+      at += together.length;
+      const sent = together.filter(({ memory }) => !unsettled.has(memory));
+      if (sent.length === 0) continue;
+      for (const memory of await this.#send(link, sent)) unsettled.add(memory);
+    }
+    return more.filter((memory) => !unsettled.has(memory));
+  }
+
+  #list(link: Link, memories: readonly SlotMemory[], keys: number): Promise<KeyListing[]> {
+    const { pace, limits } = this.#options;
+    this.#followPace();
+    const { batchKeysMax } = this.#batchLimits;
+    const { maxKeyBytes } = limits;
+    const of = { keys, batchBytes: this.#batch.bytes, batchKeys: batchKeysMax, maxKeyBytes };
+    const slots = memories.map(({ slot }) => slot);
+    return pace.block(() => this.#lister.list(link, slots, of));
+  }
+
+  /** Another bound begins with batches of its own. */
+  #followPace(): void {
+    const { batchLimits } = this.#options.pace;
+    if (batchLimits === this.#batchLimits) return;
+    this.#batchLimits = batchLimits;
+    this.#batch = startBatch(batchLimits);
+  }
+
+  /** Answers the slots that have to be looked at again before they go on. */
+  async #send(link: Link, batches: readonly SentBatch[]): Promise<ReadonlySet<SlotMemory>> {
+    const { meter, watch, pace } = this.#options;
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
+    const answer = await pace.block(
+      // While others had their turn, the target may have fallen silent.
+      async () => (this.#isHalted ? undefined : this.#migrate(link, batches)),
+      () => this.#awaitTurn(bytes),
+    );
+    if (answer === undefined) return new Set(batches.map(({ memory }) => memory));
+    const { replies, blockedMs } = answer;
+    watch.noteSent(bytes);
+    const worst = Math.max(blockedMs, watch.targetBlockedMs);
+    meter.blocked(worst);
+    const faults: [SentBatch, ReplyFault][] = [];
+    for (const [index, batch] of batches.entries()) {
+      const reply = replies[index] ?? null;
+      if (reply instanceof ReplyFault) faults.push([batch, reply]);
+      // NOKEY: all of them had expired, or were deleted.
+      else if (replyText(reply) === 'OK') meter.moved(batch.keys.count, batch.bytes);
+    }
+    if (faults.length === 0) {
+      this.#batch = adaptBatch(this.#batch, this.#batchLimits, { blockedMs: worst, bytes });
+    }
+    return this.#understandAll(link, faults);
   }
 
   /** Nobody knows what the target got. */
-  #doubt(link: Link, memory: SlotMemory, { keys, doubt }: SentBatch): void {
+  #doubt(link: Link, { keys, doubt, memory }: SentBatch): void {
     if (doubt === undefined) memory.doubt.push({ keys, life: this.#lives.get(link) });
   }
 
-  async #migrate(link: Link, { keys, mayReplace = false }: SentBatch) {
-    const { step, password, limits } = this.#options;
-    const { address, port } = step.target;
-    const replace = mayReplace ? ['REPLACE'] : [];
-    const auth = password === '' ? [] : ['AUTH', password];
-    // A target that hangs lets each of those in flight wait for so long, one after another.
-    const timeoutMs = Math.max(
-      MIGRATE_TIMEOUT_MIN_MS,
-      Math.floor(limits.migrateTimeoutMs / limits.slotsInFlight),
-    );
-    const head = ['MIGRATE', address, port, '', 0, timeoutMs, ...replace, ...auth];
-    const command = encodeWithKeys([...head, 'KEYS'], keys);
+  async #migrate(link: Link, batches: readonly SentBatch[]) {
+    const { limits } = this.#options;
+    const { step, password } = this.#options;
+    const to = { target: step.target, password, limits };
+    const commands = batches.map((batch) => migrateCommand(batch, to));
     const sentTick = performance.now();
-    const [reply] = await link.exchange({
-      commands: [command],
-      what: 'MIGRATE',
-      timeoutMs: limits.commandTimeoutMs,
-    });
+    const replies = await link
+      .exchange({ commands, what: 'MIGRATE', timeoutMs: limits.commandTimeoutMs })
+      .catch((thrown: unknown) => {
+        for (const batch of batches) this.#doubt(link, batch);
+        throw thrown;
+      });
     const answeredTick = performance.now();
     const blockedMs = answeredTick - Math.max(sentTick, this.#answeredTick);
     this.#answeredTick = answeredTick;
-    return { reply: reply ?? null, blockedMs };
+    return { replies, blockedMs };
   }
 
-  async #understand(
+  async #understandAll(
     link: Link,
-    memory: SlotMemory,
-    batch: SentBatch,
-    fault: ReplyFault,
-  ): Promise<boolean> {
+    faults: readonly (readonly [SentBatch, ReplyFault])[],
+  ): Promise<ReadonlySet<SlotMemory>> {
+    // First what must not be forgotten, whatever comes of the others.
+    for (const [batch, { code }] of faults) {
+      if (code !== 'IOERR') continue;
+      this.#doubt(link, batch);
+      this.#isHalted = true;
+    }
+    for (const [batch, fault] of faults) await this.#understand(link, batch, fault);
+    return new Set(faults.map(([{ memory }]) => memory));
+  }
+
+  async #understand(link: Link, batch: SentBatch, fault: ReplyFault): Promise<void> {
     const { nodes, meter } = this.#options;
+    const { memory } = batch;
     const inner = codeOfTarget(fault);
     switch (inner ?? fault.code) {
       case 'IOERR':
-        this.#doubt(link, memory, batch);
-        this.#isHalted = true;
-        return false;
+        return;
       case 'BUSYKEY': {
         const { keys, doubt } = batch;
         const settled = await settleBusyKeys({ source: link, target: nodes.target, keys });
         if (doubt !== undefined) memory.doubt.splice(memory.doubt.indexOf(doubt), 1);
         if (settled.equal !== undefined) memory.doubt.push(settled.equal);
         memory.conflict ??= settled.conflict;
-        return false;
+        return;
       }
       case 'MOVED':
       case 'ASK':
@@ -226,7 +283,7 @@ export class KeyMover {
       case 'BUSY':
         // Roles or owners have changed, or will in a moment: everybody is asked again.
         meter.state = `waiting: ${fault.message}`;
-        return false;
+        return;
       default: {
         const at = inner === undefined ? link.key : nodes.target.end.node;
         const text = inner === undefined ? fault.message : textOfTarget(fault);
@@ -236,7 +293,7 @@ export class KeyMover {
   }
 
   /** Until the rate allows it and the target's replicas are near enough. */
-  async #awaitTurn({ bytes }: KeyBatch): Promise<void> {
+  async #awaitTurn(bytes: number): Promise<void> {
     const { limits, watch, meter, nodes } = this.#options;
     const turn = takeRate(this.#rate, limits, { nowMs: performance.now(), bytes });
     this.#rate = turn.state;
@@ -261,20 +318,5 @@ export class KeyMover {
   }
 }
 
-/** A target that is busy with others for less than this is not given up. */
-const MIGRATE_TIMEOUT_MIN_MS = 100;
-
 /** Longer than a full sync of a replica that lost its place would hold, shorter than people would wait. */
 const LAG_PATIENCE_MS = 30_000;
-
-/** `-ERR Target instance replied with error: CODE …`: what the target said travels within the reply. */
-const FROM_TARGET = 'ERR Target instance replied with error: ';
-
-function textOfTarget({ message }: ReplyFault): string {
-  return message.slice(FROM_TARGET.length).replace(/^-/, '');
-}
-
-function codeOfTarget(fault: ReplyFault): string | undefined {
-  if (!fault.message.startsWith(FROM_TARGET)) return undefined;
-  return textOfTarget(fault).split(' ', 1)[0];
-}

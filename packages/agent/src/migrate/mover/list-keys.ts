@@ -61,32 +61,41 @@ export class KeyLister {
   #sha: string | undefined;
   #takesScripts = true;
 
-  /** @throws RedroverError, also for an error reply. */
-  async list(link: Link, slot: number, limits: ListingLimits): Promise<KeyListing> {
+  /** A listing for each slot, asked for in one write. @throws RedroverError, also for an error reply. */
+  async list(link: Link, slots: readonly number[], limits: ListingLimits): Promise<KeyListing[]> {
     if (this.#takesScripts) {
-      const reply = await this.#runScript(link, slot, limits);
-      if (!(reply instanceof ReplyFault)) return readListing(reply, limits);
+      const replies = await this.#runScript(link, slots, limits);
+      if (!replies.some((reply) => reply instanceof ReplyFault)) {
+        return replies.map((reply) => readListing(reply, limits));
+      }
       // Renamed, forbidden by an ACL, or anything else that makes scripts no way: there is another.
       this.#takesScripts = false;
     }
-    return listByCommands(link, slot, limits);
+    const listings: KeyListing[] = [];
+    for (const slot of slots) listings.push(await listByCommands(link, slot, limits));
+    return listings;
   }
 
-  async #runScript(link: Link, slot: number, limits: ListingLimits): Promise<Reply> {
-    this.#sha ??= replyText(await link.call('SCRIPT LOAD', LOAD_SCRIPT));
+  async #runScript(
+    link: Link,
+    slots: readonly number[],
+    limits: ListingLimits,
+  ): Promise<readonly Reply[]> {
+    const sha = (this.#sha ??= replyText(await link.call('SCRIPT LOAD', LOAD_SCRIPT)));
     const { keys, batchBytes, batchKeys, maxKeyBytes } = limits;
-    const args = [slot, keys, batchBytes, batchKeys, maxKeyBytes];
-    const reply = await this.#exchange(link, encode('EVALSHA', this.#sha, 0, ...args));
+    const ask = (command: string, script: string): Promise<Reply[]> => {
+      const commands = slots.map((slot) =>
+        encode(command, script, 0, slot, keys, batchBytes, batchKeys, maxKeyBytes),
+      );
+      const timeoutMs = LISTING_TIMEOUT_MS;
+      return link.exchange({ commands, isRaw: true, what: 'listing keys', timeoutMs });
+    };
+    const replies = await ask('EVALSHA', sha);
     // A restarted server, or SCRIPT FLUSH: it is sent as a whole then.
-    const isForgotten = reply instanceof ReplyFault && reply.code === 'NOSCRIPT';
-    return isForgotten ? this.#exchange(link, encode('EVAL', SCRIPT, 0, ...args)) : reply;
-  }
-
-  async #exchange(link: Link, command: Buffer): Promise<Reply> {
-    const what = 'listing keys';
-    const timeoutMs = LISTING_TIMEOUT_MS;
-    const [reply] = await link.exchange({ commands: [command], isRaw: true, what, timeoutMs });
-    return reply ?? null;
+    const isForgotten = replies.some(
+      (reply) => reply instanceof ReplyFault && reply.code === 'NOSCRIPT',
+    );
+    return isForgotten ? ask('EVAL', SCRIPT) : replies;
   }
 }
 

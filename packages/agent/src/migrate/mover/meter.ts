@@ -19,7 +19,11 @@ export class Meter {
   bytes = 0;
   blockedMs = 0;
   keysTotal = 0;
+  /** What it waits for; empty: for nothing. */
   state = '';
+  /** Why it is slower than it could be; empty: it is not. */
+  pace = '';
+  heldBackMs = 0;
   readonly quarantined: QuarantinedSlot[] = [];
   readonly notes: string[] = [];
   #samples: Sample[] = [{ tick: performance.now(), keys: 0, bytes: 0 }];
@@ -64,7 +68,7 @@ export class Meter {
       bytesPerS: (this.bytes - first.bytes) / seconds,
       blockedMs: Math.max(0, ...this.#blocks.map(({ ms }) => ms)),
       quarantinedSlots: this.quarantined.length,
-      state: this.state,
+      state: [this.state, this.pace].filter((words) => words !== '').join('; '),
     };
   }
 

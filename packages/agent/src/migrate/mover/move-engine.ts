@@ -18,6 +18,7 @@ import { listHalfOpen } from './half-open.ts';
 import { KeyMover } from './key-mover.ts';
 import { Meter } from './meter.ts';
 import { MoveNodes } from './move-nodes.ts';
+import { Pace } from './pace.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 import { SlotMemory, type Decide } from './slot-memory.ts';
 import { SlotWindows, type WindowLeft } from './slot-windows.ts';
@@ -36,12 +37,16 @@ interface Survey {
   readonly open: readonly number[];
 }
 
+/** What is shorter nobody has noticed. */
+const LEAST_HELD_BACK_MS = 1_000;
+
 export class MoveEngine {
   readonly #options: MoveEngineOptions;
   readonly #limits: MoveLimits;
   readonly #nodes: MoveNodes;
   readonly #meter = new Meter();
   readonly #watch: ReplicaWatch;
+  readonly #pace: Pace;
   readonly #keyMover: KeyMover;
   readonly #slots: readonly number[];
 
@@ -53,7 +58,9 @@ export class MoveEngine {
     const { maxReplicaLagBytes } = this.#limits;
     this.#watch = new ReplicaWatch(this.#nodes, this.#meter, maxReplicaLagBytes);
     const parts = { limits: this.#limits, nodes: this.#nodes, meter: this.#meter };
-    this.#keyMover = new KeyMover({ step, password, ...parts, watch: this.#watch, stop });
+    this.#pace = new Pace(this.#nodes, this.#limits, this.#meter);
+    const paces = { watch: this.#watch, pace: this.#pace };
+    this.#keyMover = new KeyMover({ step, password, ...parts, ...paces, stop });
     this.#slots = step.slots.flatMap(({ start, end }) =>
       Array.from({ length: end - start + 1 }, (_, index) => start + index),
     );
@@ -75,6 +82,7 @@ export class MoveEngine {
     } catch (thrown) {
       return this.#outcome('failed', failureOf(thrown));
     } finally {
+      this.#pace.end();
       this.#keyMover.close();
       this.#nodes.close();
     }
@@ -82,6 +90,7 @@ export class MoveEngine {
 
   async #moveAll(): Promise<WindowLeft | undefined> {
     const { counts, open } = await this.#survey();
+    this.#pace.begin();
     const { source, target } = this.#nodes;
     const notes = await copyFunctions(await source.link(), await target.link());
     for (const note of notes) this.#meter.note(note);
@@ -114,6 +123,7 @@ export class MoveEngine {
     return new SlotWindows(memories, {
       nodes: this.#nodes,
       keyMover: this.#keyMover,
+      pace: this.#pace,
       meter: this.#meter,
       limits: this.#limits,
       nodeTimeoutMs: step.nodeTimeoutMs,
@@ -162,7 +172,18 @@ export class MoveEngine {
     }
   }
 
+  #noteHeldBack(): void {
+    const { heldBackMs } = this.#meter;
+    if (heldBackMs < LEAST_HELD_BACK_MS) return;
+    const { source, target } = this.#options.step;
+    this.#meter.note(
+      `for ${Math.round(heldBackMs / 1000)} s clients were at work on ${source.node} or ` +
+        `${target.node}, so keys were moved in short steps (--fast does not wait for anybody)`,
+    );
+  }
+
   #outcome(ending: MoveEnding, error: MoveFailure | undefined): MoveOutcome {
+    this.#noteHeldBack();
     return { ending, report: this.#meter.report(this.#options.step.engine), error };
   }
 }

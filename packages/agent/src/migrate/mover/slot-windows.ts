@@ -14,12 +14,14 @@ import {
 import type { KeyMover } from './key-mover.ts';
 import type { Meter } from './meter.ts';
 import type { MoveNodes, WindowReading } from './move-nodes.ts';
+import type { Pace } from './pace.ts';
 import { executeEffects, type Executed, type PlannedEffect } from './slot-effects.ts';
 import type { Decide, SlotMemory } from './slot-memory.ts';
 
 export interface WindowOptions {
   readonly nodes: MoveNodes;
   readonly keyMover: KeyMover;
+  readonly pace: Pace;
   readonly meter: Meter;
   readonly limits: MoveLimits;
   readonly nodeTimeoutMs: number;
@@ -186,7 +188,8 @@ export class SlotWindows {
 
   /** The effects, and what may follow each of them at once. Answers the last refusal. */
   async #execute(effects: readonly PlannedEffect[]): Promise<string | undefined> {
-    const { nodes, nodeTimeoutMs } = this.#options;
+    const { nodes, nodeTimeoutMs, pace } = this.#options;
+    const startTick = performance.now();
     let refusal: string | undefined;
     let planned = effects;
     while (planned.length > 0) {
@@ -194,6 +197,8 @@ export class SlotWindows {
       refusal = executed.refusal ?? refusal;
       planned = executed.done.flatMap((done) => this.#follow(done));
     }
+    const isHandover = effects.some(({ action }) => action.kind === 'finaliseTarget');
+    if (isHandover) pace.handedOver(performance.now() - startTick);
     return refusal;
   }
 
