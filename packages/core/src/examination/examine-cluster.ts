@@ -14,9 +14,10 @@ import {
   findUnreachableHosts,
 } from './host-rules.ts';
 import { findMasterlessShards } from './masterless-shards.ts';
-import { drawPicture, type ExaminationInput, type Rule } from './picture.ts';
+import { drawPicture, type ExaminationInput, type Picture, type Rule } from './picture.ts';
 import { findDomainRisks, findRoleDrift, findSharedFate } from './placement-rules.ts';
 import {
+  areSlotsOnTheirWay,
   findLapsedMovers,
   findMisplacedSlots,
   findOpenSlots,
@@ -56,8 +57,15 @@ import {
   findUnmetNodes,
 } from './view-rules.ts';
 
+interface Check {
+  readonly passed: string;
+  readonly rules: readonly Rule[];
+  /** Whether without a finding it is not well either, as something is under way. */
+  readonly isOpen?: (picture: Picture) => boolean;
+}
+
 /** The rules by the heading under which `cluster check` says that all is well. */
-const CHECKS: readonly { readonly passed: string; readonly rules: readonly Rule[] }[] = [
+const CHECKS: readonly Check[] = [
   {
     passed: 'all hosts answer, at their addresses, and none is drained',
     rules: [
@@ -82,6 +90,7 @@ const CHECKS: readonly { readonly passed: string; readonly rules: readonly Rule[
   { passed: 'no open slots', rules: [findOpenSlots, findLapsedMovers] },
   {
     passed: 'every slot has one owner, as in the layout',
+    isOpen: areSlotsOnTheirWay,
     rules: [
       findSlotsOwnedTwice,
       findMisplacedSlots,
@@ -128,7 +137,8 @@ export function checkCluster(input: ExaminationInput): Examination {
   for (const check of CHECKS) {
     const found = check.rules.flatMap((rule) => rule(picture));
     findings.push(...found);
-    if (found.length === 0 && picture.speakers.length > 0) passed.push(check.passed);
+    const isWell = found.length === 0 && picture.speakers.length > 0;
+    if (isWell && check.isOpen?.(picture) !== true) passed.push(check.passed);
   }
   return { findings: findings.toSorted(bySeverity), passed };
 }

@@ -14,7 +14,7 @@ import {
   withViewEntry,
 } from '../planning/testing/examples.ts';
 import { beginChange, nextLayout, withKeys } from '../planning/testing/next-layout.ts';
-import { examineCluster } from './examine-cluster.ts';
+import { checkCluster, examineCluster } from './examine-cluster.ts';
 import type { ExaminationInput } from './picture.ts';
 import { summarizeCluster } from './summarize-cluster.ts';
 import { whatIf } from './what-if.ts';
@@ -116,6 +116,24 @@ describe('while slots are on their way', () => {
     const { layout, observation } = ready;
     const [finding] = examineCluster({ layout, observation, hosts: [], now: NOW });
     expect(finding?.remedy).toContain('redrover cluster repair shop');
+  });
+
+  it('slots are not said to be where they shall be before they are, whether an operation goes on or rests', () => {
+    const { layout, former, observation } = ready;
+    const input = { layout, former, observation, hosts: [], now: NOW };
+    const said = 'every slot has one owner, as in the layout';
+    expect(checkCluster({ ...input, underWay: OURS })).toMatchObject({ findings: [] });
+    expect(checkCluster({ ...input, underWay: OURS }).passed).not.toContain(said);
+    const paused = checkCluster({ ...input, underWay: { id: 'op-1', state: 'paused' } });
+    expect(paused.passed).not.toContain(said);
+    expect(paused.findings.length).toBeGreaterThan(0);
+    for (const { severity, rule, remedy } of paused.findings) {
+      expect({ severity, rule }).toEqual({ severity: 'info', rule: 'slots-not-as-layout' });
+      expect(remedy).toContain('redrover op resume op-1');
+    }
+    const whole = runningCluster(three).observation;
+    const steady = { ...input, layout: three, former: [], observation: whole, underWay: OURS };
+    expect(checkCluster(steady).passed).toContain(said);
   });
 
   it('a shard without slots has a master, votes for nobody, and is lost with nobody', () => {

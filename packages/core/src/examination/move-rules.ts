@@ -80,9 +80,23 @@ function foreignOpen(
   };
 }
 
-/** Masters that own slots which the layout gives to another shard. */
+/** While slots are on their way nothing is wrong with where they are, and they are not yet where they shall be. */
+export function areSlotsOnTheirWay(picture: Picture): boolean {
+  if (picture.movers.length > 0) return true;
+  return picture.underWay !== undefined && misplacedSlots(picture).length > 0;
+}
+
+/** Masters that own slots which the layout gives to another shard; those of an operation that rests are its own. */
 export function findMisplacedSlots(picture: Picture): Finding[] {
-  if (picture.underWay !== undefined || picture.movers.length > 0) return [];
+  const { underWay, movers } = picture;
+  if (movers.length > 0 || (underWay !== undefined && underWay.state !== 'paused')) return [];
+  const remedy = adviseOnUnderWay(picture);
+  return misplacedSlots(picture).map((finding) =>
+    remedy === undefined ? finding : { ...finding, severity: 'info', remedy },
+  );
+}
+
+function misplacedSlots(picture: Picture): Finding[] {
   return actualShards(picture).flatMap(({ shard, masters }) =>
     masters.flatMap((master) => {
       const extra = subtractSlots(ownSlots(master), shard.slots);
