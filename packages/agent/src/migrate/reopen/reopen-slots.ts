@@ -43,13 +43,32 @@ export async function reopenSlots(options: ReopenOptions): Promise<number> {
       );
       left = decided.filter(({ action }) => isUnderWay(action)).map(({ memory }) => memory);
       if (left.length === 0 || signal.aborted) break;
-      const { refusal, done } = await executeEffects(effects, nodes, step.nodeTimeoutMs);
-      for (const { memory } of done) opened.add(memory.slot);
-      if (refusal !== undefined || effects.length === 0) await delay(PAUSE_MS);
+      const isDone = await execute(effects, { nodes, step, opened });
+      if (!isDone || effects.length === 0) await delay(PAUSE_MS);
     }
     return opened.size;
   } finally {
     nodes.close();
+  }
+}
+
+interface Execution {
+  readonly nodes: MoveNodes;
+  readonly step: MoveSlotsStep;
+  readonly opened: Set<number>;
+}
+
+/** False if a node has refused, or does not answer: it is looked at again. */
+async function execute(
+  effects: readonly PlannedEffect[],
+  { nodes, step, opened }: Execution,
+): Promise<boolean> {
+  try {
+    const { refusal, done } = await executeEffects(effects, nodes, step.nodeTimeoutMs);
+    for (const { memory } of done) opened.add(memory.slot);
+    return refusal === undefined;
+  } catch {
+    return false;
   }
 }
 

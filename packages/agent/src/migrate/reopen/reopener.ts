@@ -5,7 +5,7 @@
  * for it, as nothing is begun that was not begun before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { RedroverError, type MoveEnd, type NodeKey } from '@redrover/core';
+import { RedroverError, type MoveEnd, type NodeKey, type NodeReading } from '@redrover/core';
 import type { Logger } from 'pino';
 import type { Promotion } from '../../supervise/role-watch.ts';
 import { MoveNode } from '../mover/move-nodes.ts';
@@ -21,6 +21,8 @@ export interface ReopenerOptions {
 /** By then a mover has gone on, or a person is needed. */
 const PATIENCE_MS = 20_000;
 const MOVER_LOOK_MS = 50;
+/** Between questions to a node that does not answer. */
+const PAUSE_MS = 100;
 
 export class Reopener {
   readonly #options: ReopenerOptions;
@@ -63,16 +65,17 @@ export class Reopener {
     const { key, plan, port, password: written, process } = node.record;
     const password = process?.reachedAt?.password ?? written;
     const { address } = plan.node;
-    const replaced = await readHeir({ node: key, nodeId: '', address, port }, password, {
-      formerMaster,
-      nodeTimeoutMs: plan.nodeTimeoutMs,
-    });
+    const ask = (end: MoveEnd) => askUntil(end, password, signal);
+    const end = { node: key, nodeId: '', address, port };
+    const said = await ask(end);
+    const known = { formerMaster, nodeTimeoutMs: plan.nodeTimeoutMs };
+    const replaced = said && readReplaced(end, said, known);
     if (replaced === undefined) return;
     const { former } = replaced;
     await Promise.all(
-      listMasters(replaced).map(async (end) => {
-        const said = await ask(end, password);
-        const steps = said === undefined ? [] : findMoves(replaced, end, said);
+      listMasters(replaced).map(async (other) => {
+        const answer = await ask(other);
+        const steps = answer === undefined ? [] : findMoves(replaced, other, answer);
         for (const step of steps) {
           const slots = await reopenSlots({ step, former, password, signal });
           const pair = { source: step.source.node, target: step.target.node };
@@ -89,29 +92,32 @@ interface Known {
 }
 
 /** Undefined if the node is no master any more, or does not know whom it followed. */
-async function readHeir(
+function readReplaced(
   end: MoveEnd,
-  password: string,
+  { role, nodeId, view }: NodeReading,
   { formerMaster, nodeTimeoutMs }: Known,
-): Promise<(Replaced & { readonly former: MoveEnd }) | undefined> {
-  const said = await ask(end, password);
-  if (said?.role !== 'master') return undefined;
-  const { nodeId, view } = said;
+): (Replaced & { readonly former: MoveEnd }) | undefined {
   const line = view.nodes.find((each) => `${each.address}:${each.port}` === formerMaster);
-  if (line === undefined) return undefined;
-  const former: MoveEnd = {
-    node: formerMaster,
-    nodeId: line.nodeId,
-    address: line.address,
-    port: line.port,
-  };
-  return { heir: { ...end, nodeId }, formerId: line.nodeId, former, view, nodeTimeoutMs };
+  if (role !== 'master' || line === undefined) return undefined;
+  const { nodeId: formerId, address, port } = line;
+  const former: MoveEnd = { node: formerMaster, nodeId: formerId, address, port };
+  return { heir: { ...end, nodeId }, formerId, former, view, nodeTimeoutMs };
 }
 
-async function ask(end: MoveEnd, password: string) {
+/** Undefined: not in time. */
+async function askUntil(
+  end: MoveEnd,
+  password: string,
+  signal: AbortSignal,
+): Promise<NodeReading | undefined> {
   const node = new MoveNode(end, password);
   try {
-    return (await node.read([]))?.reading;
+    while (!signal.aborted) {
+      const answer = await node.read([]);
+      if (answer !== undefined) return answer.reading;
+      await delay(PAUSE_MS);
+    }
+    return undefined;
   } finally {
     node.close();
   }
