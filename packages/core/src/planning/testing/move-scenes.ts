@@ -19,6 +19,8 @@ import {
 } from './examples.ts';
 import { beginChange, nextLayout, withKeys } from './next-layout.ts';
 
+export { blockersOf, waitsOf } from './plan-lines.ts';
+
 /** s4 is new: on h4:6380 and h1:6380. Slots go h1:6379 > h2:6380 > h3:6380 > h4:6380. */
 const three = layoutOf({ hosts: 4, shards: 3, replicas: 1 });
 export const four = nextLayout(three, { hosts: 4, shards: 4, replicas: 1 });
@@ -60,15 +62,6 @@ export function stepsOf(input: PlanInput): string[] {
   return planSteps(input).steps.map(
     (step) => `${step.kind} ${'node' in step ? step.node : 'plan' in step ? '' : step.host}`,
   );
-}
-
-export function waitsOf(input: PlanInput): string[] {
-  return planSteps(input).waits.map(({ subject, reason }) => `${subject}: ${reason}`);
-}
-
-/** Of everything that is left when all else is done. */
-export function blockersOf(input: PlanInput): string[] {
-  return forecastSteps(input).blockers.map(({ rule, subject }) => `${rule} ${subject}`);
 }
 
 export function moverFrom(source: string, target: string, change: Partial<MoverObservation> = {}) {
