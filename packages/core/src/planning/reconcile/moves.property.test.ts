@@ -160,6 +160,87 @@ const MASTER_OF_TWO: [Shape, Reshape, Story, number] = [
   0,
 ];
 
+/** Masters serve each other's shards, and the only replica of one shall be the other's: that is said, not waited for. */
+const WAITS_FOR_A_STRAY: [Shape, Reshape, Story, number] = [
+  { hosts: 4, shards: 3, replicas: 1 },
+  {
+    shards: 4,
+    replicas: 0,
+    dropped: 0,
+    runs: [
+      { weight: 2, shard: 2 },
+      { weight: 1, shard: 0 },
+      { weight: 1, shard: 1 },
+      { weight: 1, shard: 0 },
+    ],
+  },
+  {
+    strikes: [{ pick: 23, misfortune: 'stop' }],
+    turns: [
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 19, misfortune: 'stray' },
+      },
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 12, misfortune: 'stray' },
+      },
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 13, misfortune: 'stop' },
+      },
+    ],
+  },
+  0,
+];
+
+/** The only replica that a shard shall have is master of another one, and hands it over once others are moved. */
+const WAITS_FOR_A_MASTER: [Shape, Reshape, Story, number] = [
+  { hosts: 4, shards: 3, replicas: 1 },
+  {
+    shards: 4,
+    replicas: 0,
+    dropped: 0,
+    runs: [
+      { weight: 1, shard: 0 },
+      { weight: 2, shard: 2 },
+      { weight: 1, shard: 0 },
+      { weight: 2, shard: 1 },
+      { weight: 1, shard: 0 },
+    ],
+  },
+  {
+    strikes: [{ pick: 23, misfortune: 'crash' }],
+    turns: [
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 19, misfortune: 'stray' },
+      },
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 12, misfortune: 'stray' },
+      },
+      {
+        fates: ['ok'],
+        settles: false,
+        forgets: false,
+        strike: { pick: 13, misfortune: 'stop' },
+      },
+    ],
+  },
+  0,
+];
+
 /** Three new nodes have met each other, and nobody of those that have all slots. */
 const NEWCOMERS_ALONE: [Shape, [Reshape, Story][], number] = [
   { hosts: 3, shards: 3, replicas: 1 },
@@ -266,6 +347,8 @@ describe('a change of shape', () => {
             FOLLOWS_NOBODY,
             OWNS_MORE,
             MASTER_OF_TWO,
+            WAITS_FOR_A_STRAY,
+            WAITS_FOR_A_MASTER,
           ],
         },
       );

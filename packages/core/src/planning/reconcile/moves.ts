@@ -6,7 +6,8 @@ import { countSlots, formatRanges } from '../../model/slots.ts';
 import type { LayoutNode } from '../../model/layout.ts';
 import type { MoveEngine } from '../../model/migration.ts';
 import type { MoveSlotsStep } from '../../model/step.ts';
-import { isOnline } from '../situation.ts';
+import { isAttached } from '../replicas.ts';
+import { isOnline, type LiveNode } from '../situation.ts';
 import { blocking, IDLE, mergeTurns, stepping, waiting, type Turn } from '../turn.ts';
 import { missingCalm } from './agreement.ts';
 import { stopMove } from './clear-of-moves.ts';
@@ -136,9 +137,11 @@ function awaitCopies(fleet: Fleet, { source, target }: DueMove): Turn | undefine
   // Who serves slots of its own becomes a replica once they are elsewhere: those wait for no copy.
   const isExtra = fleet.extras.some(({ owner }) => owner === source);
   if (isExtra && laidOut.every((node) => isServing(fleet, node))) return undefined;
-  if (laidOut.some(({ host }) => isOnline(fleet, host))) {
+  if (laidOut.some((node) => isComing(fleet, node, target))) {
     return waiting(target.node.key, 'gets slots once a replica of it is in sync');
   }
+  // What is done about it, or why nothing is, is said elsewhere.
+  if (laidOut.some(({ host }) => isOnline(fleet, host))) return IDLE;
   return blocking({
     rule: 'target-without-replica',
     subject: target.node.key,
@@ -148,6 +151,18 @@ function awaitCopies(fleet: Fleet, { source, target }: DueMove): Turn | undefine
       `Bring ${[...new Set(laidOut.map(({ host }) => host))].join(', ')} back, then ` +
       `redrover cluster repair ${fleet.layout.cluster}`,
   });
+}
+
+/**
+ * Not while it is master of another shard, which handoffs.ts ends after what can be moved now; nor, where a person is
+ * needed for some node, unless it follows the master already.
+ */
+function isComing(fleet: Fleet, { host, key, shard }: LayoutNode, target: LiveNode): boolean {
+  if (!isOnline(fleet, host)) return false;
+  const live = fleet.liveByKey.get(key);
+  if (live === undefined) return !fleet.isImpaired;
+  const serves = fleet.shards.some(({ owner, shard: { id } }) => owner === live && id !== shard);
+  return !serves && (!fleet.isImpaired || isAttached(live, target));
 }
 
 function isServing(fleet: Fleet, { key }: LayoutNode): boolean {

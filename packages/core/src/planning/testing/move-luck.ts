@@ -139,7 +139,7 @@ function withMover(truth: Observation, step: MoveSlotsStep): Observation {
   const { host, engine, slots } = step;
   const [source, target] = [step.source.node, step.target.node];
   const mover: MoverObservation = {
-    id: `${source} ${target}`,
+    id: moverId(step),
     cluster: 'shop',
     engine,
     source,
@@ -149,14 +149,23 @@ function withMover(truth: Observation, step: MoveSlotsStep): Observation {
     leaseUntilMs: Number.MAX_SAFE_INTEGER,
   };
   return changeMovers(truth, host, (movers) => [
-    ...movers.filter(({ id }) => id !== mover.id),
+    ...movers.filter((other) => !isBetween(other, step)),
     mover,
   ]);
 }
 
+/** A mover means the two nodes that it was made for, not who is made anew in their place. */
+function moverId({ source, target }: Omit<Pair, 'slots'>): string {
+  return `${source.nodeId} ${target.nodeId}`;
+}
+
+function isBetween(mover: MoverObservation, { source, target }: MoveSlotsStep): boolean {
+  return mover.source === source.node && mover.target === target.node;
+}
+
 function withoutMover(truth: Observation, step: MoveSlotsStep): Observation {
   return changeMovers(truth, step.host, (movers) =>
-    movers.filter(({ id }) => id !== `${step.source.node} ${step.target.node}`),
+    movers.filter((mover) => !isBetween(mover, step)),
   );
 }
 
@@ -179,7 +188,7 @@ function changeMovers(
   return { ...truth, hosts };
 }
 
-/** Undefined once either end is not a running master any more: then a mover gives up. */
+/** Undefined once either end is another node, or not a running master any more: then a mover gives up. */
 function pairOf({ nodes }: Observation, mover: MoverObservation): Pair | undefined {
   const endOf = (key: NodeKey) => {
     const seen = nodes[key];
@@ -188,5 +197,6 @@ function pairOf({ nodes }: Observation, mover: MoverObservation): Pair | undefin
   };
   const [source, target] = [endOf(mover.source), endOf(mover.target)];
   if (source === undefined || target === undefined) return undefined;
-  return { source, target, slots: mover.slots };
+  const pair = { source, target, slots: mover.slots };
+  return moverId(pair) === mover.id ? pair : undefined;
 }
