@@ -45,48 +45,52 @@ const task: MoveTask = {
   },
 };
 
-it('has been given up by then, finds that out, and ends without doing anything', async () => {
-  const [gate, program, record] = ['gate', 'program', 'record.json'].map((name) =>
-    join(directory, name),
-  ) as [string, string, string];
-  execFileSync('mkfifo', [gate]);
-  const lines = [
-    '#!/bin/sh',
-    `read line < ${gate}`,
-    `${process.execPath} "$@"`,
-    `echo $? > ${gate}.end`,
-  ];
-  writeFileSync(program, `${lines.join('\n')}\n`, { mode: 0o700 });
-  writeFileSync(record, JSON.stringify({ password: '' }));
-  const files = new TaskFiles(join(directory, task.id));
-  await mkdir(files.directory);
-  await files.writeTask(task);
-  const driver = new ProcessDriver({
-    directory,
-    command: [program, join(import.meta.dirname, 'mover', 'main.ts')],
-    recordOf: () => record,
-    startTimeoutMs: START_TIMEOUT_MS,
-  });
-  const given = await driver.run(task, {
-    isResumed: false,
-    stop: new AbortController().signal,
-    detach: new AbortController().signal,
-    password: '',
-    orderStop: () => Promise.resolve(),
-    publish: () => {},
-    readMemo: () => '',
-    writeMemo: () => Promise.resolve(),
-  });
-  expect(given).toMatchObject({ ending: 'failed', error: { code: 'unavailable' } });
-  writeFileSync(gate, 'go\n');
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!existsSync(`${gate}.end`)) {
-    expect(performance.now()).toBeLessThan(deadline);
-    await delay(20);
-  }
-  expect(readFileSync(`${gate}.end`, 'utf8')).toBe('0\n');
-  // It was at work: it said who it is, and left the outcome as it was.
-  expect(await files.readProcess()).toBeDefined();
-  expect(await files.readStatus()).toBeUndefined();
-  expect(await files.readOutcome()).toEqual(given);
-});
+it(
+  'has been given up by then, finds that out, and ends without doing anything',
+  async () => {
+    const [gate, program, record] = ['gate', 'program', 'record.json'].map((name) =>
+      join(directory, name),
+    ) as [string, string, string];
+    execFileSync('mkfifo', [gate]);
+    const lines = [
+      '#!/bin/sh',
+      `read line < ${gate}`,
+      `${process.execPath} "$@"`,
+      `echo $? > ${gate}.end`,
+    ];
+    writeFileSync(program, `${lines.join('\n')}\n`, { mode: 0o700 });
+    writeFileSync(record, JSON.stringify({ password: '' }));
+    const files = new TaskFiles(join(directory, task.id));
+    await mkdir(files.directory);
+    await files.writeTask(task);
+    const driver = new ProcessDriver({
+      directory,
+      command: [program, join(import.meta.dirname, 'mover', 'main.ts')],
+      recordOf: () => record,
+      startTimeoutMs: START_TIMEOUT_MS,
+    });
+    const given = await driver.run(task, {
+      isResumed: false,
+      stop: new AbortController().signal,
+      detach: new AbortController().signal,
+      password: '',
+      orderStop: () => Promise.resolve(),
+      publish: () => {},
+      readMemo: () => '',
+      writeMemo: () => Promise.resolve(),
+    });
+    expect(given).toMatchObject({ ending: 'failed', error: { code: 'unavailable' } });
+    writeFileSync(gate, 'go\n');
+    const deadline = performance.now() + DEADLINE_MS;
+    while (!existsSync(`${gate}.end`)) {
+      expect(performance.now()).toBeLessThan(deadline);
+      await delay(20);
+    }
+    expect(readFileSync(`${gate}.end`, 'utf8')).toBe('0\n');
+    // It was at work: it said who it is, and left the outcome as it was.
+    expect(await files.readProcess()).toBeDefined();
+    expect(await files.readStatus()).toBeUndefined();
+    expect(await files.readOutcome()).toEqual(given);
+  },
+  2 * DEADLINE_MS,
+);

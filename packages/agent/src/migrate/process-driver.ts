@@ -32,6 +32,8 @@ export interface ProcessDriverOptions {
 
 /** The status is written four times a second; an end should be known sooner. */
 const POLL_MS = 50;
+/** Of one whose end is told by the kernel. */
+const OWN_POLL_MS = 100;
 /** To close a window; whatever a killed one leaves open, the next one finishes. */
 const END_PATIENCE_MS = 20_000;
 
@@ -55,6 +57,8 @@ export const COMPILE_CACHE = 'compile-cache';
 
 export class ProcessDriver implements MoveDriver {
   readonly #options: ProcessDriverOptions;
+  /** Of the movers that this agent has started itself. */
+  readonly #exits = new Map<string, Promise<void>>();
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
@@ -66,7 +70,11 @@ export class ProcessDriver implements MoveDriver {
       await this.#requireAlone(task);
       await this.#start(task, files);
     }
-    return this.#follow(task, files, controls);
+    try {
+      return await this.#follow(task, files, controls);
+    } finally {
+      this.#exits.delete(task.id);
+    }
   }
 
   /**
@@ -121,6 +129,8 @@ export class ProcessDriver implements MoveDriver {
         child.once('spawn', resolve);
         child.once('error', (error) => reject(fileError(error, 'starting a mover')));
       });
+      const exit = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
+      this.#exits.set(task.id, exit);
       child.unref();
     } finally {
       await log.close();
@@ -153,8 +163,19 @@ export class ProcessDriver implements MoveDriver {
         // Sooner than it would look at its orders.
         signalMover(identity, 'SIGTERM');
       }
-      await delay(POLL_MS, undefined, { signal: detach }).catch(() => {});
+      await this.#untilNextLook(task, detach);
     }
+  }
+
+  /** The end of a mover of this agent's own is seen at once. */
+  async #untilNextLook({ id }: MoveTask, detach: AbortSignal): Promise<void> {
+    const exit = this.#exits.get(id);
+    const isOver = new AbortController();
+    const signal = AbortSignal.any([detach, isOver.signal]);
+    const poll = delay(exit === undefined ? POLL_MS : OWN_POLL_MS, undefined, { signal });
+    const end = exit?.then(() => void this.#exits.delete(id));
+    await Promise.race([poll, ...(end === undefined ? [] : [end])]).catch(() => {});
+    isOver.abort();
   }
 
   /**

@@ -37,14 +37,19 @@ function buildIndex(view: ClusterView): ViewIndex {
   return {
     ownerOf: (slot) => findRange(ranges, slot)?.nodeId,
     node: (nodeId) => nodes.get(nodeId),
-    migrating: (nodeId, slot) => migrating.get(`${nodeId} ${slot}`),
-    importing: (nodeId, slot) => importing.get(`${nodeId} ${slot}`),
+    migrating: (nodeId, slot) => migrating.get(nodeId)?.get(slot),
+    importing: (nodeId, slot) => importing.get(nodeId)?.get(slot),
   };
 }
 
-function indexOpen(view: ClusterView, which: 'migrating' | 'importing'): Map<string, OpenSlot> {
+type OpenSlots = ReadonlyMap<string, ReadonlyMap<number, OpenSlot>>;
+
+/** By node and slot; nearly all nodes have none. */
+function indexOpen(view: ClusterView, which: 'migrating' | 'importing'): OpenSlots {
   return new Map(
-    view.nodes.flatMap((node) => node[which].map((open) => [`${node.nodeId} ${open.slot}`, open])),
+    view.nodes
+      .filter((node) => node[which].length > 0)
+      .map((node) => [node.nodeId, new Map(node[which].map((open) => [open.slot, open]))]),
   );
 }
 

@@ -29,7 +29,7 @@ const FIRST_LOOK_MS = 40;
 const LOOK_TIMEOUT_MS = 3_000;
 
 /** A disk that takes long must not keep the next window open for seconds. */
-const HANDOVER_MAX_MS = 15;
+const HANDOVER_MAX_MS = 10;
 const READY = (): Promise<void> => Promise.resolve();
 const COMMAND_STATS = encode('INFO', 'commandstats');
 

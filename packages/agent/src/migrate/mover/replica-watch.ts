@@ -53,7 +53,9 @@ export class ReplicaWatch {
 
   /** While keys are moved. */
   begin(): void {
-    this.#timer ??= setInterval(() => void this.#ask(), POLL_MS);
+    this.#timer ??= setInterval(() => {
+      if (!this.#isAtRest) void this.#ask();
+    }, POLL_MS);
     void this.#ask();
   }
 
@@ -67,6 +69,11 @@ export class ReplicaWatch {
   get isNear(): boolean {
     if (this.#nodes.targetReplicas.length === 0) return true;
     return this.#lagBytes + this.#sentBytes <= this.#maxLagBytes;
+  }
+
+  /** Nothing was sent that the last answer had not confirmed. */
+  get #isAtRest(): boolean {
+    return this.#lagBytes === 0 && this.#sentBytes === 0 && this.#roundTripsMs.length > 0;
   }
 
   noteSent(bytes: number): void {
