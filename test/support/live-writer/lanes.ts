@@ -1,32 +1,16 @@
 /**
- * The sorts of writes of a live writer, each with what it expects to find of them later. A lane does one
- * command at a time; what was not acknowledged is tried again before anything else is written to the key,
- * so that no late write of an old value is taken for a loss.
+ * The sorts of writes of a live writer. A lane does one command at a time; what was not acknowledged is tried again
+ * before anything else is written to the key, so that no late write of an old value is taken for a loss.
  */
-import type { WriterClient } from './clients.ts';
-
-export interface Expectation {
-  readonly key: string;
-  readonly expected: string;
-  /** What is wrong with it, as it was found; undefined if it is as it should be. */
-  readonly check: (client: WriterClient) => Promise<string | undefined>;
-}
-
-export interface Lane {
-  readonly name: string;
-  /** One write, with its name for error reports. `acknowledge` is called once it counts. */
-  next(): Write;
-  /** Of something acknowledged, chosen at random; undefined while there is nothing. */
-  sample(): Expectation | undefined;
-  /** Of everything acknowledged. */
-  all(): Iterable<Expectation>;
-}
-
-export interface Write {
-  readonly key: string;
-  readonly command: readonly string[];
-  readonly acknowledge: () => void;
-}
+import {
+  KeyLane,
+  randomIndex,
+  shorten,
+  type Expectation,
+  type KeySort,
+  type Lane,
+  type Write,
+} from './lane.ts';
 
 const REGISTERS = 300;
 const PAIRS = 150;
@@ -41,54 +25,26 @@ const SIZES = [20, 20, 100, 100, 100, 1_000, 1_000, 8_000, 60_000];
 
 export function createLanes(prefix: string): Lane[] {
   return [
-    new UniqueLane(`${prefix}:u1`),
-    new UniqueLane(`${prefix}:u2`),
-    new RegisterLane(`${prefix}:r`),
-    new PairLane(`${prefix}:p`),
-    new HashLane(`${prefix}:h`),
+    new KeyLane(`${prefix}:u1`, UNIQUE),
+    new KeyLane(`${prefix}:u2`, UNIQUE),
+    new KeyLane(`${prefix}:r`, REGISTER),
+    new KeyLane(`${prefix}:p`, PAIR),
+    new KeyLane(`${prefix}:h`, HASH),
     new DeletedLane(`${prefix}:d`),
-    new LongTtlLane(`${prefix}:l`),
-    new ShortTtlLane(`${prefix}:s`),
+    new KeyLane(`${prefix}:l`, LONG_TTL),
+    new KeyLane(`${prefix}:s`, SHORT_TTL),
   ];
 }
 
-/** A key of its own for each write: no later write hides a lost one. */
-class UniqueLane implements Lane {
-  readonly name = 'unique';
-  readonly #prefix: string;
-  readonly #sizes: number[] = [];
-  #count = 0;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  next(): Write {
-    const index = this.#count;
-    this.#count += 1;
-    const size = SIZES[Math.floor(Math.random() * SIZES.length)] ?? 20;
-    const key = `${this.#prefix}:{${index}}`;
-    return {
-      key,
-      command: ['SET', key, textOf(key, size)],
-      acknowledge: () => void (this.#sizes[index] = size),
-    };
-  }
-
-  sample(): Expectation | undefined {
-    const index = randomIndex(this.#sizes.length);
-    return this.#sizes[index] === undefined ? undefined : this.#expect(index);
-  }
-
-  *all(): Iterable<Expectation> {
-    for (const [index, size] of this.#sizes.entries()) {
-      if (size !== undefined) yield this.#expect(index);
-    }
-  }
-
-  #expect(index: number): Expectation {
-    const key = `${this.#prefix}:{${index}}`;
-    const expected = textOf(key, this.#sizes[index] ?? 0);
+/** A key of its own for each write: no later write hides a lost one. Remembered is the size. */
+const UNIQUE: KeySort<number> = {
+  name: 'unique',
+  write: (key) => {
+    const size = SIZES[randomIndex(SIZES.length)] ?? 20;
+    return { key, command: ['SET', key, textOf(key, size)], state: () => size };
+  },
+  expect: (key, _, size) => {
+    const expected = textOf(key, size);
     return {
       key,
       expected: `${expected.length} bytes`,
@@ -97,100 +53,39 @@ class UniqueLane implements Lane {
         return found === expected ? undefined : shorten(found);
       },
     };
-  }
-}
+  },
+};
 
 /** A fixed set of keys, overwritten with versions that only grow. */
-class RegisterLane implements Lane {
-  readonly name = 'register';
-  readonly #prefix: string;
-  readonly #versions = Array.from({ length: REGISTERS }, () => 0);
-  #count = 0;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  next(): Write {
-    const index = this.#count % REGISTERS;
-    this.#count += 1;
-    const version = (this.#versions[index] ?? 0) + 1;
-    const key = this.#key(index);
-    return {
-      key,
-      command: ['SET', key, `${version}:${'x'.repeat(index * 4)}`],
-      acknowledge: () => void (this.#versions[index] = version),
-    };
-  }
-
-  sample(): Expectation | undefined {
-    return this.#expect(randomIndex(REGISTERS));
-  }
-
-  *all(): Iterable<Expectation> {
-    for (const index of this.#versions.keys()) {
-      const expected = this.#expect(index);
-      if (expected !== undefined) yield expected;
-    }
-  }
-
-  #expect(index: number): Expectation | undefined {
-    const version = this.#versions[index] ?? 0;
-    if (version === 0) return undefined;
-    const key = this.#key(index);
-    return {
-      key,
-      expected: `version ${version} or later`,
-      check: async (client) => {
-        const found = await client.read(key, ['GET', key]);
-        return Number.parseInt(String(found), 10) >= version ? undefined : shorten(found);
-      },
-    };
-  }
-
-  #key(index: number): string {
-    return `${this.#prefix}:{${index}}`;
-  }
-}
+const REGISTER: KeySort<number> = {
+  name: 'register',
+  keyCount: REGISTERS,
+  write: (key, index, last = 0) => {
+    const version = last + 1;
+    const value = `${version}:${'x'.repeat(index * 4)}`;
+    return { key, command: ['SET', key, value], state: () => version };
+  },
+  expect: (key, _, version) => ({
+    key,
+    expected: `version ${version} or later`,
+    check: async (client) => {
+      const found = await client.read(key, ['GET', key]);
+      return Number.parseInt(String(found), 10) >= version ? undefined : shorten(found);
+    },
+  }),
+};
 
 /** Two keys of one hash tag, written and read by one command: never one without the other. */
-class PairLane implements Lane {
-  readonly name = 'pair';
-  readonly #prefix: string;
-  readonly #versions = Array.from({ length: PAIRS }, () => 0);
-  #count = 0;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  next(): Write {
-    const index = this.#count % PAIRS;
-    this.#count += 1;
-    const version = (this.#versions[index] ?? 0) + 1;
-    const [a, b] = this.#keys(index);
-    return {
-      key: a,
-      command: ['MSET', a, `${version}`, b, `${version}`],
-      acknowledge: () => void (this.#versions[index] = version),
-    };
-  }
-
-  sample(): Expectation | undefined {
-    return this.#expect(randomIndex(PAIRS));
-  }
-
-  *all(): Iterable<Expectation> {
-    for (const index of this.#versions.keys()) {
-      const expected = this.#expect(index);
-      if (expected !== undefined) yield expected;
-    }
-  }
-
-  #expect(index: number): Expectation | undefined {
-    const version = this.#versions[index] ?? 0;
-    if (version === 0) return undefined;
-    const [a, b] = this.#keys(index);
+const PAIR: KeySort<number> = {
+  name: 'pair',
+  keyCount: PAIRS,
+  write: (tag, _, last = 0) => {
+    const version = last + 1;
+    const [a, b] = [`${tag}:a`, `${tag}:b`];
+    return { key: a, command: ['MSET', a, `${version}`, b, `${version}`], state: () => version };
+  },
+  expect: (tag, _, version) => {
+    const [a, b] = [`${tag}:a`, `${tag}:b`];
     return {
       key: a,
       expected: `two of the same version, ${version} or later`,
@@ -200,53 +95,18 @@ class PairLane implements Lane {
         return first === second && Number(first) >= version ? undefined : shorten(found);
       },
     };
-  }
+  },
+};
 
-  #keys(index: number): [string, string] {
-    const stem = `${this.#prefix}:{${index}}`;
-    return [`${stem}:a`, `${stem}:b`];
-  }
-}
-
-/** Keys that grow, field by field. */
-class HashLane implements Lane {
-  readonly name = 'hash';
-  readonly #prefix: string;
-  readonly #fields = Array.from({ length: HASHES }, () => 0);
-  #count = 0;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  next(): Write {
-    const index = this.#count % HASHES;
-    this.#count += 1;
-    const field = this.#fields[index] ?? 0;
-    const key = this.#key(index);
-    return {
-      key,
-      command: ['HSET', key, `f${field}`, `${field}`],
-      acknowledge: () => void (this.#fields[index] = field + 1),
-    };
-  }
-
-  sample(): Expectation | undefined {
-    return this.#expect(randomIndex(HASHES));
-  }
-
-  *all(): Iterable<Expectation> {
-    for (const index of this.#fields.keys()) {
-      const expected = this.#expect(index);
-      if (expected !== undefined) yield expected;
-    }
-  }
-
-  #expect(index: number): Expectation | undefined {
-    const count = this.#fields[index] ?? 0;
-    if (count === 0) return undefined;
-    const key = this.#key(index);
-    const fields = Array.from({ length: count }, (_, field) => field);
+/** Keys that grow, field by field. Remembered is how many there are. */
+const HASH: KeySort<number> = {
+  name: 'hash',
+  keyCount: HASHES,
+  write: (key, _, count = 0) => {
+    return { key, command: ['HSET', key, `f${count}`, `${count}`], state: () => count + 1 };
+  },
+  expect: (key, _, count) => {
+    const fields = Array.from({ length: count }, (_field, field) => field);
     return {
       key,
       expected: `fields 0 to ${count - 1}`,
@@ -257,12 +117,39 @@ class HashLane implements Lane {
         return missing.length === 0 ? undefined : `without ${missing.slice(0, 5).join(' ')}`;
       },
     };
-  }
+  },
+};
 
-  #key(index: number): string {
-    return `${this.#prefix}:{${index}}`;
-  }
-}
+/** Remembered is when it was set. */
+const LONG_TTL: KeySort<number> = {
+  name: 'ttl',
+  write: (key) => {
+    const command = ['SET', key, 'for two hours', 'EX', String(LONG_TTL_S)];
+    return { key, command, state: () => Date.now() };
+  },
+  expect: (key, _, setAtMs) => ({
+    key,
+    expected: 'its time to live',
+    check: async (client) => {
+      const found = Number(await client.read(key, ['TTL', key]));
+      const passedS = (Date.now() - setAtMs) / 1_000;
+      const isRight = Math.abs(LONG_TTL_S - passedS - found) < TTL_TOLERANCE_S;
+      return isRight ? undefined : `TTL ${found} after ${Math.round(passedS)} s`;
+    },
+  }),
+};
+
+/** Gone soon: wherever it is by then. Remembered is when. */
+const SHORT_TTL: KeySort<number> = {
+  name: 'expired',
+  write: (key) => {
+    const command = ['SET', key, 'for a moment', 'PX', String(SHORT_TTL_MS)];
+    return { key, command, state: () => Date.now() + SHORT_TTL_MS };
+  },
+  expect: (key, _, goneAtMs) => {
+    return goneAtMs + EXPIRY_GRACE_MS < Date.now() ? expectGone(key, 'expired') : undefined;
+  },
+};
 
 /** Written, then deleted: a stale copy on another node must not bring it back. */
 class DeletedLane implements Lane {
@@ -303,94 +190,6 @@ class DeletedLane implements Lane {
   }
 }
 
-class LongTtlLane implements Lane {
-  readonly name = 'ttl';
-  readonly #prefix: string;
-  readonly #setAtMs: number[] = [];
-  #count = 0;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  next(): Write {
-    const index = this.#count;
-    this.#count += 1;
-    const key = `${this.#prefix}:{${index}}`;
-    return {
-      key,
-      command: ['SET', key, 'for two hours', 'EX', String(LONG_TTL_S)],
-      acknowledge: () => void (this.#setAtMs[index] = Date.now()),
-    };
-  }
-
-  sample(): Expectation | undefined {
-    const index = randomIndex(this.#setAtMs.length);
-    return this.#setAtMs[index] === undefined ? undefined : this.#expect(index);
-  }
-
-  *all(): Iterable<Expectation> {
-    for (const [index, atMs] of this.#setAtMs.entries()) {
-      if (atMs !== undefined) yield this.#expect(index);
-    }
-  }
-
-  #expect(index: number): Expectation {
-    const key = `${this.#prefix}:{${index}}`;
-    return {
-      key,
-      expected: 'its time to live',
-      check: async (client) => {
-        const found = Number(await client.read(key, ['TTL', key]));
-        const passedS = (Date.now() - (this.#setAtMs[index] ?? 0)) / 1_000;
-        const isRight = Math.abs(LONG_TTL_S - passedS - found) < TTL_TOLERANCE_S;
-        return isRight ? undefined : `TTL ${found} after ${Math.round(passedS)} s`;
-      },
-    };
-  }
-}
-
-/** Gone soon: wherever it is by then. */
-class ShortTtlLane implements Lane {
-  readonly name = 'expired';
-  readonly #prefix: string;
-  readonly #goneAtMs: number[] = [];
-  #count = 0;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  next(): Write {
-    const index = this.#count;
-    this.#count += 1;
-    const key = `${this.#prefix}:{${index}}`;
-    return {
-      key,
-      command: ['SET', key, 'for a moment', 'PX', String(SHORT_TTL_MS)],
-      acknowledge: () => void (this.#goneAtMs[index] = Date.now() + SHORT_TTL_MS),
-    };
-  }
-
-  sample(): Expectation | undefined {
-    const index = randomIndex(this.#goneAtMs.length);
-    return this.#isGone(index) ? this.#expect(index) : undefined;
-  }
-
-  *all(): Iterable<Expectation> {
-    for (const index of this.#goneAtMs.keys()) if (this.#isGone(index)) yield this.#expect(index);
-  }
-
-  #isGone(index: number): boolean {
-    const goneAtMs = this.#goneAtMs[index];
-    return goneAtMs !== undefined && goneAtMs + EXPIRY_GRACE_MS < Date.now();
-  }
-
-  #expect(index: number): Expectation {
-    return expectGone(`${this.#prefix}:{${index}}`, 'expired');
-  }
-}
-
 function expectGone(key: string, expected: string): Expectation {
   return {
     key,
@@ -406,12 +205,4 @@ function expectGone(key: string, expected: string): Expectation {
 function textOf(key: string, bytes: number): string {
   const piece = `${key}|`;
   return piece.repeat(Math.ceil(bytes / piece.length)).slice(0, Math.max(bytes, piece.length));
-}
-
-function shorten(found: unknown): string {
-  return found === null ? 'nothing' : JSON.stringify(found).slice(0, 80);
-}
-
-function randomIndex(length: number): number {
-  return Math.floor(Math.random() * length);
 }

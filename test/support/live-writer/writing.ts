@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { WriterClient } from './clients.ts';
-import type { Expectation, Lane } from './lanes.ts';
+import type { Expectation, Lane } from './lane.ts';
 import type { FinalReport, Miss, WriterError, WriterReport } from './protocol.ts';
 
 const MAX_ERRORS = 1_000;

@@ -182,6 +182,20 @@ test('an operation under way is told with what it waits for', () => {
   ]);
 });
 
+test('a paused operation is told with the command that goes on with it', () => {
+  const operation = {
+    id: 'op1',
+    kind: 'change' as const,
+    state: 'paused' as const,
+    reason: 'scale to 4 shards',
+    automatic: false,
+  };
+  const details = { ...detailsOf({ observations: [] }), operation };
+  expect(renderCluster(details, [], view).split('\n')[1]).toBe(
+    'scale to 4 shards paused (redrover op resume op1 goes on with it)',
+  );
+});
+
 test('slots on their way are told by the node that has them, with the other end by its name', () => {
   const [source, target] = [observe('h1:6379', 'master'), observe('h2:6379', 'master')];
   const [own] = source.redis?.view.nodes ?? [];

@@ -77,7 +77,10 @@ function renderUpkeep(cluster: ClusterDetails, { style }: View): string[] {
   const { drainedHosts, operation, repair, repairQuietMs } = cluster;
   const lines: string[] = [];
   if (operation !== null) {
-    lines.push(`${operationPurpose(operation)} ${operation.state} (operation ${operation.id})`);
+    const { id, state } = operation;
+    const wayOn =
+      state === 'paused' ? `redrover op resume ${id} goes on with it` : `operation ${id}`;
+    lines.push(`${operationPurpose(operation)} ${state} (${wayOn})`);
   }
   if (drainedHosts.length > 0) {
     lines.push(style.caution(`drained for maintenance: ${drainedHosts.join(', ')}`));
