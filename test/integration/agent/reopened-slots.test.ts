@@ -1,4 +1,5 @@
 /** Slots that are half way when an end is replaced: the agent of the heir has them open again before any mover comes. */
+import { NodeRole } from '@redrover/proto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { until } from '../../support/until.ts';
@@ -126,4 +127,18 @@ test('a slot that is open to nobody of the replaced master is left alone', async
   await new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS));
   expect(await openOn(7004)).toEqual([]);
   expect(await openOn(7002)).toEqual(before);
+});
+
+test('a promotion is told to the controller at once, and not when the next heartbeat is due', async () => {
+  harness.controller.heartbeatMs = 60_000;
+  await harness.killAgent();
+  await call(7004, 'CONFIG', 'RESETSTAT');
+  await harness.startAgent();
+  await until('the agent to know the roles', async () =>
+    String(await call(7004, 'INFO', 'commandstats')).includes('cmdstat_role:'),
+  );
+  await call(7004, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
+  await harness.controller.heartbeat('a heartbeat of the new master', ({ nodes }) =>
+    nodes.some(({ port, redis }) => port === 7004 && redis?.role === NodeRole.MASTER),
+  );
 });
