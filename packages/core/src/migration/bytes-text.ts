@@ -2,6 +2,7 @@
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
 
+/** Three digits are enough. */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;

@@ -3,6 +3,7 @@ import type { Finding } from '../model/finding.ts';
 import type { NodeKey } from '../model/layout.ts';
 import type { PlannedMove } from '../model/migration.ts';
 import { formatRanges } from '../model/slots.ts';
+import { bytesText, ceilingText } from './bytes-text.ts';
 import { predictBlockingMs } from './move-costs.ts';
 import type { PreviewNode, PreviewPicture, PreviewRule } from './move-preview.ts';
 import { NODE_RULES } from './preview-node-rules.ts';
@@ -65,7 +66,7 @@ function findLargeKeys({ moves, limits }: PreviewPicture): Finding[] {
         ],
         remedy:
           'Split or delete the key before, or allow it with ' +
-          `--max-key-bytes ${key.bytes} in a maintenance window.`,
+          `--max-key-bytes ${ceilingText(key.bytes)} in a maintenance window.`,
       },
     ];
   });
@@ -147,18 +148,6 @@ function findGaps({ input, moves }: PreviewPicture): Finding[] {
 function blockText(keyBytes: number): string {
   const ms = predictBlockingMs('migrate', keyBytes);
   return ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms)} ms`;
-}
-
-/** For people: three digits are enough. */
-function bytesText(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${units[unit]}`;
 }
 
 export const PREVIEW_RULES: readonly PreviewRule[] = [
