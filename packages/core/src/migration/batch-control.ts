@@ -51,18 +51,22 @@ export interface BudgetState {
 /** Timers fire late: so much of what was left unused meanwhile may be taken soon after. */
 const BUDGET_CREDIT_MS = 5;
 
+/** One long block, or a node that hung, is not paid for by a window that stays open for seconds. */
+const REST_MAX_MS = 400;
+
 export function startBudget(nowMs: number): BudgetState {
   return { freeAtMs: nowMs };
 }
 
-/** After a block: what is blocked never takes more than the share of any longer time, credit and one block aside. */
+/** After a block: what is blocked never takes more than the share of any longer time, credit and long blocks aside. */
 export function spendBudget(
   { freeAtMs }: BudgetState,
   share: number,
   block: { readonly startMs: number; readonly blockedMs: number },
 ): BudgetState {
   const earliestMs = Math.max(freeAtMs, block.startMs - BUDGET_CREDIT_MS);
-  return { freeAtMs: earliestMs + block.blockedMs / share };
+  const endMs = block.startMs + block.blockedMs;
+  return { freeAtMs: Math.min(earliestMs + block.blockedMs / share, endMs + REST_MAX_MS) };
 }
 
 export interface RateState {

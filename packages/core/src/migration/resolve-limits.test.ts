@@ -121,6 +121,13 @@ describe('the budget', () => {
     );
   });
 
+  it('is not owed for long, whatever took long', () => {
+    const hung = { startMs: 100, blockedMs: 10_000 };
+    const { freeAtMs } = spendBudget(startBudget(100), 0.03, hung);
+    expect(freeAtMs).toBeGreaterThan(10_100);
+    expect(freeAtMs).toBeLessThan(11_000);
+  });
+
   it('is used up by whoever wants all of it', () => {
     let state = startBudget(0);
     let nowMs = 0;

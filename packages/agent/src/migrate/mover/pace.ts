@@ -28,8 +28,6 @@ const FIRST_LOOK_MS = 40;
 /** Whoever is silent for longer is known to be silent by other means. */
 const LOOK_TIMEOUT_MS = 3_000;
 
-/** A disk that takes long must not keep the next window open for seconds. */
-const HANDOVER_MAX_MS = 10;
 const READY = (): Promise<void> => Promise.resolve();
 const COMMAND_STATS = encode('INFO', 'commandstats');
 
@@ -96,9 +94,9 @@ export class Pace {
   }
 
   /** Each handover makes every node of the cluster sync a file: between two of them clients have a long rest. */
-  handedOver(ms: number): void {
+  handedOver(blockedMs: number): void {
     if (!this.isHeldBack) return;
-    const block = { startMs: performance.now(), blockedMs: Math.min(ms, HANDOVER_MAX_MS) };
+    const block = { startMs: performance.now() - blockedMs, blockedMs };
     this.#budget = spendBudget(this.#budget, this.#limits.handoverShare, block);
   }
 
