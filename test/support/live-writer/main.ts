@@ -15,6 +15,11 @@ const options = JSON.parse(process.argv[2] ?? '{}') as WriterOptions;
 const client = openClient(options, process.env['LIVE_WRITER_PASSWORD'] ?? '');
 const writing = new Writing(client, createLanes(options.prefix), options.opsPerSecond);
 
+/** ioredis sends ASKING and never looks at its answer (`cluster/index.js`); the command after it is told of the break. */
+process.on('unhandledRejection', (error) => {
+  if ((error as Error).message !== 'Connection is closed.') throw error;
+});
+
 function answer(id: number, value: unknown): void {
   process.stdout.write(`${JSON.stringify({ id, answer: value })}\n`);
 }
