@@ -19,15 +19,23 @@ export function listeningPorts(ipv4: string, ipv6: string, address: string): Rea
   const own = new Set([hexOf(address), '00000000', '0'.repeat(32)]);
   if (!isLoopback(address)) own.add(hexOf('127.0.0.1'));
   const ports = new Set<number>();
-  for (const line of `${ipv4}\n${ipv6}`.split('\n')) {
-    // A busy host has thousands of other sockets: they are not even taken apart.
-    if (!line.includes(` ${LISTEN} `)) continue;
+  for (const line of [...linesWith(ipv4, ` ${LISTEN} `), ...linesWith(ipv6, ` ${LISTEN} `)]) {
     const [, local = '', , state] = line.trim().split(/\s+/);
     const [hexAddress = '', hexPort = ''] = local.split(':');
     if (state !== LISTEN || !isOwn(hexAddress, own)) continue;
     ports.add(Number.parseInt(hexPort, 16));
   }
   return ports;
+}
+
+/** A busy host has thousands of other sockets: their lines are not even made. */
+function* linesWith(text: string, mark: string): Generator<string> {
+  for (let at = text.indexOf(mark); at !== -1;) {
+    const newline = text.indexOf('\n', at);
+    const end = newline === -1 ? text.length : newline;
+    yield text.slice(text.lastIndexOf('\n', at) + 1, end);
+    at = text.indexOf(mark, end);
+  }
 }
 
 /** An IPv6 address that holds an IPv4 one (`::ffff:10.0.0.1`) counts as that. */

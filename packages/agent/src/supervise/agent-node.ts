@@ -7,7 +7,7 @@ import { NodeObserver } from '../redis/observe.ts';
 import { ElectionMemory } from './election-memory.ts';
 import { readWrittenView } from './identity.ts';
 import { NodeSupervisor, type SupervisorOptions } from './node-supervisor.ts';
-import { observeAnswering, observeSilent } from './observe-process.ts';
+import { FilesWatch, observeAnswering, observeSilent } from './observe-process.ts';
 import { readNofileSoft } from './processes.ts';
 import { TimingGuard } from './timing-guard.ts';
 
@@ -29,6 +29,7 @@ export class AgentNode {
   readonly timing: TimingGuard;
   readonly elections = new ElectionMemory();
   readonly #observer: NodeObserver;
+  readonly #files = new FilesWatch();
   readonly #host: string;
   readonly #now: () => number;
   #kept: { readonly redis: RedisObservation; readonly aofWritten: boolean } | undefined;
@@ -64,7 +65,10 @@ export class AgentNode {
     const redis = await this.#observeRedis(options);
     const { record, paths } = this;
     const seen = { record, paths, status: this.supervisor.describe() };
-    const process = await (redis === undefined ? observeSilent(seen) : observeAnswering(seen));
+    const process =
+      redis === undefined
+        ? await observeSilent(seen)
+        : observeAnswering(seen, await this.#files.look(paths, options.fresh));
     const { key, port } = record;
     return { key, host: this.#host, port, observedAtMs: this.#now(), process, redis };
   }

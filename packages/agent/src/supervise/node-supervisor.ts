@@ -194,7 +194,8 @@ export class NodeSupervisor {
       this.#phase.answering = answered ? 'yes' : wasAnswering ? 'no' : 'not yet';
     }
     const lastSeen = seen ?? this.record.lastSeen;
-    const isKnown = JSON.stringify(lastSeen) === JSON.stringify(this.record.lastSeen);
+    const isKnown =
+      seen === undefined || JSON.stringify(lastSeen) === JSON.stringify(this.record.lastSeen);
     // A save that failed, on a full disk, is made up for as soon as it is possible.
     if (isKnown && !(answered && this.#kept.unsaved)) return true;
     return this.#kept.trySave({ lastSeen }, this.#options.log);

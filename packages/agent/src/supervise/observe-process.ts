@@ -11,16 +11,18 @@ import type { NodePaths } from '../nodes/paths.ts';
 import { readIdentity } from './identity.ts';
 import type { ProcessStatus } from './node-supervisor.ts';
 
+/** Nothing is lost by knowing later that a directory was deleted: its server has long answered from memory. */
+const FILES_READ_MS = 5_000;
+
 interface ObservedNode {
   readonly record: NodeRecord;
   readonly paths: NodePaths;
   readonly status: ProcessStatus;
 }
 
-/** Of a node that answers: its directory is its own business, as long as it is there. */
-export async function observeAnswering(node: ObservedNode): Promise<ProcessObservation> {
+/** Of a node that answers: its directory is its own business, as long as it `isThere`. */
+export function observeAnswering(node: ObservedNode, isThere: boolean): ProcessObservation {
   const { record, paths, status } = node;
-  const isThere = await exists(paths.config);
   const reason =
     `its directory ${paths.directory} was deleted or emptied while it runs: what it holds is in its ` +
     'memory only, and it cannot be started again; hand its slots over to a replica before it ends';
@@ -89,13 +91,23 @@ function absentProcess({
   };
 }
 
-/** True also when it cannot be looked at: a dead disk is not a deleted directory. */
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (thrown) {
-    return errnoOf(thrown) !== 'ENOENT';
+/** Whether a node's directory has its files. It costs as much as asking the node, and rarely changes. */
+export class FilesWatch {
+  #isThere = true;
+  #lookedTick = -Infinity;
+
+  /** True also when they cannot be looked at: a dead disk is not a deleted directory. */
+  async look({ config }: Pick<NodePaths, 'config'>, fresh: boolean): Promise<boolean> {
+    const tick = performance.now();
+    if (!fresh && tick - this.#lookedTick < FILES_READ_MS) return this.#isThere;
+    this.#lookedTick = tick;
+    try {
+      await stat(config);
+      this.#isThere = true;
+    } catch (thrown) {
+      this.#isThere = errnoOf(thrown) !== 'ENOENT';
+    }
+    return this.#isThere;
   }
 }
 

@@ -57,7 +57,7 @@ export function readInfoFields(text: string): InfoFields {
  * A field that is missing reads as 0, empty or false: a node that is still loading leaves some out.
  */
 export function readInfo(text: string): InfoReading {
-  const fields = readInfoFields(text);
+  const fields = new InfoText(text);
   // Redis prints `slave`; `replica` is taken as well, so that a renaming does no harm.
   const isReplica = ['slave', 'replica'].includes(fields.get('role') ?? '');
   const ownOffset = ['slave_repl_offset', 'replica_repl_offset'];
@@ -77,7 +77,7 @@ export function readInfo(text: string): InfoReading {
     connectedClients: numberOf(fields, ['connected_clients']),
     usedMemoryBytes: numberOf(fields, ['used_memory']),
     maxmemoryBytes: numberOf(fields, ['maxmemory']),
-    keys: countKeys(fields),
+    keys: countKeys(text),
     uptimeSeconds: numberOf(fields, ['uptime_in_seconds']),
     aofEnabled: fields.get('aof_enabled') === '1',
     persistenceOk: persistenceOk(fields),
@@ -89,7 +89,7 @@ export function readInfo(text: string): InfoReading {
 
 /** Reads `CLUSTER INFO`; a missing field reads as 0, a missing state as `fail`. */
 export function readClusterInfo(text: string): ClusterInfoReading {
-  const fields = readInfoFields(text);
+  const fields = new InfoText(text);
   return {
     clusterState: fields.get('cluster_state') === 'ok' ? 'ok' : 'fail',
     slotsAssigned: numberOf(fields, ['cluster_slots_assigned']),
@@ -100,30 +100,52 @@ export function readClusterInfo(text: string): ClusterInfoReading {
 }
 
 /** Valkey says `server_name:valkey`; before that field existed, only Redis did not say its name. */
-function productOf(fields: InfoFields): Product {
+function productOf(fields: InfoText): Product {
   return fields.get('server_name') === 'valkey' || fields.has('valkey_version')
     ? 'valkey'
     : 'redis';
 }
 
 /** A status that is not reported (nothing was ever written or saved) is not a failure. */
-function persistenceOk(fields: InfoFields): boolean {
+function persistenceOk(fields: InfoText): boolean {
   return ['aof_last_write_status', 'rdb_last_bgsave_status'].every(
     (name) => (fields.get(name) ?? 'ok') === 'ok',
   );
 }
 
 /** Sums `dbN:keys=…`; a cluster has db 0 only before Valkey 9. */
-function countKeys(fields: InfoFields): number {
+function countKeys(text: string): number {
   let keys = 0;
-  for (const [name, value] of fields) {
-    if (!/^db\d+$/.test(name)) continue;
-    keys += Number(/(?:^|,)keys=(\d+)/.exec(value)?.[1] ?? 0);
-  }
+  const keyspace = text.slice(Math.max(0, text.indexOf('# Keyspace')));
+  for (const [, count] of keyspace.matchAll(/^db\d+:(?:\S*,)?keys=(\d+)/gm)) keys += Number(count);
   return keys;
 }
 
-function firstOf(fields: InfoFields, names: readonly string[]): string {
+/**
+ * Looks for a few fields in an INFO text. That is done for each node each second: a map of all its 200 fields would be
+ * most of what an agent leaves to its garbage collector.
+ */
+class InfoText {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get(name: string): string | undefined {
+    const text = this.#text;
+    const line = text.startsWith(`${name}:`) ? 0 : text.indexOf(`\n${name}:`) + 1;
+    if (line === 0 && !text.startsWith(`${name}:`)) return undefined;
+    const end = text.indexOf('\n', line);
+    return text.slice(line + name.length + 1, end === -1 ? text.length : end).trimEnd();
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+}
+
+function firstOf(fields: InfoText, names: readonly string[]): string {
   for (const name of names) {
     const value = fields.get(name);
     if (value !== undefined) return value;
@@ -135,7 +157,7 @@ function firstOf(fields: InfoFields, names: readonly string[]): string {
  * Never less than what stands for a missing one: once its host's clock has been set back, a server
  * says that it has been up for a negative time, and nobody could be told of the rest.
  */
-function numberOf(fields: InfoFields, names: readonly string[], missing = 0): number {
+function numberOf(fields: InfoText, names: readonly string[], missing = 0): number {
   const value = Number.parseInt(firstOf(fields, names), 10);
   return Number.isFinite(value) ? Math.max(missing, value) : missing;
 }
