@@ -30,7 +30,7 @@ const WINDOW_KEYS = { gentle: 100, fast: 20_000 };
 /** Most of the time for clients, where there are some: then their 99th percentile is what it was and half a block. */
 const BUSY_SHARE = { gentle: 0.3, fast: 1 };
 /** A sync takes longer than a batch, so what it holds up has to be rare to stay out of the 99th percentile. */
-const HANDOVER_SHARE = { gentle: 0.03, fast: 1 };
+const HANDOVER_SHARE = { gentle: 0.05, fast: 1 };
 /** A batch or two: what a promotion of the target's replica could lose while a slot is on its way. */
 const MAX_REPLICA_LAG_BYTES = { gentle: 256 * KIB, fast: 8 * MIB };
 /** Where clients are at work, a block is what some of them wait for; where none are, it is nothing that anybody notices. */
