@@ -59,6 +59,10 @@ async function bundle({ entry, output, plugins = [] }) {
     sourcemap: 'linked',
     sourcesContent: false,
     keepNames: true,
+    // Node keeps a program's text in memory, at two bytes a character if a single one is not Latin-1: without comments
+    // an agent is 7 MB smaller. Lines stay short, so that a stack still says where.
+    minifyWhitespace: true,
+    lineLimit: 160,
     banner: { js: requireBanner },
     logLevel: 'warning',
     plugins,
