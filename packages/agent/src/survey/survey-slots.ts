@@ -128,9 +128,13 @@ class Survey {
     return true;
   }
 
-  /** Those of the unfinished that have not too many keys for a list. */
+  /** Those of the unfinished that have not too many keys for a list; first the ones that a sample says least about. */
   #listable(slots: readonly number[]): number[] {
-    return this.#unfinished(slots).filter((slot) => this.#tally.keysOf(slot) <= MANY_KEYS);
+    const listable = this.#unfinished(slots).filter(
+      (slot) => this.#tally.keysOf(slot) <= MANY_KEYS,
+    );
+    const odd = this.#tally.pickOdd(listable);
+    return [...odd, ...listable.filter((slot) => !odd.has(slot))];
   }
 
   #unfinished(slots: readonly number[]): number[] {

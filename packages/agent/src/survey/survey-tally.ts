@@ -10,6 +10,9 @@ interface SlotTally {
   isWhole: boolean;
 }
 
+/** One key of a megabyte among eight small ones would make all keys of its slot large ones. */
+const STANDS_OUT = 4;
+
 export class SurveyTally {
   readonly #slots = new Map<number, SlotTally>();
   #keysMeasured = 0;
@@ -34,6 +37,17 @@ export class SurveyTally {
 
   isWhole(slot: number): boolean {
     return this.#slots.get(slot)?.isWhole ?? false;
+  }
+
+  /** Those that have keys unlike the ones of other slots, by what was measured: a few more say little about the rest. */
+  pickOdd(slots: readonly number[]): ReadonlySet<number> {
+    const limitBytes = STANDS_OUT * this.#meanBytes();
+    return new Set(
+      slots.filter((slot) => {
+        const { measuredKeys = 0, measuredBytes = 0 } = this.#slots.get(slot) ?? {};
+        return measuredBytes > limitBytes * measuredKeys;
+      }),
+    );
   }
 
   /** Its keys are measured (anew) from now on. */

@@ -7,11 +7,12 @@ import {
   ownedSlots,
   planReshard,
   specAfterReshard,
+  type Finding,
   type Layout,
   type LayoutPlan,
   type MoveOptions,
   type Reshard,
-  type SlotStats,
+  type SlotSurvey,
 } from '@redrover/core';
 
 import type { ClusterRecord } from '../store/cluster-records.ts';
@@ -75,16 +76,38 @@ async function planNext(
   const { record, change, sight, isSurveyed } = asked;
   const { layout, release, spec, clusterId } = record;
   const { former, observation } = sight;
-  return planReshard({
+  const surveys = isSurveyed ? await surveyAll(context, record, sight) : undefined;
+  const planned = planReshard({
     change,
     spec,
     layout,
     hosts: listPlanningHosts(context, await context.store.clusters.list(), clusterId),
     ownedSlots: ownedSlots({ layout, release, former, observation, now: Date.now() }),
-    stats: isSurveyed ? await surveyAll(context, record, sight) : undefined,
+    stats: surveys?.flatMap(({ slots }) => slots),
     observation,
     number: layout.number + 1,
   });
+  const estimated = tellEstimated(record.name, surveys ?? []);
+  return planned.ok ? { ...planned, findings: [...planned.findings, ...estimated] } : planned;
+}
+
+/** Other sizes than these may be true, and another rebalance might move a few slots more. */
+export function tellEstimated(cluster: string, surveys: readonly SlotSurvey[]): Finding[] {
+  const sampled = surveys.filter(({ complete }) => !complete);
+  if (sampled.length === 0) return [];
+  return [
+    {
+      rule: 'loads-estimated',
+      severity: 'info',
+      subject: cluster,
+      message: 'Not every key was looked at: shares are of estimated sizes.',
+      evidence: sampled.map(({ node, keysSampled, slots }) => {
+        const keys = slots.reduce((sum, slot) => sum + slot.keys, 0);
+        return `${node}: ${keysSampled.toLocaleString('en')} of ${keys.toLocaleString('en')} keys`;
+      }),
+      remedy: 'Rebalance once more afterwards: what is even by then needs no move.',
+    },
+  ];
 }
 
 /** Of every slot that a master says is its own. */
@@ -92,12 +115,12 @@ async function surveyAll(
   context: PlannerContext,
   { layout }: ClusterRecord,
   { former, observation }: ClusterSight,
-): Promise<SlotStats[]> {
+): Promise<SlotSurvey[]> {
   const requests = [...layout.nodes, ...former].flatMap(({ key, host }) => {
     const redis = observation.nodes[key]?.redis;
     const self = redis?.view.nodes.find(({ nodeId }) => nodeId === redis.nodeId);
     const slots = redis?.role === 'master' ? (self?.slots ?? []) : [];
     return [{ node: key, host, slots }];
   });
-  return (await surveySlots(context, requests)).flatMap(({ slots }) => slots);
+  return surveySlots(context, requests);
 }

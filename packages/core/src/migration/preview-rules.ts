@@ -1,9 +1,9 @@
 /** What a preview warns of: one small rule each. `critical` findings refuse the plan. */
+import { bytesText, ceilingText } from '../model/bytes-text.ts';
 import type { Finding } from '../model/finding.ts';
 import type { NodeKey } from '../model/layout.ts';
 import type { PlannedMove } from '../model/migration.ts';
 import { formatRanges } from '../model/slots.ts';
-import { bytesText, ceilingText } from './bytes-text.ts';
 import { predictBlockingMs } from './move-costs.ts';
 import type { PreviewNode, PreviewPicture, PreviewRule } from './move-preview.ts';
 import { NODE_RULES } from './preview-node-rules.ts';

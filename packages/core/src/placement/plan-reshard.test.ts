@@ -152,6 +152,15 @@ describe('rebalance by keys and memory', () => {
     expect(accepted(again).layout).toBe(plan.layout);
   });
 
+  test.each([
+    ['keys', /^s1: \+7,278 keys, then [+-]\d+ keys$/],
+    ['memory', /^s3: \+6\.\d+ MiB, then [+-]\d+ bytes$|^s3: \+6\.\d+ MiB, then [+-][\d.]+ KiB$/],
+  ] as const)('says how far the %s are from even shares, before and after', (by, line) => {
+    const plan = accepted(reshard({ kind: 'rebalance', by, weights: {} }, { stats }));
+    const told = plan.findings.find(({ rule }) => rule === 'loads');
+    expect(told?.evidence).toContainEqual(expect.stringMatching(line));
+  });
+
   test('balances what can be beside a slot that outweighs all', () => {
     const heavy = stats.map((each) => (each.slot === 7 ? { ...each, keys: 1_000_000 } : each));
     const plan = accepted(

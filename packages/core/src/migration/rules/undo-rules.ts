@@ -2,7 +2,7 @@
  * The source owns the slot and it shall not move: closed where the target got nothing. A slot of which the target has
  * keys is never closed: they could not be reached any more.
  */
-import { bytesText, ceilingText } from '../bytes-text.ts';
+import { bytesText, ceilingText } from '../../model/bytes-text.ts';
 import { quarantine } from './dispute.ts';
 import { isOfTarget } from './finalise-rules.ts';
 import type { SlotPicture, SlotRule } from './slot-rule.ts';

@@ -1,4 +1,5 @@
 /** Slots by weights: as many of them, as many keys, or as much memory for each shard. */
+import { bytesText } from '../../model/bytes-text.ts';
 import { SLOT_COUNT } from '../../model/slots.ts';
 import type { Reshard } from '../../model/migration.ts';
 import { whereSlotsAre } from '../scale/next-slots.ts';
@@ -99,11 +100,13 @@ function describeLoads(
   const excess = (slots: object) => excessByShard(ownersOf({ ...slots }), what);
   const [was, becomes] = [excess(before), excess(after)];
   const unit = what.by === 'keys' ? 'keys' : 'bytes';
-  const signed = (value = 0) => `${value >= 0 ? '+' : ''}${Math.round(value)}`;
+  const amount = (value: number) =>
+    what.by === 'keys' ? `${value.toLocaleString('en')} keys` : bytesText(value);
+  const signed = (value = 0) => `${value >= 0 ? '+' : '-'}${amount(Math.round(Math.abs(value)))}`;
   return {
     message: `Difference of each shard from its share of the ${unit}, before and after:`,
     evidence: [...becomes].map(
-      ([shard, value]) => `${shard}: ${signed(was.get(shard))}, then ${signed(value)} ${unit}`,
+      ([shard, value]) => `${shard}: ${signed(was.get(shard))}, then ${signed(value)}`,
     ),
   };
 }
