@@ -120,6 +120,11 @@ describe.skipIf(MIGRATE?.isMissing === true)('on a release that knows no other w
     await replace('s2');
     await expectUndecided(id);
     await expectAllRead();
+    // Whose slot is half way to it gives nothing away: that is said, and not tried until it is given up.
+    const next = await begin('move-slots', '--slots', '6000-6001', '--to', 's3');
+    await expectUndecided(next);
+    expect((await cluster.details(next)).operation.message).toContain('half way');
+    await expectAllRead();
   });
 
   test.each(['s1', 's2'])(

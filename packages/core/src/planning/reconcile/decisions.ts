@@ -6,6 +6,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { LiveNode } from '../situation.ts';
 import { isOrphanage, type Fleet } from './fleet.ts';
 import { findStayingMasters } from './handoffs.ts';
+import { findHeldMoves } from './held-moves.ts';
 import { findCircles } from './open-chains.ts';
 import { hasEnds, listOpenSlots } from './open-slots.ts';
 import { listTriedPairs } from './movers.ts';
@@ -19,6 +20,7 @@ export function findDecisions(fleet: Fleet): Finding[] {
     ...findUnsettled(fleet),
     ...findCircles(fleet),
     ...findStayingMasters(fleet),
+    ...findHeldMoves(fleet),
     ...findOrphans(fleet),
     ...findOrphanKeys(fleet),
   ];

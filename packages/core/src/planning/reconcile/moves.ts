@@ -13,6 +13,7 @@ import { missingCalm } from './agreement.ts';
 import { stopMove } from './clear-of-moves.ts';
 import { listDueMoves, toSlotSet, type DueMove, type DueMoves } from './due-moves.ts';
 import { isInSync, shallRun, shardOwnedBy, type Fleet } from './fleet.ts';
+import { isHeld } from './held-moves.ts';
 import { engineFor, moveStep, tryMove } from './move-step.ts';
 import { awaitMove, listTriedPairs, type ActiveMove } from './movers.ts';
 import type { OpenSlotMove } from './open-slots.ts';
@@ -103,6 +104,7 @@ interface Verdict {
 }
 
 function judge(fleet: Fleet, due: DueMove): Verdict {
+  if (isHeld(fleet, due)) return {};
   const verdict = judgeMove(fleet, due);
   const isRefused = (verdict.turn?.blockers.length ?? 0) > 0;
   return due.isUndecided && isRefused ? {} : verdict;

@@ -113,6 +113,8 @@ describe('slots that are half way through the same master', () => {
     expect(decisions.map(({ rule, subject }) => `${rule} ${subject}`)).toEqual([
       'open-slots-in-a-circle slot 4096',
       'open-slots-in-a-circle slot 8000',
+      'moves-behind-a-decision h1:6379',
+      'moves-behind-a-decision h2:6380',
     ]);
   });
 });

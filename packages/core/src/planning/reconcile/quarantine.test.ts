@@ -134,6 +134,32 @@ describe('by a repair that knows nothing of the operation', () => {
   );
 });
 
+describe('a node that imports a slot which waits for a person', () => {
+  const [first] = movesOf(ready);
+  if (first === undefined) throw new Error('no move');
+  const report = { ...REPORT, slotsMoved: 1, quarantined: [word('key-differs')] };
+  const history = [attemptOf(first, { endedAtMs: NOW, move: report })];
+  const input = withOpen({ ...ready, history }, SLOT, ENDS);
+
+  it('gives nothing away meanwhile, which is said, and all else is moved', () => {
+    const end = playOut(input);
+    const moved = end.history.map((attempt) => attempt.stepKey);
+    expect(moved).toContain('moveSlots h3:6380 > h4:6380 migrate');
+    expect(moved).not.toContain('moveSlots h2:6380 > h3:6380 migrate');
+    expect(decisionsOf(end)).toEqual([...UNDECIDED, 'moves-behind-a-decision h2:6380']);
+  });
+
+  it('gives it away once the slot is closed', () => {
+    const closed = { ...playOut(input), history: [] };
+    const decided = withViewEntry(
+      withViewEntry(closed, { holder: ENDS.from, about: ENDS.from }, { migrating: [] }),
+      { holder: ENDS.to, about: ENDS.to },
+      { importing: [] },
+    );
+    expect(movedNow(decided).join()).toContain('h2:6380>h3:6380');
+  });
+});
+
 describe('a master that is to leave its host', () => {
   const drained = (input: PlanInput): PlanInput => ({
     ...input,
