@@ -176,10 +176,11 @@ describe('the table of crash states', () => {
     expect(answer(opened)).toBe('setMigrating (migrating-before-counting)');
   });
 
-  it('a promoted source migrates at once, then the target imports from it', () => {
+  it('a promoted source migrates at once, whatever the target says, then the target imports from it', () => {
     const former = { nodeId: 'dead', standing: 'same-shard' } as const;
     const target = { keys: 4, importingFrom: former };
-    expect(answer(exampleFacts({ target }))).toBe('setMigrating (migrating-before-counting)');
+    const down = { ...target, owner: 'dead', stateOk: false };
+    expect(answer(exampleFacts({ target: down }))).toBe('setMigrating (migrating-after-promotion)');
     const migrating = exampleFacts({ source: { migratingTo: toTarget }, target });
     expect(answer(migrating)).toBe('setImporting (importing-from-this-source)');
   });
@@ -192,10 +193,13 @@ describe('the table of crash states', () => {
 
   it('a target that is down since it names a source that was replaced is told who owns the slot', () => {
     const former = { nodeId: 'dead', standing: 'same-shard' } as const;
+    const source = { migratingTo: toTarget };
     const target = { importingFrom: former, owner: 'dead', keys: 2, stateOk: false };
-    expect(answer(exampleFacts({ target }))).toBe('nameSource (target-names-the-owner)');
+    expect(answer(exampleFacts({ source, target }))).toBe('nameSource (target-names-the-owner)');
     const told = { ...target, owner: SOURCE, stateOk: true };
-    expect(answer(exampleFacts({ target: told }))).toBe('setMigrating (migrating-before-counting)');
+    expect(answer(exampleFacts({ source, target: told }))).toBe(
+      'setImporting (importing-from-this-source)',
+    );
   });
 
   it('the target lost power and forgot that it owns the slot: IMPORTING, then NODE again', () => {

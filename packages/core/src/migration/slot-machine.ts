@@ -7,7 +7,7 @@
  */
 import { END_RULES, PRESENCE_RULES, STATE_RULE } from './rules/end-rules.ts';
 import { FINALISE_RULES } from './rules/finalise-rules.ts';
-import { FORWARD_RULES, NAMING_RULE } from './rules/forward-rules.ts';
+import { FORWARD_RULES, PROMOTION_RULES } from './rules/forward-rules.ts';
 import { HANDOVER_RULES } from './rules/handover-rules.ts';
 import { OWNER_RULES } from './rules/owner-rules.ts';
 import { RECLAIM_RULES } from './rules/reclaim-rules.ts';
@@ -22,7 +22,7 @@ export const SLOT_RULES: readonly SlotRule[] = [
   ...OWNER_RULES,
   ...HANDOVER_RULES,
   ...UNDO_RULES,
-  NAMING_RULE,
+  ...PROMOTION_RULES,
   STATE_RULE,
   ...FORWARD_RULES,
   ...RECLAIM_RULES,

@@ -2,23 +2,39 @@
  * The source owns the slot and it shall move: opened on both ends, its keys moved. What stands before NODE on the
  * target then is in `finalise-rules.ts`.
  */
+import type { EndReading } from '../slot-facts.ts';
 import { isSettled, quarantine } from './dispute.ts';
 import { waitFor, type SlotRule } from './slot-rule.ts';
 
-/** Before cluster states are asked: this is what the target's is waiting for. */
-export const NAMING_RULE: SlotRule = {
-  name: 'target-names-the-owner',
-  reason:
-    "A target takes nobody's word on the owner of a slot that it imports. It goes on naming a source that was replaced " +
-    'and, once that one has failed or follows another, answers CLUSTERDOWN to everybody (cluster-require-full-coverage).',
-  decide: ({ sourceClaims, source, target }) => {
-    const { importingFrom } = target;
-    const isOfSource = importingFrom !== undefined && importingFrom.standing !== 'other';
-    return sourceClaims && isOfSource && target.owner !== source.nodeId
-      ? { kind: 'nameSource' }
-      : undefined;
+/** After a promotion, and before cluster states are asked: what they say is a consequence of it. */
+export const PROMOTION_RULES: readonly SlotRule[] = [
+  {
+    name: 'migrating-after-promotion',
+    reason:
+      'The target imports from a source that was replaced: until the heir migrates, it takes writes of keys that the ' +
+      'target holds already.',
+    decide: ({ sourceClaims, source, target }) =>
+      sourceClaims && isOfReplaced(target) && source.migratingTo === undefined
+        ? { kind: 'setMigrating' }
+        : undefined,
   },
-};
+  {
+    name: 'target-names-the-owner',
+    reason:
+      "A target takes nobody's word on the owner of a slot that it imports. It goes on naming a source that was replaced " +
+      'and, once that one has failed or follows another, answers CLUSTERDOWN to everybody (cluster-require-full-coverage).',
+    decide: ({ sourceClaims, source, target }) => {
+      const isOpen = target.importingFrom?.standing === 'end' || isOfReplaced(target);
+      return sourceClaims && isOpen && target.owner !== source.nodeId
+        ? { kind: 'nameSource' }
+        : undefined;
+    },
+  },
+];
+
+function isOfReplaced({ importingFrom }: EndReading): boolean {
+  return importingFrom?.standing === 'same-shard' || importingFrom?.standing === 'gone';
+}
 
 export const FORWARD_RULES: readonly SlotRule[] = [
   {
@@ -69,7 +85,7 @@ export const FORWARD_RULES: readonly SlotRule[] = [
     name: 'migrating-before-counting',
     reason:
       'Without MIGRATING the source takes new keys, also in an empty slot, and deletes them when it hears that the ' +
-      'target owns it (invariant 3). After a promotion it goes before all else: clients do not find moved keys.',
+      'target owns it (invariant 3).',
     decide: ({ sourceClaims, source }) =>
       sourceClaims && source.migratingTo?.standing !== 'end' ? { kind: 'setMigrating' } : undefined,
   },
