@@ -13,8 +13,8 @@ const ALL = [7001, 7002, 7003, 7004, 7005];
 /** Of tag `cv`. */
 const SLOT = 40;
 const KEYS = 100;
-/** A heartbeat alone would take longer. */
-const AT_ONCE_MS = 900;
+/** Within that a promotion is seen, and what is open asked for. */
+const LOOK_MS = 2_000;
 
 let harness: AgentHarness;
 let cluster: MovingCluster;
@@ -58,30 +58,30 @@ async function openOn(port: number): Promise<string[]> {
   return line.split(' ').filter((word) => word.startsWith('['));
 }
 
-/** The replica is elected while its master hangs. Answers when it is master. */
-async function replace(master: number, replica: number): Promise<number> {
+/** The replica is elected while its master hangs. */
+async function replace(master: number, replica: number): Promise<void> {
   harness.signal(master, 'SIGSTOP');
   await call(replica, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
   await until('the heir to be master', async () =>
     String(await call(replica, 'ROLE')).startsWith('master'),
   );
-  return performance.now();
 }
 
-async function expectOpenBetween(source: number, target: number, sinceTick: number): Promise<void> {
+/** Nobody else does it here: no command was given. */
+async function expectOpenBetween(source: number, target: number): Promise<void> {
   const given = `[${SLOT}->-${await idOf(target)}]`;
   const taken = `[${SLOT}-<-${await idOf(source)}]`;
   await until(`slot ${SLOT} to be open again`, async () => {
     const [atSource, atTarget] = await Promise.all([openOn(source), openOn(target)]);
     return atSource.includes(given) && atTarget.includes(taken);
   });
-  expect(performance.now() - sinceTick).toBeLessThan(AT_ONCE_MS);
 }
 
 test('the heir of a source sends clients on to what was moved, and takes no second copy of it', async () => {
   await moveHalf();
   const [moved = ''] = (await call(7002, 'CLUSTER', 'GETKEYSINSLOT', SLOT, 1)) as string[];
-  await expectOpenBetween(7004, 7002, await replace(7001, 7004));
+  await replace(7001, 7004);
+  await expectOpenBetween(7004, 7002);
   await expect(call(7004, 'SET', moved, 'second')).rejects.toThrow(/^ASK 40 /);
   expect(await cluster.keys(7004)).toBe(KEYS / 2);
 });
@@ -89,7 +89,8 @@ test('the heir of a source sends clients on to what was moved, and takes no seco
 test('a target serves its own slots while the master that it imported from stays away', async () => {
   await moveHalf();
   const former = await idOf(7001);
-  await expectOpenBetween(7004, 7002, await replace(7001, 7004));
+  await replace(7001, 7004);
+  await expectOpenBetween(7004, 7002);
   await until('the target to call the former source failed', async () => {
     const lines = String(await call(7002, 'CLUSTER', 'NODES')).split('\n');
     return lines.some((line) => line.startsWith(former) && / master,fail /.test(line));
@@ -103,7 +104,8 @@ test('a target serves its own slots while the master that it imported from stays
 test('the heir of a target takes in what it has a copy of, and the source sends clients there', async () => {
   await moveHalf();
   const [moved = ''] = (await call(7002, 'CLUSTER', 'GETKEYSINSLOT', SLOT, 1)) as string[];
-  await expectOpenBetween(7001, 7005, await replace(7002, 7005));
+  await replace(7002, 7005);
+  await expectOpenBetween(7001, 7005);
   await expect(call(7001, 'GET', moved)).rejects.toThrow(new RegExp(`^ASK ${SLOT} .*:7005$`));
 });
 
@@ -113,7 +115,7 @@ test('a master that was handed over by its replica leaves its open slots to it a
   await until('the heir to be master', async () =>
     String(await call(7004, 'ROLE')).startsWith('master'),
   );
-  await expectOpenBetween(7004, 7002, performance.now());
+  await expectOpenBetween(7004, 7002);
 });
 
 test('a slot that is open to nobody of the replaced master is left alone', async () => {
@@ -124,7 +126,7 @@ test('a slot that is open to nobody of the replaced master is left alone', async
     (await harness.controller.observe(['h1:7004'])).some(({ redis }) => redis?.role === 'master'),
   );
   // As long as it may take to open one.
-  await new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS));
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   expect(await openOn(7004)).toEqual([]);
   expect(await openOn(7002)).toEqual(before);
 });
