@@ -111,7 +111,7 @@ test('cancelled, the cluster is valid and it is said what was moved; a repair mo
     const operation = await show(id);
     return operation.state === 'cancelled' ? operation : undefined;
   });
-  expect(message).toMatch(/\d+ slots? with \d+ keys? had been moved/);
+  expect(message).toMatch(/\d+ slots? with [\d,]+ keys? had been moved/);
   expect(message).toContain('redrover cluster repair shop');
   await expectGrown();
   expect(await openSlots()).toBe(0);
