@@ -14,6 +14,8 @@ const LOOK_MS = 150;
  * replica that hears its master is seldom promoted; one that does not stands for election after a node timeout.
  */
 const LOOKS_AT_CALM = 6;
+/** In `CLUSTER INFO`: slots of masters that it, or everybody, takes to have failed. */
+const SUSPICION = /cluster_slots_p?fail:[1-9]/;
 
 export interface Promotion {
   readonly node: AgentNode;
@@ -24,8 +26,8 @@ export interface Promotion {
 interface Followed {
   readonly pid: number;
   readonly master: string;
-  /** Of its link to the master: `connected`, or on the way there (redis ROLE page). */
-  readonly isConnected: boolean;
+  /** Its link to the master is `connected` (Redis' page of ROLE), and it suspects no master, as it does one that hangs. */
+  readonly isCalm: boolean;
 }
 
 export class RoleWatch {
@@ -47,8 +49,8 @@ export class RoleWatch {
       const isEveryone = this.#looks % LOOKS_AT_CALM === 0;
       this.#looks += 1;
       for (const node of this.#nodes.list()) {
-        const isAlone = this.#followed.get(node.record.key)?.isConnected === false;
-        if (isEveryone || isAlone) void this.#look(node);
+        const isAlarmed = this.#followed.get(node.record.key)?.isCalm === false;
+        if (isEveryone || isAlarmed) void this.#look(node);
       }
     }, LOOK_MS);
   }
@@ -65,7 +67,7 @@ export class RoleWatch {
     if (pid === undefined || this.#asked.has(key)) return;
     this.#asked.add(key);
     try {
-      this.#note(node, pid, await node.connection.call(['ROLE']));
+      this.#note(node, pid, await node.connection.pipeline([['ROLE'], ['CLUSTER', 'INFO']]));
     } catch {
       // What it was before still counts: a replica that hung may be elected by then.
     } finally {
@@ -73,12 +75,12 @@ export class RoleWatch {
     }
   }
 
-  #note(node: AgentNode, pid: number, reply: unknown): void {
+  #note(node: AgentNode, pid: number, [reply, info]: readonly unknown[]): void {
     const { key } = node.record;
     const [role, address, port, link] = Array.isArray(reply) ? reply.map(String) : [];
     if (role === 'slave') {
-      const isConnected = link === 'connected';
-      this.#followed.set(key, { pid, master: `${address}:${port}`, isConnected });
+      const isCalm = link === 'connected' && !SUSPICION.test(String(info));
+      this.#followed.set(key, { pid, master: `${address}:${port}`, isCalm });
       return;
     }
     const last = this.#followed.get(key);
