@@ -150,10 +150,32 @@ function blockText(keyBytes: number): string {
   return ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms)} ms`;
 }
 
+/** Servers that move slots themselves copy them as they replicate, and take no limits for it. */
+function findUnkeptLimits({ input, moves }: PreviewPicture): Finding[] {
+  const engines = new Set(moves.map(({ engine }) => engine));
+  engines.delete('migrate');
+  const { rateBytesPerS, maxLatencyMs, maxKeyBytes } = input.options;
+  const given = [
+    ...(rateBytesPerS > 0 ? ['--rate'] : []),
+    ...(maxLatencyMs > 0 ? ['--max-latency'] : []),
+    ...(maxKeyBytes > 0 ? ['--max-key-bytes'] : []),
+  ];
+  if (given.length === 0) return [];
+  return [...engines].map((engine) => ({
+    rule: 'limits-not-kept',
+    severity: 'warning' as const,
+    subject: engine,
+    message: `The ${engine} engine keeps to no limits: ${given.join(', ')} would have no effect with it.`,
+    evidence: [],
+    remedy: 'Add --engine migrate, which keeps to them and takes longer; or leave them out.',
+  }));
+}
+
 export const PREVIEW_RULES: readonly PreviewRule[] = [
   ...NODE_RULES,
   findTargetMemory,
   findLargeKeys,
   findLongBlocking,
+  findUnkeptLimits,
   findGaps,
 ];

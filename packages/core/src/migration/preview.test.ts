@@ -67,6 +67,23 @@ function rulesOf(input: PreviewInput): string[] {
   return previewMoves(input).findings.map(({ rule, severity }) => `${severity} ${rule}`);
 }
 
+describe('limits', () => {
+  const options = { ...DEFAULT_MOVE_OPTIONS, rateBytesPerS: 1e6, maxKeyBytes: 1e9 };
+  const atomic = inputOf().pairs.map((pair) => ({ ...pair, engine: 'valkey-atomic' as const }));
+
+  it('are said to have no effect where servers move slots themselves', () => {
+    const { findings } = previewMoves(inputOf({ pairs: atomic, options }));
+    expect(findings).toMatchObject([{ rule: 'limits-not-kept', severity: 'warning' }]);
+    expect(findings[0]?.message).toContain('--rate, --max-key-bytes would');
+    expect(findings[0]?.remedy).toContain('--engine migrate');
+  });
+
+  it('are kept by the other engine, and nobody misses them who gave none', () => {
+    expect(rulesOf(inputOf({ options }))).toEqual([]);
+    expect(rulesOf(inputOf({ pairs: atomic }))).toEqual([]);
+  });
+});
+
 describe('a preview', () => {
   it('sums up what is in the slots of the pair, and nothing else', () => {
     const { moves, findings, durationMs } = previewMoves(inputOf());
