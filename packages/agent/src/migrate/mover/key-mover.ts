@@ -199,8 +199,8 @@ export class KeyMover {
     const { meter, watch, pace } = this.#options;
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
     const answer = await pace.block(
-      // While others had their turn, the target may have fallen silent.
-      async () => (this.#isHalted ? undefined : this.#migrate(link, batches)),
+      // While others had their turn, the target may have fallen silent, or all of it was called off.
+      async () => (this.#shallEnd ? undefined : this.#migrate(link, batches)),
       () => this.#awaitTurn(bytes),
     );
     if (answer === undefined) return new Set(batches.map(({ memory }) => memory));
@@ -299,8 +299,13 @@ export class KeyMover {
     this.#rate = turn.state;
     if (turn.waitMs > 0) {
       meter.state = 'held back by --rate';
-      // A slot that has begun is brought to its end at the rate that was asked for.
-      await delay(turn.waitMs);
+      // A slot that has begun is brought to its end at the rate that was asked for, one that has not is let go of.
+      const signal = this.#wasStopped ? undefined : this.#options.stop;
+      await delay(turn.waitMs, undefined, { signal }).catch(() => {});
+      if (this.#shallEnd) {
+        this.#rate = { ...this.#rate, tokensBytes: this.#rate.tokensBytes + bytes };
+        return;
+      }
     }
     const sinceTick = performance.now();
     while (!watch.isNear) {

@@ -163,9 +163,13 @@ export class SlotWindows {
     const { keyMover, meter } = this.#options;
     meter.state = '';
     const keysBefore = meter.keys;
+    // The same effect on the same slot again and again is none, whatever the node answers.
+    const isNew = effects.some(({ memory }) => memory.repeats < MAX_REPEATS);
     try {
       this.#refusal = await this.#execute(effects);
-      if (withKeys.length > 0) await keyMover.move(withKeys);
+      // A slot that is being closed has sent clients from one end to the other and back since its target was.
+      const isClosing = this.#isEnding && isNew;
+      if (withKeys.length > 0 && !isClosing) await keyMover.move(withKeys);
     } catch (thrown) {
       // A link that broke is a fact for the next look; anything else concerns the whole task.
       if (!isBroken(thrown))
@@ -174,8 +178,6 @@ export class SlotWindows {
     }
     this.#mayOpenNext = withKeys.length > 0 || effects.every(isWithoutKeys);
     const hasMoved = meter.keys > keysBefore;
-    // The same effect on the same slot again and again is none, whatever the node answers.
-    const isNew = effects.some(({ memory }) => memory.repeats < MAX_REPEATS);
     if (hasMoved || (isNew && this.#refusal === undefined)) {
       this.#progressTick = performance.now();
       this.#pauseMs = PAUSE_MIN_MS;
