@@ -9,7 +9,7 @@ import { isAgreed } from './fleet.ts';
 import { listCircularSlots } from './open-chains.ts';
 import { hasEnds, listOpenSlots, type OpenSlotMove } from './open-slots.ts';
 import { listStrayedSlots } from './orphan-keys.ts';
-import { listMisleading } from './quarantine.ts';
+import { listMisleading } from './misleading.ts';
 import { groupSlots, NOBODY } from './slot-map.ts';
 
 /** All that goes from one master to another. */
