@@ -344,10 +344,13 @@ test('a lost host is replaced, its nodes are forgotten, and the spec says where 
   expect(known).toHaveLength(6);
   expect(known.filter((id) => gone.includes(id))).toEqual([]);
   // The file that the cluster was made from is of the past.
-  await expect(planOf()).rejects.toMatchObject({
-    code: 'failed-precondition',
-    message: expect.stringMatching(/replace host h3 with h4[^]*"hosts":\["h1","h2","h4"\]/),
-  });
+  const { result: answer } = await api.clusters.planCluster({ spec: specOf() });
+  const reasons = answer.case === 'refusal' ? answer.value.reasons : [];
+  expect(reasons.map(({ rule, evidence }) => [rule, ...evidence])).toEqual([
+    ['change-not-supported', 'h4:6380'],
+    ['change-not-supported', 'h4:6379'],
+    ['spec-outdated', expect.stringContaining('placement: {"hosts":["h1","h2","h4"]')],
+  ]);
   expect(await planOf(spec)).toMatchObject({ empty: true, findings: [] });
   // The host comes back with what it had, and that goes too.
   await hosts.connect(agentClient, ['h3']);

@@ -179,7 +179,11 @@ export class BareCluster<Name extends string> {
 
   /** With its AOF as it is now: what a later `restoreAof` puts back. */
   async keepAof(name: Name): Promise<void> {
-    const { directory } = this.#node(name);
+    const { directory, client } = this.#node(name);
+    // What was written while the file is synced waits in memory (redis aof.c, flushAppendOnlyFile).
+    await until('the AOF to be written', async () =>
+      (await client.info('persistence')).includes('aof_buffer_length:0'),
+    );
     await cp(join(directory, 'appendonlydir'), join(directory, 'aof.kept'), { recursive: true });
   }
 
