@@ -85,7 +85,7 @@ export {
   type NodeReading,
   type SlotCounts,
 } from './migration/read-slot-facts.ts';
-export { planWindows } from './migration/plan-windows.ts';
+export { joinWindows, planWindows } from './migration/plan-windows.ts';
 export { followUp } from './migration/follow-up.ts';
 export { resolveLimits } from './migration/resolve-limits.ts';
 export { freshnessMs } from './migration/rules/finalise-rules.ts';

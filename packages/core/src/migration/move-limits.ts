@@ -19,6 +19,8 @@ export interface MoveLimits extends BatchLimits {
   /** Slots with keys that are opened, moved and finalised together, at least; more while they have fewer keys than that. */
   readonly windowSlots: number;
   readonly windowKeys: number;
+  /** Windows that are taken as one while no clients are at work. */
+  readonly idleWindows: number;
   /** A slot with a larger key (`MEMORY USAGE`) is left to a person. */
   readonly maxKeyBytes: number;
   /** Given to MIGRATE; per read or write on the wire, not in total. Below half of the node timeout. */

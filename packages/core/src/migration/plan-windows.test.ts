@@ -1,6 +1,6 @@
 import { array, assert, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planWindows } from './plan-windows.ts';
+import { joinWindows, planWindows } from './plan-windows.ts';
 
 const limits = { windowSlots: 16, windowKeys: 1_000 };
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -36,5 +36,20 @@ describe('windows of slots', () => {
         expect(windows.every(({ length }) => length > 0 && length <= 512)).toBe(true);
       }),
     );
+  });
+});
+
+describe('windows that are taken as one', () => {
+  const join = (...lengths: number[]): number => joinWindows(lengths, { idleWindows: 4 });
+
+  it('are as many as the limit says, or as there are', () => {
+    expect(join(16, 16, 16, 16, 16)).toBe(4);
+    expect(join(16, 16)).toBe(2);
+    expect(join()).toBe(0);
+  });
+
+  it('have no more slots than one may have, but one is always taken', () => {
+    expect(join(500, 12, 1)).toBe(2);
+    expect(join(600, 1)).toBe(1);
   });
 });

@@ -8,6 +8,23 @@ import type { MoveLimits } from './move-limits.ts';
 const MAX_WINDOW_SLOTS = 512;
 
 /**
+ * How many of the windows that wait are taken as one: with nobody at work, none is there who could miss what is in them.
+ *
+ * @param sizes slots of each, in order.
+ */
+export function joinWindows(
+  sizes: readonly number[],
+  { idleWindows }: Pick<MoveLimits, 'idleWindows'>,
+): number {
+  let slots = 0;
+  const end = sizes.findIndex((size, index) => {
+    slots += size;
+    return index > 0 && (index >= idleWindows || slots > MAX_WINDOW_SLOTS);
+  });
+  return end === -1 ? sizes.length : end;
+}
+
+/**
  * In the order of the slots, so that views stay short. What a window costs is the same for any: so it takes slots with few
  * keys until they make a good number together, and of those with many keys a few.
  */

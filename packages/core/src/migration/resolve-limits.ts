@@ -27,6 +27,8 @@ const WINDOW_SLOTS = { gentle: 16, fast: 64 };
  * is in an open window is what clients may miss, and write anew, when a replica takes the source's place (ADR 16).
  */
 const WINDOW_KEYS = { gentle: 100, fast: 20_000 };
+/** Who is not there misses nothing: then windows are about as large as in the fast pace. */
+const IDLE_WINDOWS = { gentle: 4, fast: 1 };
 /** Most of the time for clients, where there are some: then their 99th percentile is what it was and half a block. */
 const BUSY_SHARE = { gentle: 0.3, fast: 1 };
 /** A sync takes longer than a batch, so what it holds up has to be rare to stay out of the 99th percentile. */
@@ -60,6 +62,7 @@ export function resolveLimits(options: MoveOptions, nodeTimeoutMs: number): Move
     slotsInFlight: SLOTS_IN_FLIGHT,
     windowSlots: WINDOW_SLOTS[pace],
     windowKeys: WINDOW_KEYS[pace],
+    idleWindows: IDLE_WINDOWS[pace],
     maxKeyBytes,
     migrateTimeoutMs,
     commandTimeoutMs: Math.max(COMMAND_TIMEOUT_MIN_MS, migrateTimeoutMs * COMMAND_TIMEOUT_FACTOR),
@@ -124,6 +127,7 @@ function reasonsOf(options: MoveOptions, nodeTimeoutMs: number): Record<LimitNam
     slotsInFlight: 'hides round trips',
     windowSlots: `several times what is in flight, ${ofPace}`,
     windowKeys: `each window makes the target sync a file, ${ofPace}`,
+    idleWindows: 'large windows cost nobody anything where no clients are',
     maxKeyBytes:
       options.maxKeyBytes === 0
         ? `blocks a node for about a quarter of cluster-node-timeout ${nodeTimeoutMs} ms`

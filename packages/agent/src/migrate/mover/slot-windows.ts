@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   followUp,
+  joinWindows,
   RedroverError,
   type MoveLimits,
   type SlotAction,
@@ -110,10 +111,16 @@ export class SlotWindows {
   #takeNext(): void {
     if (this.#open.length === 0) [this.#open, this.#next] = [this.#next, []];
     if (this.#isEnding) return;
-    if (this.#open.length === 0) this.#open = this.#waiting.shift() ?? [];
-    else if (this.#next.length === 0 && this.#mayOpenNext) this.#next = this.#waiting.shift() ?? [];
+    if (this.#open.length === 0) this.#open = this.#takeWindow();
+    else if (this.#next.length === 0 && this.#mayOpenNext) this.#next = this.#takeWindow();
     else return;
     this.#mayOpenNext = false;
+  }
+
+  #takeWindow(): SlotMemory[] {
+    const { pace, limits } = this.#options;
+    const sizes = this.#waiting.map(({ length }) => length);
+    return this.#waiting.splice(0, pace.isHeldBack ? 1 : joinWindows(sizes, limits)).flat();
   }
 
   /** Everybody's word, and what follows for each slot; those at their end are let go. */
