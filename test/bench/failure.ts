@@ -10,6 +10,7 @@ import { endGroup } from '../lab/command.ts';
 import { CONTROLLER, Lab } from '../lab/lab.ts';
 import type { LiveClient } from '../lab/live-client.ts';
 import { until } from '../support/until.ts';
+import { endAtInterrupt } from './bench-stack.ts';
 import { figure } from './report.ts';
 import type { Report } from './report.ts';
 
@@ -94,6 +95,7 @@ interface FailureBench {
 
 export async function benchFailure(options: FailureOptions): Promise<Report> {
   const lab = await Lab.start({ hosts: 3 });
+  const end = endAtInterrupt(() => lab.stop());
   try {
     const { nodeTimeoutMs } = options;
     const cluster = await ClusterInLab.create(lab, { name: 'failure', nodeTimeoutMs });
@@ -113,7 +115,7 @@ export async function benchFailure(options: FailureOptions): Promise<Report> {
     }
     return toReport(bench, options);
   } finally {
-    await lab.stop();
+    await end();
   }
 }
 

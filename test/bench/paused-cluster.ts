@@ -6,17 +6,14 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 
-import { LocalStack, findPrograms } from '@redrover/cli';
+import type { Api } from '@redrover/cli';
 import type { ClusterSpec, Layout } from '@redrover/core';
 import { layoutFromProto, clusterSpecToProto } from '@redrover/wire';
 
 import { uploadRelease } from '../support/built-release.ts';
 import type { BuiltRelease } from '../support/built-release.ts';
-import { cacheDirectory, distDirectory } from '../support/paths.ts';
-import { createScratchDirectory } from '../support/scratch.ts';
+import { prepareStack } from './bench-stack.ts';
 import type { ClusterAccess } from './usable.ts';
-
-type Api = ReturnType<LocalStack['connect']>;
 
 export interface PausedCluster {
   readonly api: Api;
@@ -44,29 +41,16 @@ const START_TIMEOUT_MS = 60_000;
 
 /** Errors: whatever the stack says; the caller's `close` is not needed then. */
 export async function startPausedCluster(options: PausedClusterOptions): Promise<PausedCluster> {
-  const scratch = await createScratchDirectory('bench');
-  const hosts = Array.from({ length: options.hosts }, (_, index) => ({
-    name: `h${index + 1}`,
-    address: `127.0.1.${index + 1}`,
-  }));
-  const stack = new LocalStack({
-    directory: scratch.path,
-    programs: findPrograms(distDirectory),
-    hosts,
-    cacheDirectory: cacheDirectory(),
-  });
-  const close = async () => {
-    await stack.stop();
-    await scratch.remove();
-  };
+  const names = Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
+  const { stack, end: close } = await prepareStack(names.map((_, index) => `127.0.1.${index + 1}`));
   try {
     await stack.start();
     const api = stack.connect();
     await uploadRelease(api, options.release);
-    for (const { name } of hosts) await installBuild(api, options.release.name, name);
+    for (const name of names) await installBuild(api, options.release.name, name);
     const paused = await applyAndPause(api, specOf(options));
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const agentPids = hosts.flatMap(({ name }) => stack.agentProcess(name)?.pid ?? []);
+    const agentPids = names.flatMap((name) => stack.agentProcess(name)?.pid ?? []);
     const redisCli = join(options.release.binDirectory, 'redis-cli');
     return { api, ...paused, redisCli, agentPids, close };
   } catch (error) {

@@ -10,16 +10,15 @@ import {
   type ClusterSpec,
   type MoveOptions,
 } from '@redrover/core';
-import { LocalStack, findPrograms, type Api } from '@redrover/cli';
+import type { Api, LocalStack } from '@redrover/cli';
 import { AttemptOutcome, OperationState } from '@redrover/proto';
 import { execa } from 'execa';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 
 import { uploadRelease, type BuiltRelease } from '../support/built-release.ts';
-import { cacheDirectory, distDirectory } from '../support/paths.ts';
-import { createScratchDirectory } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
+import { prepareStack } from './bench-stack.ts';
 
 export interface ReshardSetup {
   readonly release: BuiltRelease;
@@ -70,29 +69,17 @@ export class ReshardCluster {
   }
 
   static async start({ release, replicas }: ReshardSetup): Promise<ReshardCluster> {
-    const scratch = await createScratchDirectory('bench');
-    const hosts = Array.from({ length: SHARDS + 1 }, (_, index) => ({
-      name: `h${index + 1}`,
-      address: `127.0.2.${index + 1}`,
-    }));
-    const stack = new LocalStack({
-      directory: scratch.path,
-      programs: findPrograms(distDirectory),
-      hosts,
-      cacheDirectory: cacheDirectory(),
-    });
-    const cleanUp = async () => {
-      await stack.stop();
-      await scratch.remove();
-    };
+    const { stack, end } = await prepareStack(
+      Array.from({ length: SHARDS + 1 }, (_, index) => `127.0.2.${index + 1}`),
+    );
     try {
       await stack.start();
-      const cluster = new ReshardCluster(stack, release, cleanUp);
+      const cluster = new ReshardCluster(stack, release, end);
       await uploadRelease(cluster.#api, release);
       await cluster.#create(replicas);
       return cluster;
     } catch (error) {
-      await cleanUp();
+      await end();
       throw error;
     }
   }
