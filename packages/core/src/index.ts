@@ -1,5 +1,6 @@
 /** The pure domain of Redrover: no I/O, no clock, no randomness that is not passed in. */
 export * from './errors.ts';
+export { bytesText } from './model/bytes-text.ts';
 export * from './model/cut-off.ts';
 export * from './model/domain-outcome.ts';
 export * from './model/finding.ts';

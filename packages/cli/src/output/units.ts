@@ -1,18 +1,6 @@
 /** Sizes, times and counts as people read them. JSON output never goes through here. */
 
-const SIZE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
-
-/** `0 B`, `812 KiB`, `1.5 GiB`: three significant digits at the most. */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < SIZE_UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${trimZeros(value.toFixed(digits))} ${SIZE_UNITS[unit]}`;
-}
+export { bytesText as formatBytes } from '@redrover/core';
 
 /** `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `5 d 3 h`. */
 export function formatDuration(durationMs: number): string {

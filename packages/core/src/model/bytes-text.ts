@@ -1,8 +1,8 @@
-/** Sizes in what is said to people: `1.12 MiB`. */
+/** Sizes in what is said to people. */
 
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** Three digits are enough. */
+/** `0 B`, `812 KiB`, `1.5 GiB`: three significant digits, or the whole number. */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -10,7 +10,8 @@ export function bytesText(bytes: number): string {
     value /= 1024;
     unit += 1;
   }
-  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${UNITS[unit]}`;
+  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${Number(value.toFixed(digits))} ${UNITS[unit]}`;
 }
 
 /** The value of `--max-key-bytes` that allows a key of this size, as a person would write it: `2mb`. */
