@@ -2,7 +2,7 @@
  * How many keys are in slots of a node. One script asks for many slots in one round trip and answers those that have
  * any; where scripts are refused, the same is asked for slot by slot. What the counts mean is not said here.
  */
-import { normalizeRanges, RedroverError, type SlotKeys, type SlotRange } from '@redrover/core';
+import { listSlots, rangesOf, RedroverError, type SlotKeys, type SlotRange } from '@redrover/core';
 import type { NodeConnection, RedisCommand } from './node-connection.ts';
 
 /** Each costs the server about a microsecond: half a millisecond of other clients' time. */
@@ -33,7 +33,7 @@ export function countKeysIn(
   question: CountQuestion,
   slots: readonly number[],
 ): Promise<SlotKeys[]> {
-  const ranges = normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
+  const ranges = rangesOf(slots);
   return countKeysInRanges(question, ranges);
 }
 
@@ -90,9 +90,7 @@ async function countOneByOne(
   { connection, options }: CountQuestion,
   ranges: readonly SlotRange[],
 ): Promise<SlotKeys[]> {
-  const slots = ranges.flatMap(({ start, end }) =>
-    Array.from({ length: end - start + 1 }, (_, index) => start + index),
-  );
+  const slots = listSlots(ranges);
   const questions = slots.map((slot): RedisCommand => ['CLUSTER', 'COUNTKEYSINSLOT', slot]);
   const replies = await connection.pipeline(questions, options);
   return slots.flatMap((slot, index) => {

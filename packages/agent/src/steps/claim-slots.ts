@@ -2,7 +2,7 @@
  * `claimSlots`: config epoch and slots of a master, before it knows any other node (the epoch command
  * is refused afterwards: Redis command page CLUSTER SET-CONFIG-EPOCH).
  */
-import { RedroverError, type ClaimSlotsStep, type SlotRange } from '@redrover/core';
+import { listSlots, RedroverError, type ClaimSlotsStep, type SlotRange } from '@redrover/core';
 import { readOwnView, type OwnView } from './own-view.ts';
 import type { RedisCommand } from '../redis/node-connection.ts';
 import type { HostContext, StepEffect } from './step-context.ts';
@@ -52,10 +52,4 @@ function missingSlots(ranges: readonly SlotRange[], { myself, view }: OwnView, k
     );
   }
   return wanted.filter((slot) => !owners.has(slot));
-}
-
-function listSlots(ranges: readonly SlotRange[]): number[] {
-  return ranges.flatMap(({ start, end }) =>
-    Array.from({ length: end - start + 1 }, (_, index) => start + index),
-  );
 }

@@ -32,6 +32,18 @@ export function normalizeRanges(ranges: readonly SlotRange[]): SlotRange[] {
   return joined;
 }
 
+/** Each slot of the ranges once, in order. */
+export function listSlots(ranges: readonly SlotRange[]): number[] {
+  return normalizeRanges(ranges).flatMap(({ start, end }) =>
+    Array.from({ length: end - start + 1 }, (_, index) => start + index),
+  );
+}
+
+/** As few ranges as hold these slots, in order. */
+export function rangesOf(slots: readonly number[]): SlotRange[] {
+  return normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
+}
+
 function isNormalized(ranges: readonly SlotRange[]): boolean {
   let end = -2;
   for (const range of ranges) {

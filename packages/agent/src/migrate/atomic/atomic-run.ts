@@ -3,7 +3,7 @@
  * owner. Whatever has happened before (another agent, a lost connection, a migration that may have
  * succeeded), each turn begins with the owners and the servers' own tasks, and goes on from there.
  */
-import { RedroverError, type MoveSlotsStep } from '@redrover/core';
+import { listSlots, rangesOf, RedroverError, type MoveSlotsStep } from '@redrover/core';
 import { copyFunctions } from '../copy-functions.ts';
 import type { Link } from '../link/link.ts';
 import type { MoveControls } from '../move-driver.ts';
@@ -19,7 +19,7 @@ import { measureSlots, requireHeadroom, type SlotLoad } from './load.ts';
 import { findOwnTask } from './running-tasks.ts';
 import { MoveTally } from './move-tally.ts';
 import type { OutputBuffers } from './output-buffers.ts';
-import { ownershipOf, rangesOf, slotsIn, type EndReadings, type Ownership } from './ownership.ts';
+import { ownershipOf, type EndReadings, type Ownership } from './ownership.ts';
 import { pause, pollMs } from './pace.ts';
 import { requireReady } from './ready.ts';
 import { settle } from './settle.ts';
@@ -65,7 +65,7 @@ export class AtomicRun {
   constructor(parts: AtomicParts) {
     this.#parts = parts;
     this.#step = parts.task.step;
-    this.#slots = slotsIn(this.#step.slots);
+    this.#slots = listSlots(this.#step.slots);
     this.#tally = new MoveTally(this.#step);
     this.#memo = new TaskMemo(parts.controls);
     this.#room = new SourceRoom({ ...parts, memo: this.#memo });
@@ -114,7 +114,7 @@ export class AtomicRun {
       const own = await findOwnTask(this.#parts, this.#slots);
       if (own !== undefined) {
         if (!seen.atSource.every((slot) => this.#loads.has(slot))) await this.#measure(seen);
-        await this.#follow(own.id, slotsIn(own.slots));
+        await this.#follow(own.id, listSlots(own.slots));
         continue;
       }
       const owners = await this.#ends.settledOwners(this.#slots, ends);
@@ -219,7 +219,7 @@ export class AtomicRun {
   /** A task that is gone on with may have moved slots already: those count as well. */
   async #readBefore({ atTarget }: Ownership): Promise<ReadonlySet<number>> {
     const { isResumed } = this.#parts.controls;
-    if (isResumed) return new Set(slotsIn(this.#memo.read().before ?? []));
+    if (isResumed) return new Set(listSlots(this.#memo.read().before ?? []));
     if (atTarget.length > 0) await this.#memo.add({ before: rangesOf(atTarget) });
     return new Set(atTarget);
   }

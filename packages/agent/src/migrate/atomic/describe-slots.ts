@@ -1,6 +1,5 @@
 /** Slots as a message names them. */
-import { formatRanges } from '@redrover/core';
-import { rangesOf } from './ownership.ts';
+import { formatRanges, rangesOf } from '@redrover/core';
 
 /** A message is a line: of many ranges the first few are named. */
 const NAMED_RANGES = 5;

@@ -1,11 +1,5 @@
 /** Who owns the slots of a task, by the words of both ends and of everybody else. Asks all at once, judges nothing. */
-import {
-  normalizeRanges,
-  type ClusterView,
-  type MoveSlotsStep,
-  type NodeReading,
-  type SlotRange,
-} from '@redrover/core';
+import { type ClusterView, type MoveSlotsStep, type NodeReading } from '@redrover/core';
 import type { MoveNode, MoveNodes } from '../mover/move-nodes.ts';
 
 export interface Ownership {
@@ -74,16 +68,6 @@ export async function findLaggards(
     }),
   );
   return seen.filter((laggard) => laggard.slots === undefined || laggard.slots.length > 0);
-}
-
-export function slotsIn(ranges: readonly SlotRange[]): number[] {
-  return normalizeRanges(ranges).flatMap(({ start, end }) =>
-    Array.from({ length: end - start + 1 }, (_, index) => start + index),
-  );
-}
-
-export function rangesOf(slots: readonly number[]): SlotRange[] {
-  return normalizeRanges(slots.map((slot) => ({ start: slot, end: slot })));
 }
 
 /** Whether a slot is the node's own in the view; a node has few ranges, and is asked about many slots. */

@@ -1,8 +1,7 @@
 /** Slot migrations that the two ends have at work: the one that this task may go on with, and others in its way. */
-import { RedroverError, type MoveSlotsStep } from '@redrover/core';
+import { listSlots, RedroverError, type MoveSlotsStep } from '@redrover/core';
 import type { MoveNodes } from '../mover/move-nodes.ts';
 import type { AtomicProtocol } from './atomic-protocol.ts';
-import { slotsIn } from './ownership.ts';
 import type { ServerTask } from './server-task.ts';
 
 export interface RunningTasksOptions {
@@ -52,7 +51,7 @@ export function ownTasks(
       // Not every release names the node that is asked.
       ['', source.nodeId].includes(running.sourceId) &&
       ['', target.nodeId].includes(running.targetId) &&
-      slotsIn(running.slots).every((slot) => wanted.has(slot)),
+      listSlots(running.slots).every((slot) => wanted.has(slot)),
   );
 }
 
@@ -75,6 +74,6 @@ function findObstacle(
   const crossing =
     atSource.find(({ direction }) => direction === 'in') ??
     atTarget.find(({ direction }) => direction === 'out');
-  const overlaps = ({ slots }: ServerTask) => slotsIn(slots).some((slot) => wanted.has(slot));
+  const overlaps = ({ slots }: ServerTask) => listSlots(slots).some((slot) => wanted.has(slot));
   return crossing ?? [...atSource, ...atTarget].find(overlaps);
 }

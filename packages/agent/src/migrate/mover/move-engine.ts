@@ -3,6 +3,7 @@
  * stop, or until it cannot go on. What is next for a slot is the slot machine's word.
  */
 import {
+  listSlots,
   nextSlotAction,
   planWindows,
   RedroverError,
@@ -61,9 +62,7 @@ export class MoveEngine {
     this.#pace = new Pace(this.#nodes, this.#limits, this.#meter);
     const paces = { watch: this.#watch, pace: this.#pace };
     this.#keyMover = new KeyMover({ step, password, ...parts, ...paces, stop });
-    this.#slots = step.slots.flatMap(({ start, end }) =>
-      Array.from({ length: end - start + 1 }, (_, index) => start + index),
-    );
+    this.#slots = listSlots(step.slots);
   }
 
   get status(): MoveStatus {

@@ -4,7 +4,7 @@
  */
 import {
   DEFAULT_MOVE_OPTIONS,
-  normalizeRanges,
+  rangesOf,
   type ClusterView,
   type MoveEnd,
   type MoveSlotsStep,
@@ -70,7 +70,7 @@ function stepOf(replaced: Replaced, { source, target, slots }: Pair): MoveSlotsS
     engine: 'migrate',
     source,
     target,
-    slots: normalizeRanges(slots.map((slot) => ({ start: slot, end: slot }))),
+    slots: rangesOf(slots),
     sourceReplicas: replicasOf(source),
     targetReplicas: replicasOf(target),
     otherMasters: listMasters(replaced).filter(({ nodeId }) => !ends.includes(nodeId)),

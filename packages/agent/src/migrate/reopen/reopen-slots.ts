@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  listSlots,
   nextSlotAction,
   type MoveEnd,
   type MoveSlotsStep,
@@ -33,7 +34,7 @@ export async function reopenSlots(options: ReopenOptions): Promise<number> {
   const { step, former, password, signal } = options;
   const nodes = new MoveNodes(step, password);
   const opened = new Set<number>();
-  let left = slotsOf(step).map((slot) => new SlotMemory(slot));
+  let left = listSlots(step.slots).map((slot) => new SlotMemory(slot));
   try {
     while (left.length > 0 && !signal.aborted) {
       const reading = withFormer(await nodes.read(left.map(({ slot }) => slot)), step, former);
@@ -102,10 +103,4 @@ function withFormer(reading: WindowReading, step: MoveSlotsStep, former: MoveEnd
   const replicas = isSource ? 'sourceReplicas' : 'targetReplicas';
   const others = move[replicas].filter(({ end }) => end.nodeId !== former.nodeId);
   return { ...reading, move: { ...move, [replicas]: [...others, asked] } };
-}
-
-function slotsOf({ slots }: MoveSlotsStep): number[] {
-  return slots.flatMap(({ start, end }) =>
-    Array.from({ length: end - start + 1 }, (_, index) => start + index),
-  );
 }

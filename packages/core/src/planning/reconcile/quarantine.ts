@@ -5,7 +5,7 @@
 import type { NodeKey } from '../../model/layout.ts';
 import type { QuarantinedSlot } from '../../model/migration.ts';
 import type { History } from '../../model/operation.ts';
-import { normalizeRanges, type SlotRange } from '../../model/slots.ts';
+import { rangesOf, type SlotRange } from '../../model/slots.ts';
 import { pairOfKey } from './movers.ts';
 
 export interface LastWord {
@@ -21,7 +21,7 @@ export function listQuarantined(history: History): QuarantinedSlot[] {
 }
 
 export function quarantinedRanges(history: History): SlotRange[] {
-  return normalizeRanges(listQuarantined(history).map(({ slot }) => ({ start: slot, end: slot })));
+  return rangesOf(listQuarantined(history).map(({ slot }) => slot));
 }
 
 export function readLastWords(history: History): ReadonlyMap<number, LastWord> {
